@@ -1,0 +1,47 @@
+"""Errors that a user can cause, each with one message: what was expected, what came, where, what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+class EquimodalError(Exception):
+    """Base of every error that is the user's to mend; the command line prints it and exits with code 2."""
+
+
+class DataError(EquimodalError, ValueError):
+    """The data (an array, a file, a split) is not what was expected."""
+
+
+class ConfigError(EquimodalError, ValueError):
+    """A configuration, recipe or option is wrong.
+
+    Args:
+        problems: one message a mistake; all mistakes are reported together.
+    """
+
+    def __init__(self, problems: str | Sequence[str]) -> None:
+        self.problems: tuple[str, ...] = (problems,) if isinstance(problems, str) else tuple(problems)
+        if len(self.problems) == 1:
+            super().__init__(self.problems[0])
+        else:
+            lines = "\n".join(f"  - {problem}" for problem in self.problems)
+            super().__init__(f"{len(self.problems)} problems in the configuration:\n{lines}")
+
+
+class RunError(EquimodalError, RuntimeError):
+    """A run, or the folder it lives in, cannot go on."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the end of an error message: the nearest known name, then all of them.
+
+    Example:
+        >>> did_you_mean("jiont", ["joint", "alternating"])
+        " Did you mean 'joint'? Known: alternating, joint."
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f" Did you mean '{close[0]}'?" if close else ""
+    return f"{hint} Known: {', '.join(names) or 'none'}."
