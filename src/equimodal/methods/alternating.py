@@ -1,0 +1,36 @@
+"""Plain alternating training: one shared head, modalities in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from equimodal.batch import Batch
+from equimodal.methods.base import METHODS, Method, Outcome, Update, cross_entropy
+
+
+@METHODS.register("alternating")
+class Alternating(Method):
+    """For each modality in the declared order: its loss through a head shared by all, one step.
+
+    Inference averages the logits of the modalities present. This is MLA (Zhang et al., CVPR 2024) without the
+    projection of the head's gradient, and the floor on which the method of this library is built.
+    """
+
+    fusions = ("late",)
+
+    @classmethod
+    def fusion_options(cls, config: Any) -> dict[str, Any]:  # noqa: ARG003 - a hook
+        """Return late fusion's options: one head for all, mean logits."""
+        return {"heads": "shared", "average": "logits"}
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The declared order."""
+        return self.model.modalities
+
+    def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
+        """Yield one update a modality."""
+        for name in self.order:
+            logits = self.model.fusion.head(name)(self.model.encode_one(batch, name))
+            yield Update({name: cross_entropy(logits, batch.labels, batch.present[name])}, (name,))

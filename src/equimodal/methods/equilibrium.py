@@ -1,0 +1,261 @@
+"""The method of the paper: Shapley-guided, weak-to-strong alternating training with a cross-modal memory."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any, Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from equimodal.batch import Batch
+from equimodal.methods.base import (
+    METHODS,
+    EpochResult,
+    Loss,
+    Method,
+    MethodConfig,
+    Outcome,
+    Update,
+    cross_entropy,
+)
+from equimodal.methods.schedule import make_schedule
+from equimodal.models.fusions.memory import Chain, MemoryFusion
+from equimodal.models.mapping import alignment_loss
+
+
+class MappingConfig(MethodConfig):
+    """Options of the cross-modal mapping.
+
+    Args:
+        feature: map encodings into a shared space.
+        sample: align the rows of a training batch by their correlations.
+        tau: correlations below it are dropped.
+        alignment: weight of a supervised contrastive term between neighbours in the order (with memory in steps).
+    """
+
+    feature: bool = True
+    sample: bool = False
+    tau: float = Field(default=0.5, gt=0, le=1)
+    alignment: float = Field(default=0.0, ge=0)
+
+
+class MemoryConfig(MethodConfig):
+    """Options of the cross-modal memory.
+
+    Args:
+        enabled: refine decisions by memory.
+        in_steps: train the memory in each alternating step too, as in the paper.
+        dropout: dropout of the state on its way into the refinement.
+        inherit: "epoch", start from the mean final state of the epoch before, or "none".
+    """
+
+    enabled: bool = True
+    in_steps: bool = False
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+    inherit: Literal["epoch", "none"] = "epoch"
+
+
+class FusionStepConfig(MethodConfig):
+    """Options of the fusion step (ours).
+
+    Args:
+        enabled: after the steps of a batch, take one on the fused loss through the whole chain.
+        random_coalitions: probability that it sees a random coalition instead of all modalities.
+    """
+
+    enabled: bool = True
+    random_coalitions: float = Field(default=0.5, ge=0, le=1)
+
+
+class EquilibriumConfig(MethodConfig):
+    """Options of the method.
+
+    Args:
+        order: strategy of the schedule, or a list: always that order.
+        initial: order of the first epoch; by default as declared.
+        hysteresis: neighbours swap only when their shares differ by more than so many standard errors.
+        smoothing: weight of the past in an exponential average of the shares.
+        alternation: visit all modalities for each batch, or one a pass over the data.
+        unimodal_weight: weight of CE(head(z_m)) in the steps.
+        mapping: see :class:`MappingConfig`.
+        memory: see :class:`MemoryConfig`.
+        fusion_step: see :class:`FusionStepConfig`.
+    """
+
+    order: Literal["weak_to_strong", "strong_to_weak", "random", "fixed"] | list[str] = "weak_to_strong"
+    initial: list[str] | None = None
+    hysteresis: float = Field(default=1.0, ge=0)
+    smoothing: float = Field(default=0.0, ge=0, lt=1)
+    alternation: Literal["batch", "epoch"] = "batch"
+    unimodal_weight: float = Field(default=1.0, ge=0)
+    mapping: MappingConfig = MappingConfig()
+    memory: MemoryConfig = MemoryConfig()
+    fusion_step: FusionStepConfig = FusionStepConfig()
+
+    @model_validator(mode="after")
+    def _trainable(self) -> EquilibriumConfig:
+        if self.memory.enabled and not (self.memory.in_steps or self.fusion_step.enabled):
+            raise ValueError(
+                "nothing would train the memory: set memory.in_steps or fusion_step.enabled to true, "
+                "or memory.enabled to false"
+            )
+        if self.mapping.alignment > 0 and not (self.memory.enabled and self.memory.in_steps):
+            raise ValueError("mapping.alignment needs memory.in_steps: true (the term belongs to the steps)")
+        if self.unimodal_weight == 0 and not (
+            (self.memory.enabled and self.memory.in_steps) or self.fusion_step.enabled
+        ):
+            raise ValueError(
+                "nothing would be trained: unimodal_weight is 0, without memory.in_steps or fusion_step"
+            )
+        return self
+
+
+@METHODS.register("equilibrium")
+class Equilibrium(Method):
+    r"""Train modalities from weak to strong, pass a memory along, and measure again after each epoch.
+
+    For each batch and each modality m, in ascending order of its share of the Shapley contribution:
+
+    .. math:: L_m = w\,CE(\mathrm{head}(z_m), y) \; [+\; CE(\mathrm{head}(z_m + U h_m), y)],
+
+    the bracket with ``memory.in_steps``; encoder m, its map, the memory and the head take a step; the state is
+    detached and goes on. Then (ours) the *fusion step* on the mean of the steps' logits through the whole chain,
+    with probability ``random_coalitions`` on a random coalition, so that the memory has met the subsets that
+    inference and the Shapley probe ask for. An epoch's mean final state starts the next epoch's batches.
+
+    Two recipes: ``equilibrium`` (the default: memory met in the fusion step) and ``paper`` (memory in the steps,
+    no fusion step).
+
+    Source: Shi et al., arXiv 2506.00030. What is ours is marked so.
+    """
+
+    Config = EquilibriumConfig
+    fusions = ("memory",)
+    config: EquilibriumConfig
+    _state_sum: Tensor
+    _state_count: Tensor
+
+    def __init__(self, model: Any, config: EquilibriumConfig, seed: int = 0) -> None:
+        super().__init__(model, config, seed)
+        fixed = isinstance(config.order, list)
+        self.schedule = make_schedule(
+            "fixed" if fixed else str(config.order),
+            model.modalities,
+            initial=config.order if fixed else config.initial,  # pyright: ignore[reportArgumentType]
+            hysteresis=config.hysteresis,
+            smoothing=config.smoothing,
+            seed=seed,
+        )
+        self.register_buffer("_state_sum", torch.zeros(2, model.width, dtype=torch.float64))
+        self.register_buffer("_state_count", torch.zeros((), dtype=torch.float64))
+
+    @classmethod
+    def fusion_options(cls, config: EquilibriumConfig) -> dict[str, Any]:
+        """Return the memory fusion's options."""
+        return {
+            "feature_level": config.mapping.feature,
+            "sample_level": config.mapping.sample,
+            "tau": config.mapping.tau,
+            "memory": config.memory.enabled,
+            "dropout": config.memory.dropout,
+        }
+
+    @property
+    def fusion(self) -> MemoryFusion:
+        """The model's fusion."""
+        return self.model.fusion  # pyright: ignore[reportReturnType]
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The order of this epoch, weak to strong."""
+        return self.fusion.order
+
+    def passes(self) -> list[tuple[str, ...]]:
+        """Set the epoch's order; return one pass, or with alternation by epoch one for each modality."""
+        self.fusion.order = self.schedule.order
+        if self.config.alternation == "batch":
+            return [self.order]
+        passes = [(name,) for name in self.order]
+        return [*passes, ()] if self.config.fusion_step.enabled else passes
+
+    def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
+        """Yield one update for each modality visited, weak to strong, then the fusion step."""
+        chain = self.fusion.start(len(batch)) if self._memory_in_steps else None
+        reach = max((self.order.index(name) + 1 for name in self.visiting), default=0)
+        for name in self.order[:reach]:
+            if name in self.visiting:
+                chain, losses = self._step(batch, name, chain)
+                yield Update(losses, (name,))
+            elif chain is not None:  # alternation by epoch: weaker modalities are read again, untrained
+                with torch.no_grad():
+                    encoding = self.model.encode_one(batch, name)
+                    _, chain = self.fusion.step(name, encoding, batch.present[name], chain)
+        if chain is not None and reach == len(self.order):
+            self._count_state(chain.state, batch)
+        if self.config.fusion_step.enabled and (self.config.alternation == "batch" or not self.visiting):
+            yield from self._fusion_step(batch)
+
+    @property
+    def _memory_in_steps(self) -> bool:
+        return self.config.memory.enabled and self.config.memory.in_steps
+
+    def _step(self, batch: Batch, name: str, chain: Chain | None) -> tuple[Chain | None, dict[str, Loss]]:
+        present = batch.present[name]
+        encoding = self.model.encode_one(batch, name)
+        losses: dict[str, Loss] = {}
+        if self.config.unimodal_weight > 0:
+            total, count = cross_entropy(self.fusion.head(name)(encoding), batch.labels, present)
+            losses[name] = (self.config.unimodal_weight * total, count)
+        if chain is None:
+            return None, losses
+        logits, after = self.fusion.step(name, encoding, present, chain)
+        losses[f"{name}+memory"] = cross_entropy(logits, batch.labels, present)
+        if self.config.mapping.alignment > 0 and chain.previous is not None and chain.seen is not None:
+            mapped = self.fusion.mapping.map(name, encoding)
+            total, count = alignment_loss(chain.previous, mapped, batch.labels, present & chain.seen)
+            losses[f"{name}+alignment"] = (self.config.mapping.alignment * total, count)
+        return after.detach(), losses
+
+    def _fusion_step(self, batch: Batch) -> Generator[Update, Outcome, None]:
+        coalition = batch.modalities
+        if float(torch.rand(())) < self.config.fusion_step.random_coalitions:
+            coalition = random_coalition(batch.modalities)
+        seen = batch.restrict(coalition)
+        encodings = self.model.encode(seen)
+        logits, state = self.fusion.run(encodings, seen.present)
+        anything = torch.stack(list(seen.present.values())).any(0)
+        if state is not None and not self._memory_in_steps:
+            self._count_state(state, seen)
+        yield Update({"fused": cross_entropy(logits, batch.labels, anything)}, coalition)
+
+    @torch.no_grad()
+    def _count_state(self, state: tuple[Tensor, Tensor], batch: Batch) -> None:
+        anything = torch.stack(list(batch.present.values())).any(0)
+        for i in range(2):
+            self._state_sum[i] += state[i][anything].double().sum(0)
+        self._state_count += anything.sum()
+
+    def on_epoch_trained(self) -> None:
+        """Let the next epoch, and inference, start from this epoch's mean final state."""
+        if self.config.memory.enabled and self.config.memory.inherit == "epoch" and self._state_count > 0:
+            h, c = (self._state_sum / self._state_count).to(self.fusion.memory.inherited_h.dtype)
+            self.fusion.memory.inherit(h, c)
+        self._state_sum.zero_()
+        self._state_count.zero_()
+
+    def on_epoch_end(self, result: EpochResult) -> None:
+        """Choose the next epoch's order."""
+        self.schedule.update(result.contribution)
+
+
+def random_coalition(modalities: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a coalition drawn uniformly from all but the empty one.
+
+    Example:
+        >>> len(random_coalition(("a", "b"))) in (1, 2)
+        True
+    """
+    number = int(torch.randint(1, 2 ** len(modalities), ()))
+    return tuple(name for i, name in enumerate(modalities) if number >> i & 1)

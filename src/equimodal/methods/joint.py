@@ -1,0 +1,23 @@
+"""Joint training: one model, one loss."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from equimodal.batch import Batch
+from equimodal.methods.base import METHODS, Method, Outcome, Update, cross_entropy
+
+
+@METHODS.register("joint")
+class Joint(Method):
+    """Minimise the cross entropy of the fused logits, all encoders at once.
+
+    Source: the baseline of every paper on modality imbalance.
+    """
+
+    fusions = ("concat", "sum", "gated", "late")
+
+    def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
+        """Yield one update: the fused loss."""
+        anything = sum(batch.present.values()) > 0
+        yield Update({"fused": cross_entropy(self.model(batch), batch.labels, anything)}, batch.modalities)

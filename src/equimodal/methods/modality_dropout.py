@@ -1,0 +1,62 @@
+"""Modality dropout: joint training in which modalities go missing at random."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from equimodal.batch import Batch
+from equimodal.methods.base import METHODS, Method, MethodConfig, Outcome, Update, cross_entropy
+
+
+class ModalityDropoutConfig(MethodConfig):
+    """Options of modality dropout.
+
+    Args:
+        p: probability that a modality is hidden from a sample.
+    """
+
+    p: float = Field(default=0.2, ge=0, lt=1)
+
+
+def drop_modalities(present: Tensor, p: float) -> Tensor:
+    """Return the presence (n, B) with each entry hidden with probability ``p``, at least one kept a sample.
+
+    Example:
+        >>> kept = drop_modalities(torch.ones(3, 100, dtype=torch.bool), p=0.9)
+        >>> bool(kept.any(0).all())
+        True
+    """
+    draw = torch.rand(present.shape).to(present.device)
+    kept = present & (draw >= p)
+    luckiest = draw.masked_fill(~present, -1.0).argmax(0)
+    rescued = torch.zeros_like(present).scatter_(0, luckiest.unsqueeze(0), True) & present
+    return torch.where(kept.any(0), kept, rescued)
+
+
+@METHODS.register("modality_dropout")
+class ModalityDropout(Method):
+    """Joint training, each modality absent with probability p for each sample, at least one kept.
+
+    Source: Neverova et al., 2016, "ModDrop: adaptive multi-modal gesture recognition", arXiv 1501.00102.
+    """
+
+    Config = ModalityDropoutConfig
+    fusions = ("concat", "sum", "gated", "late")
+
+    def __init__(self, model: Any, config: ModalityDropoutConfig, seed: int = 0) -> None:
+        super().__init__(model, config, seed)
+        self.p = config.p
+
+    def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
+        """Yield one update: the fused loss of what was kept."""
+        kept = drop_modalities(torch.stack(list(batch.present.values())), self.p)
+        present = dict(zip(batch.modalities, kept, strict=True))
+        batch = Batch(batch.inputs, present, batch.labels, batch.ids, batch.lengths)
+        yield Update(
+            {"fused": cross_entropy(self.model(batch), batch.labels, kept.any(0))}, batch.modalities
+        )

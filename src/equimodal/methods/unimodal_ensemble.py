@@ -1,0 +1,43 @@
+"""The unimodal ensemble: each modality trained alone, probabilities averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from equimodal.batch import Batch
+from equimodal.methods.base import METHODS, Method, Outcome, Phase, Update, cross_entropy
+
+
+@METHODS.register("unimodal_ensemble")
+class UnimodalEnsemble(Method):
+    """Train each encoder with a head of its own, one after the other; fuse by mean probability.
+
+    Each modality has all epochs to itself and keeps its best epoch by its own validation score. What a modality
+    reaches here is the reference of utilisation: what it can do alone.
+    """
+
+    fusions = ("late",)
+
+    @classmethod
+    def fusion_options(cls, config: Any) -> dict[str, Any]:  # noqa: ARG003 - a hook
+        """Return late fusion's options: own heads, mean probability."""
+        return {"heads": "own", "average": "probabilities"}
+
+    def next_phase(self, finished: int, epochs: int) -> Phase | None:
+        """Return one phase a modality."""
+        if finished >= len(self.model.modalities):
+            return None
+        name = self.model.modalities[finished]
+        self.visiting = (name,)
+        return Phase(name, epochs, select=(name,))
+
+    def passes(self) -> list[tuple[str, ...]]:
+        """Return the one modality of this phase."""
+        return [self.visiting]
+
+    def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
+        """Yield one update: the loss of the phase's modality."""
+        for name in self.visiting:
+            logits = self.model.fusion.head(name)(self.model.encode_one(batch, name))
+            yield Update({name: cross_entropy(logits, batch.labels, batch.present[name])}, (name,))

@@ -1,0 +1,1 @@
+"""Classifiers over named modalities: encoders, fusions, the cross-modal mapping and memory."""

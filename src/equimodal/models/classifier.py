@@ -1,0 +1,347 @@
+"""One classifier over any named set of modalities: encoders, a fusion, and the training prior."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from equimodal.batch import Batch, Input
+from equimodal.errors import ConfigError, DataError, did_you_mean
+from equimodal.models.encoders.base import Encoder, build_encoder, call_encoder, default_encoder
+from equimodal.models.fusions.base import Encodings, Fusion, Presence, build_fusion
+
+if TYPE_CHECKING:
+    from equimodal.data.dataset import Dataset, Splits
+
+
+class Classifier(nn.Module):
+    """Encode each modality on the rows that have it, and fuse the encodings into logits.
+
+    A sample with no modality present gets the training prior's logits. Predictions do not depend on the other
+    samples of a batch. Until a fusion is given, the training method chooses one.
+
+    Args:
+        encoders: a module for each modality: ``module(x)``, or ``module(x, lengths)`` where the modality has
+            lengths, returning (B, D). Where D is not ``width`` a linear map follows (see ``widths``).
+        classes: names of the classes.
+        width: size of the encodings that the fusion sees.
+        widths: D of each foreign encoder whose D is not ``width``.
+        prior: class probabilities (C,) of the training labels; uniform when not given.
+        fusion: name of a fusion, or None to let the method choose.
+        fusion_options: the fusion's arguments.
+
+    Example:
+        >>> model = Classifier({"a": nn.Linear(3, 8), "b": nn.Linear(5, 8)}, ["no", "yes"], width=8, fusion="late")
+        >>> here = torch.ones(2, dtype=torch.bool)
+        >>> batch = Batch({"a": torch.zeros(2, 3), "b": torch.zeros(2, 5)}, {"a": here, "b": here},
+        ...               labels=torch.tensor([0, 1]), ids=torch.arange(2))
+        >>> model(batch).shape
+        torch.Size([2, 2])
+    """
+
+    log_prior: Tensor
+
+    def __init__(
+        self,
+        encoders: Mapping[str, nn.Module],
+        classes: Sequence[str],
+        *,
+        width: int = 64,
+        widths: Mapping[str, int] | None = None,
+        prior: Sequence[float] | Tensor | None = None,
+        fusion: str | None = None,
+        fusion_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        if len(encoders) < 2:
+            raise ConfigError(
+                f"A multimodal classifier needs at least two modalities, got {len(encoders)} "
+                f"({', '.join(encoders) or 'none'})."
+            )
+        self.classes = tuple(str(name) for name in classes)
+        self.width = width
+        self.encoders = nn.ModuleDict(dict(encoders))
+        self.projections = nn.ModuleDict(
+            {name: nn.Linear(size, width) for name, size in (widths or {}).items() if size != width}
+        )
+        C = len(self.classes)
+        probabilities = torch.full((C,), 1 / C) if prior is None else torch.as_tensor(prior).float()
+        self.register_buffer("log_prior", probabilities.clamp(min=1e-8).log())
+        self._fusion: Fusion | None = None
+        self.fusion_name: str | None = None
+        if fusion is not None:
+            self.set_fusion(fusion, **dict(fusion_options or {}))
+
+    @classmethod
+    def for_data(
+        cls,
+        data: Splits,
+        encoders: Mapping[str, nn.Module | str | Mapping[str, Any]] | None = None,
+        *,
+        width: int = 64,
+        fusion: str | None = None,
+        fusion_options: Mapping[str, Any] | None = None,
+        seed: int = 0,
+    ) -> Classifier:
+        """Return a new classifier whose encoders fit the data's shapes and training statistics.
+
+        Args:
+            data: splits; only the training part is read.
+            encoders: for some modalities a module of yours, the name of an encoder, or a mapping with ``name``
+                and the encoder's options; the others get the default of their kind.
+            width: size of the encodings.
+            fusion: name of a fusion, or None to let the method choose.
+            fusion_options: the fusion's arguments.
+            seed: seed of the initial weights.
+
+        Raises:
+            ConfigError: an encoder, an option or a modality is unknown.
+            DataError: no built-in encoder serves a modality's kind, or a module of yours returns a wrong shape.
+        """
+        given = dict(encoders or {})
+        problems = [
+            f"model.encoders: no modality is called '{name}'.{did_you_mean(name, data.modalities)}"
+            for name in given
+            if name not in data.modalities
+        ]
+        if problems:
+            raise ConfigError(problems)
+        labels = data.train.labels
+        counts = np.bincount(labels, minlength=len(data.classes))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            built, widths = {}, {}
+            for name in data.modalities:
+                built[name] = _encoder_for(data.train, name, given.get(name), width)
+                if not isinstance(built[name], Encoder):
+                    widths[name] = _probe_width(data.train, name, built[name])
+            return cls(
+                built,
+                data.classes,
+                width=width,
+                widths=widths,
+                prior=torch.from_numpy(counts / counts.sum()),
+                fusion=fusion,
+                fusion_options=fusion_options,
+            )
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the modalities."""
+        return tuple(self.encoders)
+
+    @property
+    def fusion(self) -> Fusion:
+        """The fusion.
+
+        Raises:
+            ConfigError: none has been chosen yet.
+        """
+        if self._fusion is None:
+            raise ConfigError(
+                "This classifier has no fusion yet: train it (the method brings one), or name one, "
+                "Classifier.for_data(data, fusion='concat')."
+            )
+        return self._fusion
+
+    @property
+    def has_fusion(self) -> bool:
+        """Whether a fusion has been chosen."""
+        return self._fusion is not None
+
+    def set_fusion(self, name: str, **options: Any) -> None:
+        """Give the classifier a new fusion, with new weights.
+
+        Raises:
+            ConfigError: the fusion or an option is unknown.
+        """
+        self._fusion = build_fusion(name, self.modalities, self.width, len(self.classes), options)
+        self._fusion.to(self.log_prior.device)
+        self.fusion_name = name
+
+    def clear_fusion(self) -> None:
+        """Take the fusion away, so that the next method brings its own."""
+        self._fusion, self.fusion_name = None, None
+
+    def own_parameters(self, modality: str) -> list[nn.Parameter]:
+        """Return the parameters that belong to one modality: its encoder, and its parts of the fusion."""
+        modules = [self.encoders[modality], *self.fusion.own_parts(modality)]
+        if modality in self.projections:
+            modules.append(self.projections[modality])
+        return [parameter for module in modules for parameter in module.parameters()]
+
+    def shared_parameters(self) -> list[nn.Parameter]:
+        """Return the parameters that belong to no single modality."""
+        own = {id(p) for name in self.modalities for p in self.own_parameters(name)}
+        return [p for p in self.parameters() if id(p) not in own]
+
+    def prepare(self, data: Dataset) -> Dataset:
+        """Return the data set with every modality in the form its encoder takes (text tokenised, once)."""
+        for name in self.modalities:
+            encoder = self.encoders[name]
+            if isinstance(encoder, Encoder) and type(encoder).prepare is not Encoder.prepare:
+                data = data.replace_array(name, encoder.prepare(data.arrays[name]))
+        return data
+
+    def encode_one(self, batch: Batch, modality: str) -> Tensor:
+        """Return one modality's encodings (B, width); the encoder runs on the rows present, others are zero."""
+        present = batch.present[modality]
+        x, lengths = batch.inputs[modality], batch.lengths.get(modality)
+        if present.all():
+            return self._project(modality, call_encoder(self.encoders[modality], x, lengths))
+        encodings = torch.zeros(len(batch), self.width, device=present.device)
+        rows = present.nonzero().squeeze(1)
+        if len(rows) == 0:
+            return encodings
+        some = call_encoder(
+            self.encoders[modality], _rows(x, rows), None if lengths is None else lengths[rows]
+        )
+        some = self._project(modality, some)
+        return encodings.to(some.dtype).index_copy(0, rows, some)
+
+    def encode(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the encodings (B, width) of every modality."""
+        return {name: self.encode_one(batch, name) for name in self.modalities}
+
+    def fuse(self, encodings: Encodings, present: Presence) -> Tensor:
+        """Return logits (B, C); the training prior's where nothing is present."""
+        anything = torch.stack([present[name] for name in self.modalities]).any(0)
+        logits = self.fusion(encodings, present)
+        return torch.where(anything.unsqueeze(-1), logits, self.log_prior.to(logits.dtype))
+
+    def coalitions(self, encodings: Encodings, present: Presence, coalitions: Tensor) -> Tensor:
+        """Return logits (K, B, C): row k as if only the modalities of ``coalitions[k]`` (n,) were present."""
+        here = torch.stack([present[name] for name in self.modalities])  # (n, B)
+        anything = (coalitions.unsqueeze(-1) & here).any(1)  # (K, B)
+        logits = self.fusion.coalitions(encodings, present, coalitions)
+        return torch.where(anything.unsqueeze(-1), logits, self.log_prior.to(logits.dtype))
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return logits (B, C)."""
+        return self.fuse(self.encode(batch), batch.present)
+
+    def _project(self, modality: str, encoding: Tensor) -> Tensor:
+        return self.projections[modality](encoding) if modality in self.projections else encoding
+
+    def specification(self) -> dict[str, Any]:
+        """Return what rebuilds this classifier but for its weights, JSON-safe; foreign encoders are None."""
+        return {
+            "classes": list(self.classes),
+            "width": self.width,
+            "widths": {name: layer.in_features for name, layer in self.projections.items()},  # pyright: ignore
+            "encoders": {
+                name: {"name": _registered_name(encoder), "options": encoder.options}
+                if isinstance(encoder, Encoder)
+                else None
+                for name, encoder in self.encoders.items()
+            },
+            "fusion": None
+            if self._fusion is None
+            else {"name": self.fusion_name, "options": self._fusion.options},
+        }
+
+    @classmethod
+    def from_specification(
+        cls, specification: Mapping[str, Any], encoders: Mapping[str, nn.Module] | None = None
+    ) -> Classifier:
+        """Return a classifier with fresh weights from :meth:`specification`.
+
+        Args:
+            specification: what :meth:`specification` returned.
+            encoders: the modules of yours that it was made with.
+
+        Raises:
+            ConfigError: an encoder of yours is missing.
+        """
+        given = dict(encoders or {})
+        missing = [m for m, entry in specification["encoders"].items() if entry is None and m not in given]
+        if missing:
+            raise ConfigError(
+                f"The model was trained with encoders of your own for {', '.join(missing)}: "
+                "pass them, equimodal.load(folder, encoders={name: module})."
+            )
+        built = {
+            name: given[name] if name in given else build_encoder(entry["name"], name, entry["options"])
+            for name, entry in specification["encoders"].items()
+        }
+        fusion = specification["fusion"] or {"name": None, "options": {}}
+        return cls(
+            built,
+            specification["classes"],
+            width=specification["width"],
+            widths=specification["widths"],
+            fusion=fusion["name"],
+            fusion_options=fusion["options"],
+        )
+
+
+def _rows(x: Input, rows: Tensor) -> Input:
+    if isinstance(x, dict):
+        return {key: tensor[rows] for key, tensor in x.items()}
+    return x[rows.cpu().numpy()] if isinstance(x, np.ndarray) else x[rows]
+
+
+def _encoder_for(
+    train: Dataset, modality: str, given: nn.Module | str | Mapping[str, Any] | None, width: int
+) -> nn.Module:
+    if isinstance(given, nn.Module):
+        return given
+    if given is not None and not isinstance(given, (str, Mapping)):
+        raise ConfigError(
+            f"model.encoders.{modality}: expected a torch module, a name or a mapping with 'name', "
+            f"got {type(given).__name__}."
+        )
+    options = {} if given is None or isinstance(given, str) else dict(given)
+    name = given if isinstance(given, str) else options.pop("name", None)
+    name = name or default_encoder(train.kinds[modality], modality)
+    values = train.arrays[modality]
+    from equimodal.models.encoders.base import ENCODERS
+
+    cls = ENCODERS.get(name)
+    if cls.kinds and train.kinds[modality] not in cls.kinds:
+        raise ConfigError(
+            f"model.encoders.{modality}: encoder '{name}' serves {', '.join(cls.kinds)}, "
+            f"but '{modality}' is of kind {train.kinds[modality]}."
+        )
+    encoder = build_encoder(name, modality, {**cls.describe(values), "width": width, **options})
+    rows = np.flatnonzero(train.present[modality])
+    lengths = train.lengths.get(modality)
+    whole = len(rows) == len(values)
+    encoder.fit_inputs(
+        values if whole else values[rows], lengths if whole or lengths is None else lengths[rows]
+    )
+    return encoder
+
+
+def _probe_width(train: Dataset, modality: str, encoder: nn.Module) -> int:
+    """Return the size of a foreign encoder's encodings by running it on two training rows."""
+    rows = np.flatnonzero(train.present[modality])[:2]
+    batch = train.batch(rows)
+    was_training = encoder.training
+    encoder.eval()
+    with torch.no_grad():
+        out = call_encoder(encoder, batch.inputs[modality], batch.lengths.get(modality))
+    encoder.train(was_training)
+    if not isinstance(out, Tensor) or out.ndim != 2 or len(out) != len(rows):
+        came = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
+        raise DataError(
+            f"Your encoder for '{modality}' should return a tensor (B, D); for B = {len(rows)} it returned {came}."
+        )
+    return out.shape[1]
+
+
+def _registered_name(encoder: Encoder) -> str:
+    from equimodal.models.encoders.base import ENCODERS
+
+    names: Iterable[str] = (name for name, cls in ENCODERS.items() if cls is type(encoder))
+    name = next(iter(names), None)
+    if name is None:
+        raise ConfigError(
+            f"Encoder {type(encoder).__name__} is not registered, so a saved model could not name it: "
+            "decorate its class with @ENCODERS.register('its_name')."
+        )
+    return name

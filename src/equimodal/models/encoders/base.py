@@ -1,0 +1,125 @@
+"""What an encoder is, how it is named, and the standardisation that most of them begin with."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from equimodal.batch import Input
+from equimodal.errors import ConfigError, DataError, did_you_mean
+from equimodal.registry import Registry
+
+ENCODERS: Registry[type[Encoder]] = Registry("encoder", "equimodal.models.encoders")
+
+
+class Encoder(nn.Module):
+    """Base of the built-in encoders; any ``nn.Module`` that returns (B, width) can stand in for one.
+
+    A subclass takes ``width`` and its own options as keyword arguments, reads the arguments that follow from
+    the data in :meth:`describe`, and learns fixed statistics of the training rows in :meth:`fit_inputs`.
+
+    Args:
+        options: the constructor's arguments, kept so that a saved model can be rebuilt.
+    """
+
+    kinds: ClassVar[tuple[str, ...]] = ()
+    """Kinds of modality served: "vector", "sequence", "image", "text" or "tensor"."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__()
+        self.options = options
+
+    @classmethod
+    def describe(cls, values: np.ndarray) -> dict[str, Any]:
+        """Return the constructor arguments that follow from the data's shape."""
+        return {"features": int(values.shape[-1])}
+
+    def fit_inputs(self, values: np.ndarray, lengths: np.ndarray | None) -> None:
+        """Learn statistics of the inputs from the training rows that are present."""
+
+    def prepare(self, values: Any) -> Any:
+        """Turn stored values into what :meth:`forward` takes; done once for a data set, or per batch."""
+        return values
+
+    def forward(self, x: Any, lengths: Tensor | None = None) -> Tensor:
+        """Return encodings (B, width)."""
+        raise NotImplementedError
+
+
+class Standardise(nn.Module):
+    """Subtract the mean and divide by the standard deviation of each column (last axis) of the training rows.
+
+    Constant columns are only centred. The statistics are buffers, saved with the model.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("std", torch.ones(features))
+
+    def fit(self, values: np.ndarray, lengths: np.ndarray | None = None) -> None:
+        """Set the statistics from ``values`` (N, ..., features); steps beyond ``lengths`` do not count."""
+        count, total, squares = 0, 0.0, 0.0
+        for start in range(0, len(values), 1024):  # in chunks: the array may be a memory map
+            rows = np.asarray(values[start : start + 1024], dtype=np.float64)
+            if lengths is not None:
+                steps = np.arange(rows.shape[1])
+                rows = rows[steps < np.asarray(lengths[start : start + 1024])[:, None]]
+            rows = rows.reshape(-1, rows.shape[-1])
+            count += len(rows)
+            total = total + rows.sum(0)
+            squares = squares + np.square(rows).sum(0)
+        mean = total / max(count, 1)
+        std = np.sqrt(np.maximum(squares / max(count, 1) - np.square(mean), 0.0))
+        floor = 1e-6 * np.maximum(np.abs(mean), 1.0)  # below it a column is constant but for rounding
+        self.mean.copy_(torch.from_numpy(np.atleast_1d(mean)).to(self.mean))
+        self.std.copy_(torch.from_numpy(np.atleast_1d(np.where(std > floor, std, 1.0))).to(self.std))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``(x - mean) / std``, float32."""
+        return (x.float() - self.mean) / self.std
+
+
+def build_encoder(name: str, modality: str, arguments: dict[str, Any]) -> Encoder:
+    """Return a new encoder by name.
+
+    Raises:
+        ConfigError: the name, or one of the arguments, is unknown.
+    """
+    cls = ENCODERS.get(name)
+    known = [p for p in inspect.signature(cls.__init__).parameters if p != "self"]
+    problems = [
+        f"model.encoders.{modality}: encoder '{name}' has no option '{key}'.{did_you_mean(key, known)}"
+        for key in arguments
+        if key not in known
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return cls(**arguments)
+
+
+def default_encoder(kind: str, modality: str) -> str:
+    """Return the name of the encoder that a kind of modality gets when none is asked for.
+
+    Raises:
+        DataError: no built-in encoder serves that kind.
+    """
+    defaults = {"vector": "mlp", "sequence": "conv1d", "image": "cnn", "text": "hashed_text"}
+    if kind not in defaults:
+        raise DataError(
+            f"Modality '{modality}' is of kind '{kind}', which no built-in encoder serves "
+            f"(served: {', '.join(defaults)}). Pass your own module: encoders={{'{modality}': module}}."
+        )
+    return defaults[kind]
+
+
+def call_encoder(encoder: nn.Module, x: Input, lengths: Tensor | None) -> Tensor:
+    """Run an encoder, ours or any module; lengths are passed where the modality has them."""
+    return encoder(x) if lengths is None else encoder(x, lengths)

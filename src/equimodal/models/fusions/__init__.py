@@ -1,0 +1,1 @@
+"""Fusions: one file each, turning the encodings of the modalities present into logits."""

@@ -1,0 +1,133 @@
+"""What a fusion is, and the coalition table that every fusion can give from cached encodings."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from equimodal.errors import ConfigError, did_you_mean
+from equimodal.registry import Registry
+
+FUSIONS: Registry[type[Fusion]] = Registry("fusion", "equimodal.models.fusions")
+
+Encodings = Mapping[str, Tensor]
+"""Encodings (B, width) by modality; rows where the modality is absent hold zeros."""
+Presence = Mapping[str, Tensor]
+"""Bool masks (B,) by modality."""
+
+
+class Fusion(nn.Module):
+    """Turn encodings and presence into logits.
+
+    What it does for an absent modality (its *absence operator*) is in ``absence``, in words. Rows with nothing
+    present may come out as anything: the classifier answers those with the training prior.
+
+    Args:
+        modalities: names, in the data set's order.
+        width: size of the encodings.
+        classes: number of classes.
+        options: the subclass's own arguments, kept so that a saved model can be rebuilt.
+    """
+
+    absence: ClassVar[str] = ""
+
+    def __init__(self, modalities: Sequence[str], width: int, classes: int, **options: Any) -> None:
+        super().__init__()
+        self.modalities = tuple(modalities)
+        self.width = width
+        self.classes = classes
+        self.options = options
+
+    def own_parts(self, modality: str) -> list[nn.Module]:  # noqa: ARG002 - a hook
+        """Return the submodules that belong to one modality alone; all others are shared."""
+        return []
+
+    def forward(self, encodings: Encodings, present: Presence) -> Tensor:
+        """Return logits (B, C)."""
+        raise NotImplementedError
+
+    def coalitions(self, encodings: Encodings, present: Presence, coalitions: Tensor) -> Tensor:
+        """Return logits (K, B, C): row k as if only the modalities of ``coalitions[k]`` (n,) were present."""
+        K, B = len(coalitions), len(next(iter(encodings.values())))
+        repeated = {name: encodings[name].repeat(K, 1) for name in self.modalities}
+        masks = {
+            name: (coalitions[:, i, None] & present[name][None, :]).flatten()
+            for i, name in enumerate(self.modalities)
+        }
+        return self(repeated, masks).unflatten(0, (K, B))
+
+
+class MeanEncoding(nn.Module):
+    """Stand in for absent encodings with the running mean of the present ones (momentum .1, as batch norms do).
+
+    Args:
+        modalities: names.
+        width: size of the encodings.
+        substitute: "mean", or "zeros".
+    """
+
+    mean: Tensor
+    seen: Tensor
+
+    def __init__(self, modalities: Sequence[str], width: int, substitute: str = "mean") -> None:
+        super().__init__()
+        if substitute not in ("mean", "zeros"):
+            raise ConfigError(
+                f"fusion option 'absent': expected 'mean' or 'zeros', got '{substitute}'. Choose one of them."
+            )
+        self.substitute = substitute
+        self.modalities = tuple(modalities)
+        self.register_buffer("mean", torch.zeros(len(self.modalities), width))
+        self.register_buffer("seen", torch.zeros(len(self.modalities), dtype=torch.bool))
+
+    @torch.no_grad()
+    def _track(self, encodings: Encodings, present: Presence) -> None:
+        for i, name in enumerate(self.modalities):
+            if present[name].any():
+                mean = encodings[name][present[name]].mean(0)
+                step = torch.where(self.seen[i], 0.1, 1.0)
+                self.mean[i] += step * (mean - self.mean[i])
+                self.seen[i] = True
+
+    def forward(self, encodings: Encodings, present: Presence) -> list[Tensor]:
+        """Return the encodings (B, D) in order, absent rows replaced."""
+        if self.substitute == "zeros":
+            return [encodings[name] * present[name].unsqueeze(-1) for name in self.modalities]
+        if self.training:
+            self._track(encodings, present)
+        return [
+            torch.where(present[name].unsqueeze(-1), encodings[name], self.mean[i].to(encodings[name].dtype))
+            for i, name in enumerate(self.modalities)
+        ]
+
+
+def masked_average(values: Tensor, mask: Tensor) -> Tensor:
+    """Return the mean of ``values`` (n, B, C) over the modalities in ``mask`` (n, B) or (K, n, B)."""
+    weights = mask.to(values.dtype)
+    weights = weights / weights.sum(-2, keepdim=True).clamp(min=1)
+    return (weights.unsqueeze(-1) * values).sum(-3)
+
+
+def build_fusion(
+    name: str, modalities: Sequence[str], width: int, classes: int, options: Mapping[str, Any]
+) -> Fusion:
+    """Return a new fusion by name.
+
+    Raises:
+        ConfigError: the name, or one of the options, is unknown.
+    """
+    cls = FUSIONS.get(name)
+    fixed = ("self", "modalities", "width", "classes")
+    known = [p for p in inspect.signature(cls.__init__).parameters if p not in fixed]
+    problems = [
+        f"model.fusion: fusion '{name}' has no option '{key}'.{did_you_mean(key, known)}"
+        for key in options
+        if key not in known
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return cls(modalities, width, classes, **options)

@@ -1,0 +1,53 @@
+"""Fusion by gates: each sample weighs its modalities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from equimodal.models.fusions.base import FUSIONS, Encodings, Fusion, MeanEncoding, Presence
+
+
+@FUSIONS.register("gated")
+class Gated(Fusion):
+    r"""Gated multimodal unit for any number of modalities.
+
+    .. math:: g = \mathrm{softmax}(V [h_1 .. h_n]), \qquad z = W \sum_m g_m \tanh(A_m h_m) + b
+
+    The softmax over modalities, where the original has one sigmoid for two, is ours.
+
+    Args:
+        absent: what replaces an absent encoding: "mean" (of the training encodings) or "zeros".
+
+    Example:
+        >>> fusion = Gated(["a", "b"], width=4, classes=3)
+        >>> here = torch.tensor([True, False])
+        >>> fusion({"a": torch.ones(2, 4), "b": torch.ones(2, 4)}, {"a": ~here | here, "b": here}).shape
+        torch.Size([2, 3])
+
+    Source: Arevalo et al., 2017, "Gated Multimodal Units for Information Fusion", arXiv 1702.01992.
+    """
+
+    absence = "the mean training encoding takes its place (option: zeros)"
+
+    def __init__(self, modalities: Sequence[str], width: int, classes: int, absent: str = "mean") -> None:
+        super().__init__(modalities, width, classes, absent=absent)
+        self.substitute = MeanEncoding(self.modalities, width, absent)
+        self.values = nn.ModuleList(nn.Linear(width, width) for _ in self.modalities)
+        self.gate = nn.Linear(width * len(self.modalities), len(self.modalities))
+        self.head = nn.Linear(width, classes)
+
+    def own_parts(self, modality: str) -> list[nn.Module]:
+        """Return the modality's value map."""
+        return [self.values[self.modalities.index(modality)]]
+
+    def forward(self, encodings: Encodings, present: Presence) -> Tensor:
+        """Return logits (B, C)."""
+        filled = self.substitute(encodings, present)
+        gates = self.gate(torch.cat(filled, dim=1)).softmax(dim=1)  # (B, n)
+        values = torch.stack(
+            [torch.tanh(value(h)) for value, h in zip(self.values, filled, strict=True)], dim=1
+        )
+        return self.head((gates.unsqueeze(-1) * values).sum(1))

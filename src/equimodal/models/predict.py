@@ -1,0 +1,42 @@
+"""Predictions of a classifier for a data set, with any subset of the modalities present."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import torch
+from torch import Tensor
+
+from equimodal.data.dataset import Dataset
+from equimodal.models.classifier import Classifier
+
+
+@torch.no_grad()
+def predict(
+    model: Classifier,
+    data: Dataset,
+    modalities: Collection[str] | None = None,
+    *,
+    batch_size: int = 256,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Return class probabilities (N, C); they depend neither on ``batch_size`` nor on the order of the rows.
+
+    Args:
+        model: a trained classifier.
+        data: samples, labelled or not.
+        modalities: use these only; None: all that are present.
+        batch_size: rows at a time.
+        device: where the model is.
+
+    Raises:
+        DataError: the data lack a modality of the model, or ``modalities`` names an unknown one.
+    """
+    training = model.training
+    model.eval()
+    data = model.prepare(data)
+    if modalities is not None:
+        data = data.restrict(modalities)
+    logits = [model(batch.to(device)).float().cpu() for batch in data.batches(batch_size)]
+    model.train(training)
+    return torch.cat(logits).softmax(-1)

@@ -1,0 +1,330 @@
+"""The training loop: it owns everything but the updates, which the method yields."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from equimodal.batch import Batch
+from equimodal.config import RunConfig
+from equimodal.data.dataset import Splits
+from equimodal.errors import RunError
+from equimodal.methods.base import EpochResult, Method, Phase
+from equimodal.training import checkpoint
+from equimodal.training.history import History
+from equimodal.training.measure import Measurement, measure
+from equimodal.training.optimise import Updater, learning_rate, make_optimiser
+from equimodal.training.progress import Reporter
+from equimodal.training.seeds import derive_seed, permutation
+from equimodal.training.selection import Selection
+
+
+class Interrupted(RunError):
+    """The run was asked to stop (Ctrl-C), and left a checkpoint from which it goes on."""
+
+
+@dataclass
+class Cursor:
+    """Where a run stands: everything random follows from it and the seed.
+
+    Args:
+        phase: finished phases.
+        epoch: finished epochs of this phase.
+        total: finished epochs of all phases.
+        visit: finished passes over the data in this epoch.
+        batch: finished batches of this pass.
+    """
+
+    phase: int = 0
+    epoch: int = 0
+    total: int = 0
+    visit: int = 0
+    batch: int = 0
+
+
+@dataclass
+class Tally:
+    """What an epoch adds up: sums of the loss terms, how often each counted, and steps taken by modality."""
+
+    losses: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    updates: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def add(self, losses: dict[str, float], modalities: tuple[str, ...]) -> None:
+        """Count one update."""
+        for name, value in losses.items():
+            self.losses[name] = self.losses.get(name, 0.0) + value
+            self.counts[name] = self.counts.get(name, 0) + 1
+        for name in modalities:
+            self.updates[name] = self.updates.get(name, 0) + 1
+
+    def means(self) -> dict[str, float]:
+        """Return the mean of each term over its updates."""
+        return {name: total / self.counts[name] for name, total in self.losses.items()}
+
+
+class Trainer:
+    """Train a model by a method, keep the best epoch by validation, and be able to go on after any stop.
+
+    Args:
+        model: is the method's; trained in place, and holds the best weights at the end.
+        method: yields the updates.
+        data: splits in the form that the encoders take; test is not touched.
+        config: the run's configuration.
+        folder: where history, weights and checkpoints go; None keeps the run in memory.
+        reporter: told of every epoch.
+    """
+
+    def __init__(
+        self, method: Method, data: Splits, config: RunConfig, folder: Path | None, reporter: Reporter
+    ) -> None:
+        self.method, self.model, self.data, self.config = method, method.model, data, config
+        self.folder, self.reporter = folder, reporter
+        training = config.training
+        self.fabric = Fabric(accelerator=training.accelerator, devices=1, precision=training.precision)
+        self.model.to(self.fabric.device)
+        self.method.to(self.fabric.device)
+        self.history = History(folder / "history.jsonl" if folder else None)
+        self.cursor = Cursor()
+        self.tally = Tally()
+        self.selection = Selection(training.select)
+        self.best: dict[str, Tensor] | None = None
+        self.probe = data.validation
+        if config.measure.probe is not None and len(self.probe) > config.measure.probe:
+            rows = permutation(len(self.probe), config.seed, "probe")[: config.measure.probe]
+            self.probe = self.probe.subset(rows.sort().values.numpy())
+        self.updater: Updater | None = None
+        self._stop = False
+
+    def run(self) -> None:
+        """Train to the end, from wherever the cursor stands.
+
+        Raises:
+            Interrupted: Ctrl-C; a checkpoint was written.
+            RunError: a loss is not finite, or the disk refuses.
+        """
+        with self._stoppable():
+            while (phase := self._phase()) is not None:
+                self._run_phase(phase)
+        self.reporter.finish()
+
+    def _phase(self) -> Phase | None:
+        return self.method.next_phase(self.cursor.phase, self.config.training.epochs)
+
+    def _run_phase(self, phase: Phase) -> None:
+        training = self.config.training
+        what = self.config.method.label if phase.name == "train" else f"{self.config.method.label} {phase.name}"
+        self.reporter.start(what, phase.epochs, self.cursor.epoch)
+        updater = self.updater or self._make_updater()
+        while self.cursor.epoch < phase.epochs:
+            if training.patience is not None and self.selection.since >= training.patience:
+                break
+            self._train_epoch(phase, updater)
+            self._end_epoch(phase)
+        self._restore_best()
+        self.cursor = Cursor(phase=self.cursor.phase + 1, total=self.cursor.total)
+        self.selection = Selection(training.select)
+        self.updater = None  # each phase begins with a fresh optimiser
+        self._save_checkpoint()  # before the next phase can overwrite this one's best weights
+
+    def _make_updater(self) -> Updater:
+        parameters = [*self.model.parameters(), *self.method.parameters()]
+        optimiser = make_optimiser(parameters, self.config.training)
+        self.updater = Updater(self.fabric, self.method, optimiser, self.config.training.clip_norm)
+        return self.updater
+
+    def _train_epoch(self, phase: Phase, updater: Updater) -> None:
+        train, batch_size = self.data.train, self.config.training.batch_size
+        started = time.perf_counter()
+        self.model.train()
+        self.method.train()
+        passes = self.method.passes()
+        batches = math.ceil(len(train) / batch_size)
+        while self.cursor.visit < len(passes):
+            self.method.visiting = passes[self.cursor.visit]
+            where = (self.cursor.phase, self.cursor.epoch, self.cursor.visit)
+            order = permutation(len(train), self.config.seed, "order", *where).numpy()
+            while self.cursor.batch < batches:
+                rows = order[self.cursor.batch * batch_size : (self.cursor.batch + 1) * batch_size]
+                through = (self.cursor.visit + self.cursor.batch / batches) / len(passes)
+                rate = learning_rate(self.config.training, (self.cursor.epoch + through) / phase.epochs)
+                self._train_batch(train.batch(rows).to(self.fabric.device), updater, rate)
+                self.cursor.batch += 1
+                if self._stop:
+                    self.tally.seconds += time.perf_counter() - started
+                    self._interrupt()
+            self.cursor.visit, self.cursor.batch = self.cursor.visit + 1, 0
+        self.method.on_epoch_trained()
+        self.tally.seconds += time.perf_counter() - started
+
+    def _train_batch(self, batch: Batch, updater: Updater, rate: float) -> None:
+        cursor = self.cursor
+        for group in updater.optimiser.param_groups:
+            group["lr"] = rate
+        torch.manual_seed(
+            derive_seed(self.config.seed, "batch", cursor.phase, cursor.epoch, cursor.visit, cursor.batch)
+        )
+        updates = self.method.updates(batch)
+        outcome = None
+        while True:
+            try:
+                with self.fabric.autocast():
+                    update = next(updates) if outcome is None else updates.send(outcome)
+            except StopIteration:
+                return
+            try:
+                outcome = updater.apply(update)
+            except RunError as error:
+                raise RunError(f"Epoch {cursor.total + 1}, batch {cursor.batch + 1}: {error}") from error
+            self.tally.add(outcome.losses, update.modalities if outcome.stepped else ())
+
+    def _end_epoch(self, phase: Phase) -> None:
+        started = time.perf_counter()
+        measurement = self._measure()
+        self.method.eval()
+        order = self.method.order
+        self.method.on_epoch_end(EpochResult(self.cursor.total, measurement.contribution))
+        best = self.selection.consider(self.cursor.total + 1, measurement, phase)
+        if best:
+            self._keep_best()
+        self.cursor = Cursor(self.cursor.phase, self.cursor.epoch + 1, self.cursor.total + 1)
+        line = {
+            "epoch": self.cursor.total,
+            "phase": phase.name,
+            "order": None if order is None else list(order),
+            "train": self.tally.means(),
+            "updates": self.tally.updates,
+            "validation": measurement.to_dict(),
+            "best": best,
+            "seconds": {"train": self.tally.seconds, "probe": time.perf_counter() - started},
+        }
+        self.tally = Tally()
+        self.history.append(line)
+        self._save_checkpoint()
+        self.reporter.epoch(line)
+        if self._stop:
+            self._interrupt()
+
+    def _measure(self) -> Measurement:
+        with self.fabric.autocast():
+            return measure(
+                self.model,
+                self.probe,
+                self.config.measure,
+                split="validation",
+                device=self.fabric.device,
+                seed=derive_seed(self.config.seed, "probe", self.cursor.total),
+            )
+
+    def _keep_best(self) -> None:
+        if self.folder is not None:
+            save_model(self.folder / "model.safetensors", self.method)
+        else:
+            self.best = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+
+    def _restore_best(self) -> None:
+        state = self.best
+        if self.folder is not None:
+            state, _ = checkpoint.load_tensors(self.folder / "model.safetensors")
+        if state is not None:
+            self.model.load_state_dict(state)
+
+    # Stopping and going on
+
+    @property
+    def _checkpoint_path(self) -> Path | None:
+        return self.folder / "checkpoint" / "state.safetensors" if self.folder else None
+
+    def _parameters(self) -> dict[str, torch.nn.Parameter]:
+        named = {f"model/{name}": parameter for name, parameter in self.model.named_parameters()}
+        return named | {f"method/{name}": parameter for name, parameter in self.method.named_parameters()}
+
+    def _save_checkpoint(self) -> None:
+        if self._checkpoint_path is None:
+            return
+        names = {id(parameter): name for name, parameter in self._parameters().items()}
+        tensors = (
+            checkpoint.with_prefix("model", self.model.state_dict())
+            | checkpoint.with_prefix("method", self.method.state_dict())
+        )
+        if self.updater is not None:
+            state = checkpoint.optimiser_tensors(self.updater.optimiser, names)
+            tensors |= checkpoint.with_prefix("optimiser", state)
+        metadata = {
+            "config": self.config.hash(),
+            "cursor": asdict(self.cursor),
+            "tally": asdict(self.tally),
+            "selection": self.selection.to_dict(),
+            "history": self.history.offset,
+        }
+        checkpoint.save_tensors(self._checkpoint_path, tensors, metadata)
+
+    def resume(self) -> None:
+        """Take up the run at its last checkpoint; without one, at the beginning.
+
+        Raises:
+            RunError: the checkpoint is damaged, or of another configuration.
+        """
+        path = self._checkpoint_path
+        if path is None or not path.exists():
+            self.history.resume(0)
+            return
+        tensors, metadata = checkpoint.load_tensors(path)
+        if metadata["config"] != self.config.hash():
+            raise RunError(f"{path}: belongs to a run with another configuration. Choose another folder.")
+        self.model.load_state_dict(checkpoint.under_prefix("model", tensors))
+        self.method.load_state_dict(checkpoint.under_prefix("method", tensors))
+        if state := checkpoint.under_prefix("optimiser", tensors):
+            checkpoint.load_optimiser_tensors(self._make_updater().optimiser, state, self._parameters())
+        self.cursor = Cursor(**metadata["cursor"])
+        self.tally = Tally(**metadata["tally"])
+        self.selection.restore(metadata["selection"])
+        self.history.resume(metadata["history"])
+
+    def _interrupt(self) -> None:
+        self.reporter.finish()
+        if self.folder is None:
+            raise KeyboardInterrupt
+        self._save_checkpoint()
+        raise Interrupted(
+            f"Interrupted in epoch {self.cursor.total + 1}. Everything is kept in {self.folder}; "
+            "the same command with --resume goes on."
+        )
+
+    @contextmanager
+    def _stoppable(self) -> Iterator[None]:
+        """Let the first Ctrl-C (or SIGTERM) stop after the current batch, and a second one at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def stop(number: int, frame: FrameType | None) -> None:
+            if self._stop:
+                raise KeyboardInterrupt
+            self._stop = True
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def save_model(path: Path, method: Method) -> None:
+    """Write the model's weights, with what rebuilds it in the header."""
+    metadata: dict[str, Any] = {"specification": method.model.specification()}
+    checkpoint.save_tensors(path, method.model.state_dict(), metadata)

@@ -1,0 +1,209 @@
+"""What is measured of a classifier: one encoder pass, every coalition, and the numbers that follow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from equimodal.config import MeasureConfig
+from equimodal.contribution.coalitions import coalition_name
+from equimodal.contribution.equilibrium import utilisation
+from equimodal.contribution.measure import contribution
+from equimodal.contribution.result import Contribution
+from equimodal.contribution.shapley import plan
+from equimodal.contribution.values import value_function
+from equimodal.data.dataset import Dataset
+from equimodal.models.classifier import Classifier
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a classifier does on one data set.
+
+    Args:
+        split: name of the part.
+        samples: number of rows.
+        scores: "accuracy", "macro_f1", "loss" (mean negative log-likelihood) and "ece" of all modalities together.
+        unimodal: the same for each modality alone.
+        subsets: accuracy of each coalition measured, by name.
+        alone: v({m}) of each modality under the value function, the numerator of utilisation.
+        contribution: Shapley contribution, shares, deviation, EDM, with intervals.
+        utilisation: how much of what each modality could do alone it still does; None without a reference.
+    """
+
+    split: str
+    samples: int
+    scores: dict[str, float]
+    unimodal: dict[str, dict[str, float]]
+    subsets: dict[str, float]
+    alone: dict[str, float]
+    contribution: Contribution
+    utilisation: dict[str, float | None] | None = None
+
+    @property
+    def subset_mean(self) -> float:
+        """Mean accuracy over all coalitions measured but the empty one."""
+        return float(np.mean([value for name, value in self.subsets.items() if name]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the measurement as JSON-safe values."""
+        return {
+            "split": self.split,
+            "samples": self.samples,
+            **self.scores,
+            "unimodal": self.unimodal,
+            "subsets": self.subsets,
+            "subset_mean": self.subset_mean,
+            "alone": self.alone,
+            "contribution": self.contribution.to_dict(),
+            "utilisation": self.utilisation,
+        }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Measurement:
+        """Return the measurement that :meth:`to_dict` wrote."""
+        return cls(
+            split=plain["split"],
+            samples=plain["samples"],
+            scores={key: plain[key] for key in ("accuracy", "macro_f1", "loss", "ece")},
+            unimodal=plain["unimodal"],
+            subsets=plain["subsets"],
+            alone=plain["alone"],
+            contribution=Contribution.from_dict(plain["contribution"]),
+            utilisation=plain["utilisation"],
+        )
+
+    def __str__(self) -> str:
+        scores = self.scores
+        lines = [
+            f"{self.split} ({self.samples} samples): accuracy {scores['accuracy']:.3f}, "
+            f"macro F1 {scores['macro_f1']:.3f}, loss {scores['loss']:.3f}, ECE {scores['ece']:.3f}",
+            "alone: " + ", ".join(f"{name} {own['accuracy']:.3f}" for name, own in self.unimodal.items()),
+            str(self.contribution),
+        ]
+        if self.utilisation is not None:
+            each = ", ".join(
+                f"{name} {'undefined' if u is None else f'{u:.2f}'}" for name, u in self.utilisation.items()
+            )
+            lines.append(f"utilisation: {each}")
+        return "\n".join(lines)
+
+
+@torch.no_grad()
+def coalition_outputs(
+    model: Classifier, data: Dataset, coalitions: Tensor, batch_size: int, device: torch.device | str = "cpu"
+) -> tuple[Tensor, Tensor]:
+    """Return logits (K, N, C) of every coalition and the labels (N,): each encoder runs once over the data.
+
+    Args:
+        model: the classifier; it is put into evaluation mode and back.
+        data: in the form that the encoders take.
+        coalitions: bool (K, n).
+        batch_size: rows at a time; it does not change the result.
+        device: where the model is.
+    """
+    training = model.training
+    model.eval()
+    coalitions = coalitions.to(device)
+    outputs, labels = [], []
+    for batch in data.batches(batch_size):
+        batch = batch.to(device)
+        logits = model.coalitions(model.encode(batch), batch.present, coalitions)
+        outputs.append(logits.float().cpu())
+        labels.append(batch.labels.cpu())
+    model.train(training)
+    return torch.cat(outputs, dim=1), torch.cat(labels)
+
+
+def expected_calibration_error(logits: Tensor, labels: Tensor, bins: int = 15) -> float:
+    r"""Return :math:`\sum_b \frac{|b|}{N} |\mathrm{acc}(b) - \mathrm{conf}(b)|` over equal-width bins of confidence.
+
+    Source: Guo et al., 2017, "On calibration of modern neural networks", arXiv 1706.04599.
+    """
+    confidence, predicted = logits.softmax(-1).max(-1)
+    right = (predicted == labels).float()
+    which = (confidence * bins).long().clamp(max=bins - 1)
+    gaps = torch.zeros(bins).index_add_(0, which, confidence - right)
+    return float(gaps.abs().sum() / len(labels))
+
+
+def _scores(logits: Tensor, labels: Tensor) -> dict[str, float]:
+    one = logits.unsqueeze(0)
+    loss = torch.nn.functional.cross_entropy(logits, labels)
+    return {
+        "accuracy": float(value_function("accuracy")[1](one, labels, None)),
+        "macro_f1": float(value_function("macro_f1")[1](one, labels, None)),
+        "loss": float(loss),
+        "ece": expected_calibration_error(logits, labels),
+    }
+
+
+def measure(
+    model: Classifier,
+    data: Dataset,
+    config: MeasureConfig,
+    *,
+    split: str,
+    batch_size: int = 256,
+    device: torch.device | str = "cpu",
+    seed: int = 0,
+    reference: Mapping[str, float] | None = None,
+) -> Measurement:
+    """Measure a classifier on one data set.
+
+    Args:
+        model: the classifier.
+        data: in the form that the encoders take (:meth:`Classifier.prepare`).
+        config: value function, target, bootstrap, budget.
+        split: name of the part, for provenance.
+        batch_size: rows at a time.
+        device: where the model is.
+        seed: of bootstrap and sampling.
+        reference: value of each modality in the unimodal ensemble on the same data, for utilisation.
+    """
+    n = len(model.modalities)
+    scheme = plan(n, budget=config.budget, seed=seed)
+    K = len(scheme.coalitions)
+    extra = torch.cat([torch.eye(n, dtype=torch.bool), torch.ones(1, n, dtype=torch.bool)])
+    outputs, labels = coalition_outputs(
+        model, data, torch.cat([scheme.coalitions, extra]), batch_size, device
+    )
+    measured = contribution(
+        outputs[:K],
+        scheme,
+        labels,
+        model.modalities,
+        value=config.value,
+        target=config.target,
+        bootstrap=config.bootstrap,
+        seed=seed,
+        split=split,
+    )
+    accuracies = value_function("accuracy")[1](outputs[:K], labels, None).tolist()
+    value = value_function(config.value)[1]
+    alone = value(outputs[K : K + n], labels, None)
+    used = None
+    if reference is not None:
+        empty = value(outputs[:1], labels, None)
+        possible = torch.tensor([reference[m] for m in model.modalities], dtype=alone.dtype)
+        ratios = utilisation(alone, possible, empty).tolist()
+        used = {m: None if math.isnan(u) else u for m, u in zip(model.modalities, ratios, strict=True)}
+    return Measurement(
+        split=split,
+        samples=len(labels),
+        scores=_scores(outputs[-1], labels),
+        unimodal={m: _scores(outputs[K + i], labels) for i, m in enumerate(model.modalities)},
+        subsets={
+            coalition_name(members, model.modalities): accuracy
+            for members, accuracy in zip(scheme.coalitions, accuracies, strict=True)
+        },
+        alone=dict(zip(model.modalities, alone.tolist(), strict=True)),
+        contribution=measured,
+        utilisation=used,
+    )
+

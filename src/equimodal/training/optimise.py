@@ -1,0 +1,100 @@
+"""Optimiser, learning-rate schedule, and the one place where an update moves parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from equimodal.config import TrainingConfig
+from equimodal.errors import RunError
+from equimodal.methods.base import Method, Outcome, Update
+
+
+def make_optimiser(parameters: Sequence[nn.Parameter], config: TrainingConfig) -> torch.optim.Optimizer:
+    """Return the optimiser that the configuration names."""
+    if config.optimiser == "sgd":
+        return torch.optim.SGD(
+            parameters,
+            lr=config.learning_rate,
+            momentum=0.9,
+            nesterov=True,
+            weight_decay=config.weight_decay,
+        )
+    return torch.optim.AdamW(
+        parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+    )
+
+
+def learning_rate(config: TrainingConfig, progress: float) -> float:
+    """Return the learning rate at ``progress`` in [0, 1) through a phase.
+
+    Example:
+        >>> round(learning_rate(TrainingConfig(learning_rate=1.0), 0.5), 3)
+        0.5
+    """
+    if progress < config.warmup:
+        return config.learning_rate * progress / config.warmup
+    through = (progress - config.warmup) / (1 - config.warmup)
+    factor = {
+        "constant": 1.0,
+        "linear": 1.0 - through,
+        "cosine": 0.5 * (1.0 + math.cos(math.pi * through)),
+    }[config.schedule]
+    return config.learning_rate * factor
+
+
+class Updater:
+    """Carry out updates: backward, drop what must not move, clip, step.
+
+    Only the parameters of the update's modalities and the shared ones keep a gradient; the optimiser passes over
+    parameters without one, so that the others do not move by a bit, under weight decay and momentum too.
+    """
+
+    def __init__(
+        self, fabric: Fabric, method: Method, optimiser: torch.optim.Optimizer, clip_norm: float | None
+    ) -> None:
+        model = method.model
+        self.fabric = fabric
+        self.optimiser = optimiser
+        self.clip_norm = clip_norm
+        own = {
+            name: {id(p) for p in (*model.own_parameters(name), *method.own_parameters(name))}
+            for name in model.modalities
+        }
+        self.parameters = [*model.parameters(), *method.parameters()]
+        self.owner = [next((m for m, ids in own.items() if id(p) in ids), None) for p in self.parameters]
+
+    def apply(self, update: Update) -> Outcome:
+        """Take one step on the sum of the update's mean losses.
+
+        Raises:
+            RunError: a loss is not finite.
+        """
+        terms: dict[str, Tensor] = {
+            name: total / count for name, (total, count) in update.losses.items() if int(count) > 0
+        }
+        values = {name: float(term) for name, term in terms.items()}
+        for name, value in values.items():
+            if not math.isfinite(value):
+                raise RunError(
+                    f"the loss '{name}' became {value}. The last checkpoint is whole; try a smaller "
+                    "training.learning_rate or training.clip_norm, or look for extreme values in the data."
+                )
+        if not terms:
+            return Outcome(values, stepped=False)
+        self.optimiser.zero_grad(set_to_none=True)
+        self.fabric.backward(torch.stack(list(terms.values())).sum())
+        moving = []
+        for parameter, owner in zip(self.parameters, self.owner, strict=True):
+            if owner is not None and owner not in update.modalities:
+                parameter.grad = None
+            elif parameter.grad is not None:
+                moving.append(parameter)
+        if self.clip_norm is not None:
+            nn.utils.clip_grad_norm_(moving, self.clip_norm)
+        self.optimiser.step()
+        return Outcome(values, stepped=True)

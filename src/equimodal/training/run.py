@@ -1,0 +1,359 @@
+"""A run: trained, measured, kept in a folder, and loaded again."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import nn
+
+from equimodal._version import __version__
+from equimodal.config import MethodSpec, RunConfig, build_config, parse_method, read_yaml
+from equimodal.data.dataset import Dataset, Splits
+from equimodal.errors import ConfigError, RunError
+from equimodal.methods.base import METHODS, prepare_fusion
+from equimodal.models.classifier import Classifier
+from equimodal.training.checkpoint import load_tensors
+from equimodal.training.files import write_text
+from equimodal.training.history import read_history
+from equimodal.training.loop import Trainer
+from equimodal.training.measure import Measurement, measure
+from equimodal.training.progress import Reporter, make_reporter
+from equimodal.training.seeds import derive_seed
+
+REFERENCE = "unimodal_ensemble"
+Reference = Mapping[str, Mapping[str, float]]
+"""Value of each modality trained alone, by split: {"validation": {name: v}, "test": {name: v}}."""
+
+
+@dataclass
+class Run:
+    """A finished run.
+
+    Args:
+        model: the classifier with the weights of its best epoch.
+        config: what it was trained with.
+        history: one line an epoch.
+        validation: measured on the whole validation part, with the best weights.
+        test: measured once on test, after everything was chosen.
+        reference: what each modality reaches alone, by split; None without a reference.
+        folder: where it is kept, or None.
+    """
+
+    model: Classifier
+    config: RunConfig
+    history: list[dict[str, Any]]
+    validation: Measurement
+    test: Measurement
+    reference: Reference | None = None
+    folder: Path | None = None
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch whose weights were kept."""
+        return max(line["epoch"] for line in self.history if line["best"])
+
+    def report(self, path: str | Path) -> Path:
+        """Write the run as one self-contained HTML page."""
+        from equimodal.report.html import write_run_report
+
+        return write_run_report(self, Path(path))
+
+
+def fit(
+    model: Classifier,
+    data: Splits,
+    method: str | Mapping[str, Any] = "equilibrium",
+    *,
+    out: str | Path | None = None,
+    resume: bool = False,
+    reference: bool = True,
+    seed: int = 0,
+    quiet: bool = False,
+    measure: Mapping[str, Any] | None = None,
+    **training: Any,
+) -> Run:
+    """Train a classifier in place, select by validation, and measure it once on test.
+
+    Args:
+        model: the classifier.
+        data: training, validation and test parts.
+        method: a method's or recipe's name, ``"name:key=value"``, or a mapping with ``name`` and options.
+        out: a folder for the run; None keeps it in memory.
+        resume: go on with the run in ``out``.
+        reference: train the unimodal ensemble too (on a copy, with the same budget), for utilisation.
+        seed: of data order, dropout and random orders.
+        quiet: say nothing while training.
+        measure: options of :class:`~equimodal.config.MeasureConfig`.
+        training: options of :class:`~equimodal.config.TrainingConfig`: ``epochs=30`` and so on.
+
+    Raises:
+        ConfigError: an option is wrong.
+        RunError: the folder holds another run, or training cannot go on.
+
+    Example:
+        >>> import numpy as np, equimodal as eq
+        >>> rng = np.random.default_rng(0)
+        >>> y = rng.integers(0, 2, 200)
+        >>> data = eq.Dataset({"a": rng.normal(y[:, None], 1, (200, 3)), "b": rng.normal(0, 1, (200, 2))}, y)
+        >>> run = eq.fit(eq.Classifier.for_data(data.split(seed=0)), data.split(seed=0), epochs=2, quiet=True)
+        >>> run.test.contribution.dominant
+        ('a',)
+    """
+    config = build_config(
+        {
+            "data": {"name": data.name},
+            "model": {"width": model.width},
+            "method": method,
+            "training": training,
+            "measure": dict(measure or {}),
+            "seed": seed,
+            "reference": reference,
+        }
+    )
+    return train(config, data, model, folder=out, resume=resume, quiet=quiet)
+
+
+def train(
+    config: RunConfig,
+    data: Splits,
+    model: Classifier | None = None,
+    *,
+    folder: str | Path | None = None,
+    resume: bool = False,
+    quiet: bool = False,
+    reference: Reference | None = None,
+) -> Run:
+    """Carry out the run that a configuration describes; see :func:`fit`.
+
+    Args:
+        config: the run's configuration.
+        data: its data.
+        model: the classifier; None: a new one as configured.
+        folder: where the run is kept; None: in memory.
+        resume: go on with the run in ``folder``.
+        quiet: say nothing.
+        reference: what each modality reaches alone, where that is known already.
+    """
+    _check_target(config, data)
+    folder = None if folder is None else Path(folder)
+    if model is None:
+        settings = config.model
+        model = Classifier.for_data(
+            data,
+            settings.encoders,
+            width=settings.width,
+            fusion=settings.fusion,
+            fusion_options=settings.fusion_options,
+            seed=config.seed,
+        )
+    untrained = copy.deepcopy(model)
+    method_class = METHODS.get(config.method.name)
+    options = method_class.Config.model_validate(config.method.options)
+    prepare_with_seed(model, method_class, options, config.seed)
+    if folder is not None:
+        _open_folder(folder, config, data, resume)
+    reporter = make_reporter(quiet)
+    if reference is None and config.reference and config.method.name != REFERENCE:
+        reference = train_reference(config, data, untrained, folder=folder, resume=resume, quiet=quiet)
+    prepared = _prepare(model, data)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(config.seed, "method"))
+        method = method_class(model, options, config.seed)
+    trainer = Trainer(method, prepared, config, folder, reporter)
+    if resume:
+        trainer.resume()
+    trainer.run()
+    return _finish(trainer, prepared, reference)
+
+
+def prepare_with_seed(model: Classifier, method_class: Any, options: Any, seed: int) -> None:
+    """Give the model the method's fusion, its weights drawn from the run's seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "fusion"))
+        prepare_fusion(model, method_class, options)
+
+
+def train_reference(
+    config: RunConfig,
+    data: Splits,
+    untrained: Classifier,
+    *,
+    folder: Path | None,
+    resume: bool,
+    quiet: bool,
+) -> Reference:
+    """Train the unimodal ensemble with the run's budget; return what each modality reaches, by split."""
+    untrained.clear_fusion()
+    changes = {"method": MethodSpec(name=REFERENCE, label="reference"), "reference": False}
+    reference_config = config.model_copy(update=changes)
+    where = None if folder is None else folder / "reference"
+    run = train(reference_config, data, untrained, folder=where, resume=resume, quiet=quiet)
+    return {"validation": run.validation.alone, "test": run.test.alone}
+
+
+def load(folder: str | Path, encoders: Mapping[str, nn.Module] | None = None) -> Run:
+    """Return a finished run from its folder.
+
+    Args:
+        folder: the run's folder.
+        encoders: the modules of yours that the model was made with, if any.
+
+    Raises:
+        RunError: there is no finished run, or a file is damaged.
+    """
+    folder = Path(folder)
+    if not (folder / "metrics.json").is_file():
+        state = "it was not finished: go on with --resume" if (folder / "checkpoint").exists() else "no run"
+        raise RunError(f"{folder}: holds no finished run ({state}).")
+    try:
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        history = read_history(folder / "history.jsonl")
+    except (OSError, json.JSONDecodeError) as error:
+        raise RunError(f"{folder}: a file of the run is missing or damaged ({error}).") from error
+    return Run(
+        model=load_model(folder / "model.safetensors", encoders),
+        config=read_config(folder),
+        history=history,
+        validation=Measurement.from_dict(metrics["validation"]),
+        test=Measurement.from_dict(metrics["test"]),
+        reference=metrics["reference"],
+        folder=folder,
+    )
+
+
+def load_model(path: Path, encoders: Mapping[str, nn.Module] | None = None) -> Classifier:
+    """Return the classifier that a run's ``model.safetensors`` holds, in evaluation mode."""
+    tensors, metadata = load_tensors(path)
+    model = Classifier.from_specification(metadata["specification"], encoders)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise RunError(f"{path}: its weights do not fit the encoders: {error}") from error
+    return model.eval()
+
+
+def read_config(folder: Path) -> RunConfig:
+    """Return the configuration of the run in ``folder``."""
+    path = folder / "config.yaml"
+    if not path.is_file():
+        raise RunError(f"{folder}: not the folder of a run (there is no config.yaml).")
+    content = read_yaml(path.read_text(encoding="utf-8"), str(path))
+    content.pop("provenance", None)
+    return build_config(content)
+
+
+def _check_target(config: RunConfig, data: Splits) -> None:
+    target = config.measure.target
+    if target is None:
+        return
+    from equimodal.contribution.equilibrium import target_vector
+
+    target_vector(target, data.modalities)
+
+
+def _prepare(model: Classifier, data: Splits) -> Splits:
+    return Splits(
+        model.prepare(data.train), model.prepare(data.validation), model.prepare(data.test), data.provenance
+    )
+
+
+def _open_folder(folder: Path, config: RunConfig, data: Splits, resume: bool) -> None:
+    """Write the configuration into a new folder, or check that it is the one of the run there."""
+    path = folder / "config.yaml"
+    if not path.exists():
+        if folder.is_dir() and any(folder.iterdir()) and not resume:
+            raise RunError(f"{folder}: is not empty, and not the folder of a run. Choose another with --out.")
+        content = config.to_dict() | {
+            "provenance": {
+                "config": config.hash(),
+                "equimodal": __version__,
+                "torch": torch.__version__,
+                "split": data.provenance,
+            }
+        }
+        write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+        return
+    before = read_config(folder)
+    differences = _differences(before.to_dict(), config.to_dict())
+    if differences:
+        raise RunError(
+            f"{folder}: holds a run with another configuration ({'; '.join(differences)}). "
+            "Choose another folder with --out, or give the same configuration."
+        )
+    if not resume:
+        raise RunError(
+            f"{folder}: holds a run with this configuration already. Go on with --resume, or choose another folder."
+        )
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    found = []
+    for key in sorted(set(before) | set(now)):
+        path = f"{prefix}{key}"
+        one, other = before.get(key), now.get(key)
+        if path == "compare" or one == other:
+            continue
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            found += _differences(one, other, f"{path}.")
+        else:
+            found.append(f"{path}: {one!r} there, {other!r} here")
+    return found
+
+
+def _finish(trainer: Trainer, data: Splits, reference: Reference | None) -> Run:
+    """Measure the best weights on validation and, once, on test; write ``metrics.json``."""
+    config, model = trainer.config, trainer.model
+    if config.method.name == REFERENCE and reference is None:
+        parts = {name: _measure(trainer, part, name) for name, part in _held_out(data).items()}
+        reference = {name: measurement.alone for name, measurement in parts.items()}
+    parts = {
+        name: _measure(trainer, part, name, reference[name] if reference else None)
+        for name, part in _held_out(data).items()
+    }
+    model.eval()
+    run = Run(
+        model=model,
+        config=config,
+        history=trainer.history.lines,
+        validation=parts["validation"],
+        test=parts["test"],
+        reference=reference,
+        folder=trainer.folder,
+    )
+    if trainer.folder is not None:
+        metrics = {
+            "config": config.hash(),
+            "seed": config.seed,
+            "best_epoch": run.best_epoch,
+            "reference": reference,
+            "validation": run.validation.to_dict(),
+            "test": run.test.to_dict(),
+        }
+        write_text(trainer.folder / "metrics.json", json.dumps(metrics, indent=1, allow_nan=False) + "\n")
+    return run
+
+
+def _held_out(data: Splits) -> dict[str, Dataset]:
+    return {"validation": data.validation, "test": data.test}
+
+
+def _measure(
+    trainer: Trainer, part: Dataset, name: str, reference: Mapping[str, float] | None = None
+) -> Measurement:
+    with trainer.fabric.autocast():
+        return measure(
+            trainer.model,
+            part,
+            trainer.config.measure,
+            split=name,
+            device=trainer.fabric.device,
+            seed=derive_seed(trainer.config.seed, name),
+            reference=reference,
+        )
