@@ -210,7 +210,7 @@ def read_yaml(text: str, where: str) -> dict[str, Any]:
 
 
 def read_recipe(name: str) -> dict[str, Any]:
-    """Return a recipe's content."""
+    """Return a recipe's content; ``about`` says in a line what it is for."""
     return read_yaml((RECIPES / f"{name}.yaml").read_text(encoding="utf-8"), f"recipe '{name}'")
 
 
@@ -255,12 +255,15 @@ def parse_method(value: Any) -> MethodSpec:
     return MethodSpec(name=name, options=options, label=label or name)
 
 
-def load_config(source: str | Path | None, overrides: Sequence[str] = ()) -> RunConfig:
+def load_config(
+    source: str | Path | None, overrides: Sequence[str] = (), content: Mapping[str, Any] | None = None
+) -> RunConfig:
     """Return the configuration of a recipe, a method's name or a YAML file, with overrides.
 
     Args:
         source: a recipe's name, a method's name, or the path of a YAML file; None: the defaults.
         overrides: ``key=value`` with dotted keys; values are read as YAML.
+        content: more settings, nested; laid on the source before the overrides.
 
     Raises:
         ConfigError: all mistakes, together.
@@ -269,7 +272,8 @@ def load_config(source: str | Path | None, overrides: Sequence[str] = ()) -> Run
         >>> load_config("paper", ["training.epochs=5"]).training.epochs
         5
     """
-    return build_config(merge(_read_source(source), nest(split_assignments(overrides, "-s"))))
+    base = merge(_read_source(source), content or {})
+    return build_config(merge(base, nest(split_assignments(overrides, "-s"))))
 
 
 def build_config(content: Mapping[str, Any]) -> RunConfig:
@@ -309,7 +313,7 @@ def _read_source(source: str | Path | None) -> dict[str, Any]:
         return read_yaml(path.read_text(encoding="utf-8"), str(path))
     name = str(source)
     if name in recipe_names():
-        return read_recipe(name)
+        return {key: value for key, value in read_recipe(name).items() if key != "about"}
     from equimodal.methods.base import METHODS
 
     if name.partition(":")[0] in METHODS.names():

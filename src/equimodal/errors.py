@@ -34,6 +34,10 @@ class RunError(EquimodalError, RuntimeError):
     """A run, or the folder it lives in, cannot go on."""
 
 
+class Interrupted(RunError):
+    """The run was asked to stop (Ctrl-C), and left a checkpoint from which it goes on."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return the end of an error message: the nearest known name, then all of them.
 

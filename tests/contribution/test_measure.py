@@ -53,11 +53,10 @@ def test_a_target_moves_the_deviation():
     assert aimed.deviation["audio"] == pytest.approx(plain.shares["audio"] - 0.8)
 
 
-def test_equal_modalities_are_neither_minor_nor_dominant():
-    values = torch.tensor(
-        [0.1 if size == 0 else 0.1 + size / 7 for size in all_coalitions(3).sum(-1).tolist()]
-    )
-    c = contribution(values, plan(3), None, ["a", "b", "c"])
+@pytest.mark.parametrize("n", range(3, 9))
+def test_equal_modalities_are_neither_minor_nor_dominant(n):
+    by_size = torch.rand(n + 1, generator=torch.Generator().manual_seed(n), dtype=torch.float64).sort().values
+    c = contribution(by_size[all_coalitions(n).sum(-1)], plan(n), None, list("abcdefgh")[:n])
     assert c.edm == pytest.approx(0, abs=1e-12) and c.minor == c.dominant == ()
 
 
@@ -142,7 +141,7 @@ def test_the_noise_floor_is_the_edm_of_balanced_modalities():
 
 def test_groups_widen_intervals_of_repeated_samples():
     correct = unequal(60, 5).repeat_interleave(4, dim=1)
-    groups = [f"subject {i}" for i in range(60) for _ in range(4)]
+    groups = [f"subject {i:02}" for i in range(60) for _ in range(4)]
     apart, together = measure(correct), measure(correct, groups=groups)
     few = measure(unequal(60, 5))
     assert together.groups == 60 and apart.groups is None
@@ -198,7 +197,7 @@ def additive_votes(n=12, samples=80):
     return game, torch.ones(samples, dtype=torch.long)
 
 
-def test_an_estimate_says_so_and_covers_both_kinds_of_chance():
+def test_an_estimate_says_so_and_sharpens_with_its_budget():
     game, targets = additive_votes()
     names = [f"m{i:02}" for i in range(12)]
     small, large = plan(12, budget=120, seed=4), plan(12, budget=3000, seed=4)
@@ -206,16 +205,32 @@ def test_an_estimate_says_so_and_covers_both_kinds_of_chance():
     assert (c.exact, c.budget, c.sampling_seed) == (False, 120, 4) and c.coalitions <= 120
     assert c.interactions is c.coalition_values is None
     assert sum(c.phi.values()) == pytest.approx(c.value_all - c.value_empty)
-    assert c.sampling_errors is not None and c.share_errors is not None
+    assert c.sampling_errors is not None
     d = contribution(game(large.coalitions), large, targets, names, value="true_class_probability")
-    assert d.sampling_errors is not None and d.share_errors is not None
-    total = c.value_all - c.value_empty
+    assert d.sampling_errors is not None
     for name in names:
         assert abs(c.phi[name] - d.phi[name]) < 5 * (c.sampling_errors[name] + d.sampling_errors[name])
         assert d.sampling_errors[name] < c.sampling_errors[name]
-        # Efficiency holds for every sampled pair, so errors of phi become those of shares by dividing.
-        expected = (c.sampling_errors[name] / total) ** 2 + d.share_errors[name] ** 2
-        assert c.share_errors[name] ** 2 == pytest.approx(expected, rel=0.6)
+
+
+def test_intervals_of_an_estimate_hold_the_chance_of_sampling_orders():
+    """Samples all alike leave only that chance: pairs resampled P of P, so (P - 1) / P of their variance."""
+
+    def mean(outputs, targets, weights):
+        return weights @ outputs[..., 0].double().T / weights.sum(-1, keepdim=True)
+
+    scheme = plan(12, budget=222, seed=0)  # ten pairs
+    members = scheme.coalitions.double()
+    game = members.sum(-1) + 5 * members[:, :3].prod(-1) + 9 * members[:, 2:6].prod(-1)
+    names = list("abcdefghijkl")
+    c = contribution(
+        game[:, None, None].expand(-1, 7, 1), scheme, torch.zeros(7), names, value=mean, bootstrap=4000
+    )
+    assert c.share_errors is not None and c.sampling_errors is not None
+    assert max(c.sampling_errors.values()) > 0.1
+    for name in names:
+        expected = c.sampling_errors[name] / (c.value_all - c.value_empty) * 0.9**0.5
+        assert c.share_errors[name] == pytest.approx(expected, rel=0.05, abs=1e-9)
 
 
 def test_a_game_of_values_has_no_interval():
@@ -260,7 +275,7 @@ def call(**changes):
         ({"modalities": ["a", "a"]}, DataError, "distinct modality names"),
         ({"modalities": ["a", "b+c"]}, DataError, r"without '\+'"),
         ({"modalities": ["a", "b", "c"]}, DataError, r"a column for each of a, b, c, got \(4, 2\)"),
-        ({"outputs": torch.zeros(3, 3, 2)}, DataError, r"outputs: expected \(4, samples, classes\).*got \(3, 3, 2\)"),
+        ({"outputs": torch.zeros(3, 3, 2)}, DataError, r"expected \(4, samples, classes\).*got \(3, 3, 2\)"),
         ({"outputs": torch.zeros(4, 3)}, DataError, r"outputs: expected .*got \(4, 3\)"),
         (
             {"outputs": torch.zeros(3), "coalitions": all_coalitions(2)[:3]},
@@ -276,14 +291,14 @@ def call(**changes):
         ({"targets": torch.tensor([0, 1])}, DataError, r"each of the 3 samples .* got \(2,\)"),
         ({"targets": torch.tensor([0, 1, 2])}, DataError, "target 2 of row 2 is no class"),
         ({"value": "acc"}, ConfigError, "Unknown value function 'acc'"),
-        ({"value": lambda outputs, targets, weights: torch.zeros(4)}, DataError, r"expected values \(R, K\) = \(201, 4\)"),
+        ({"value": lambda *_: torch.zeros(4)}, DataError, r"expected values \(R, K\) = \(201, 4\)"),
         ({"target": [0.5, 0.6]}, ConfigError, "must sum to 1"),
         ({"bootstrap": -1}, ConfigError, "bootstrap >= 0"),
         ({"confidence": 95}, ConfigError, "confidence between 0 and 1, got 200 and 95"),
         ({"groups": ["a"] * 3}, DataError, "one group"),
         ({"outputs": torch.tensor([0.0, torch.nan, 1.0, 1.0])}, DataError, "nan with audio present"),
     ],
-)  # fmt: skip
+)
 def test_mistakes_are_named(changes, error, message):
     with pytest.raises(error, match=message):
         call(**changes)

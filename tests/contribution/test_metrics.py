@@ -43,7 +43,7 @@ def test_ranks_equal_the_whole(classified):
     other = {3: there[0].transpose(0, 1), 1: there[1]}  # by number of dimensions: outputs, targets
     metric = EquilibriumDeviation(
         NAMES,
-        dist_sync_fn=lambda state, group=None: [state, other[state.ndim]],
+        dist_sync_fn=lambda state, **_: [state, other[state.ndim]],
         distributed_available_fn=lambda: True,
     )
     metric.update(*here)

@@ -46,16 +46,17 @@ def test_dicts_that_are_not_results_are_named(classified):
 
 def test_results_are_frozen(classified):
     with pytest.raises(dataclasses.FrozenInstanceError):
-        results(classified)["exact"].edm = 0
+        setattr(results(classified)["exact"], "edm", 0)  # noqa: B010 - a type checker refuses it too
 
 
 def test_a_result_reads_well(classified):
     c = results(classified)["exact"]
+    assert c.shares and c.interactions and c.intervals and c.intervals.edm
     lines = str(c).splitlines()
     assert lines[0] == "Contribution to accuracy (test, 120 samples, exact over 4 coalitions)"
     image = next(line for line in lines if line.split()[0] == "image")
     assert f"{c.phi['image']:.3f}" in image and image.endswith("dominant")
-    assert image.index(f"{c.shares['image']:.3f}") + 5 == lines[1].index("share") + 5
+    assert image.index(f"{c.shares['image']:.3f}") == lines[1].index("share")
     assert lines[4].startswith(f"EDM  {c.edm:.3f} [{c.intervals.edm.low:.3f}, ")
     assert f"{c.interactions['image+text']:+.3f}" in str(c)
 
@@ -76,5 +77,5 @@ def test_difference_errors_by_name(classified):
     c = results(classified)["exact"]
     assert c.share_difference_error("image", "text") == c.share_difference_error("text", "image")
     assert c.share_difference_error("text", "text") == 0
-    with pytest.raises(ConfigError, match="Unknown modality 'txt'. Did you mean 'text'"):
+    with pytest.raises(ConfigError, match=r"Unknown modality 'txt'\. Did you mean 'text'"):
         c.share_difference_error("image", "txt")

@@ -28,7 +28,12 @@ def average_precision(scores, truth, w):
 REFERENCES = {
     "accuracy": lambda z, y, w: metrics.accuracy_score(y, z.argmax(-1), sample_weight=w),
     "macro_f1": lambda z, y, w: metrics.f1_score(
-        y, z.argmax(-1), labels=np.unique(y[w > 0]), average="macro", sample_weight=w, zero_division=0
+        y,
+        z.argmax(-1),
+        labels=np.unique(y[w > 0]),
+        average="macro",
+        sample_weight=w,
+        zero_division=0,  # type: ignore[arg-type]
     ),
     "log_likelihood_gain": lambda z, y, w: (
         np.log(z.shape[-1]) - metrics.log_loss(y, softmax(z), sample_weight=w, labels=np.arange(z.shape[-1]))

@@ -90,7 +90,8 @@ def diagnose(
         raise DataError("Expected at least one batch to diagnose, got none.")
     names = tuple(first.modalities if modalities is None else modalities)
     scheme = plan(len(names), budget=budget, seed=seed)
-    value_function(value), target_vector(target, names)  # mistakes are reported before the model runs
+    value_function(value)  # mistakes here are reported before the model runs
+    target_vector(target, names)
     played = play(predict, chain([first], stream), scheme.coalitions, names, prior)
     result = contribution(
         played.outputs,

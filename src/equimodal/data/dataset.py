@@ -105,7 +105,7 @@ class Dataset:
     def absence_problems(self) -> list[str]:
         """Return one message for each modality that no row holds."""
         return [
-            f"{modality}: no sample holds this modality ({len(self)} rows, all absent). Leave it out or fill it."
+            f"{modality}: no sample holds this modality (absent in all {len(self)} rows). Leave it out."
             for modality, mask in self.present.items()
             if not mask.any()
         ]
@@ -189,8 +189,8 @@ class Dataset:
     def batch(self, indices: Any) -> Batch:
         """Return the rows at ``indices`` as tensors.
 
-        Floats become float32, uint8 images stay uint8, other integers become float32 in vectors, sequences and
-        images and int64 elsewhere, text stays an array of strings. Absent rows and padding are zero (text:
+        Floats become float32, uint8 images stay uint8, other integers become float32 in vectors, sequences
+        and images and int64 elsewhere, text stays an array of strings. Absent rows and padding are zero (text:
         empty). ``ids`` are the positions in this data set, ``labels`` are -1 where there are none.
         """
         rows = self._rows(indices)
@@ -205,7 +205,7 @@ class Dataset:
         )
 
     def batches(self, batch_size: int, order: np.ndarray | None = None) -> Iterator[Batch]:
-        """Yield batches of ``batch_size`` rows (the last may be smaller), in the order given or as they lie."""
+        """Yield batches of ``batch_size`` rows (the last may be smaller), in ``order`` or as they lie."""
         rows = np.arange(len(self)) if order is None else np.asarray(order)
         for start in range(0, len(rows), batch_size):
             yield self.batch(rows[start : start + batch_size])

@@ -11,8 +11,9 @@ from equimodal.methods.base import METHODS, Method, Outcome, Update, cross_entro
 
 @METHODS.register("alternating")
 class Alternating(Method):
-    """For each modality in the declared order: its loss through a head shared by all, one step.
+    """Plain alternating training: one shared head, modalities in turn.
 
+    For each modality in the declared order: its loss through the head, one step.
     Inference averages the logits of the modalities present. This is MLA (Zhang et al., CVPR 2024) without the
     projection of the head's gradient, and the floor on which the method of this library is built.
     """

@@ -10,9 +10,9 @@ from equimodal.methods.base import METHODS, Method, Outcome, Update, cross_entro
 
 @METHODS.register("joint")
 class Joint(Method):
-    """Minimise the cross entropy of the fused logits, all encoders at once.
+    """One model, one loss: minimise the cross entropy of the fused logits, all encoders at once.
 
-    Source: the baseline of every paper on modality imbalance.
+    The baseline of every paper on modality imbalance.
     """
 
     fusions = ("concat", "sum", "gated", "late")

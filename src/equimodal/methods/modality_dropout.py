@@ -40,7 +40,7 @@ def drop_modalities(present: Tensor, p: float) -> Tensor:
 
 @METHODS.register("modality_dropout")
 class ModalityDropout(Method):
-    """Joint training, each modality absent with probability p for each sample, at least one kept.
+    """Joint training in which each modality is hidden from a sample with probability p, at least one kept.
 
     Source: Neverova et al., 2016, "ModDrop: adaptive multi-modal gesture recognition", arXiv 1501.00102.
     """

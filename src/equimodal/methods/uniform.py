@@ -24,8 +24,9 @@ class UniformConfig(MethodConfig):
 
 @METHODS.register("uniform")
 class Uniform(Method):
-    r"""Minimise :math:`CE(z) + w \sum_m CE(z_m)`, with a linear head for each modality that is dropped afterwards.
+    r"""Joint training with a loss for each modality beside the fused one.
 
+    Minimise :math:`CE(z) + w \sum_m CE(z_m)`, with a linear head for each modality that is dropped afterwards.
     Often the strongest simple baseline.
     """
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from equimodal.batch import Batch
 from equimodal.config import RunConfig
 from equimodal.data.dataset import Splits
-from equimodal.errors import RunError
+from equimodal.errors import Interrupted, RunError
 from equimodal.methods.base import EpochResult, Method, Phase
 from equimodal.training import checkpoint
 from equimodal.training.history import History
@@ -29,10 +29,6 @@ from equimodal.training.optimise import Updater, learning_rate, make_optimiser
 from equimodal.training.progress import Reporter
 from equimodal.training.seeds import derive_seed, permutation
 from equimodal.training.selection import Selection
-
-
-class Interrupted(RunError):
-    """The run was asked to stop (Ctrl-C), and left a checkpoint from which it goes on."""
 
 
 @dataclass

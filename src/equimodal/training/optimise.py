@@ -77,7 +77,7 @@ class Updater:
         terms: dict[str, Tensor] = {
             name: total / count for name, (total, count) in update.losses.items() if int(count) > 0
         }
-        values = {name: float(term) for name, term in terms.items()}
+        values = {name: float(term.detach()) for name, term in terms.items()}
         for name, value in values.items():
             if not math.isfinite(value):
                 raise RunError(

@@ -78,8 +78,8 @@ class HashedText(Encoder):
         shortest: int = 3,
         longest: int = 4,
         limit: int = 512,
-        hidden: int = 64,
-        dropout: float = 0.2,
+        hidden: int = 128,
+        dropout: float = 0.3,
     ) -> None:
         super().__init__(
             width=width,
@@ -92,6 +92,9 @@ class HashedText(Encoder):
         )
         self.hashing = (buckets, shortest, longest, limit)
         self.embedding = nn.EmbeddingBag(buckets + 1, hidden, mode="mean", padding_idx=0)
+        nn.init.normal_(self.embedding.weight, std=0.1)  # below torch's 1: learnt parts outweigh chance sooner
+        with torch.no_grad():
+            self.embedding.weight[0] = 0.0
         self.project = nn.Sequential(
             nn.Dropout(dropout), nn.Linear(hidden, hidden), nn.GELU(), nn.Linear(hidden, width)
         )

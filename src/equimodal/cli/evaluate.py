@@ -1,0 +1,28 @@
+"""``equimodal evaluate``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from equimodal.cli.options import Data, Present, RunFolder
+
+
+def evaluate(
+    run: RunFolder,
+    data: Data = None,
+    split: Annotated[
+        str, typer.Option(help="Which part of split data: train, validation or test.")
+    ] = "test",
+    present: Present = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Measure a trained model on a part of its own data, or on other labelled data."""
+    import json
+
+    from equimodal.cli.options import names
+    from equimodal.evaluate.evaluation import evaluate_run
+
+    measurement = evaluate_run(run, data, split=split, present=names(present))
+    print(json.dumps(measurement.to_dict(), indent=1) if as_json else measurement)

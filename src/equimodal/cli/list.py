@@ -1,0 +1,47 @@
+"""``equimodal list``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+KINDS = ("methods", "encoders", "fusions", "data", "recipes")
+
+
+def list_known(
+    kind: Annotated[
+        str | None, typer.Argument(metavar="[KIND]", help=f"One of {', '.join(KINDS)}; default: all.")
+    ] = None,
+) -> None:
+    """List methods, encoders, fusions, data sets and recipes."""
+    from equimodal.config import read_recipe, recipe_names
+    from equimodal.data.catalogue import DATASETS
+    from equimodal.errors import ConfigError, did_you_mean
+    from equimodal.methods.base import METHODS
+    from equimodal.models.encoders.base import ENCODERS
+    from equimodal.models.fusions.base import FUSIONS
+
+    def described(registry: object) -> list[tuple[str, str]]:
+        return [(name, _first_line(member.__doc__)) for name, member in registry.items()]  # pyright: ignore
+
+    tables = {
+        "methods": lambda: described(METHODS),
+        "encoders": lambda: described(ENCODERS),
+        "fusions": lambda: described(FUSIONS),
+        "data": lambda: described(DATASETS),
+        "recipes": lambda: [(name, read_recipe(name).get("about", "")) for name in recipe_names()],
+    }
+    if kind is not None and kind not in tables:
+        raise ConfigError(f"Nothing to list is called '{kind}'.{did_you_mean(kind, tables)}")
+    for title, rows in tables.items():
+        if kind in (None, title):
+            print(f"{title}:")
+            for name, text in rows():
+                print(f"  {name:20}{text}")
+
+
+def _first_line(text: str | None) -> str:
+    """Return the first sentence of a docstring, on one line."""
+    paragraph = " ".join((text or "").strip().split("\n\n")[0].split())
+    return paragraph if len(paragraph) <= 100 else paragraph[:97].rsplit(" ", 1)[0] + " ..."

@@ -1,0 +1,51 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Recipe = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[RECIPE]",
+        help="A recipe, a method's name or a YAML file (see 'equimodal list'). Default: equilibrium on emoji.",
+        show_default=False,
+    ),
+]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data", "-d", help="A built-in data set, or the path of yours (folder, .npz or YAML).", show_default=False
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        "-s",
+        metavar="KEY=VALUE",
+        help="Change one setting, for instance -s training.epochs=20. Repeatable.",
+        show_default=False,
+    ),
+]
+Out = Annotated[Path | None, typer.Option("--out", "-o", help="Where to write.", show_default=False)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results only.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")]
+Present = Annotated[
+    str | None,
+    typer.Option(
+        "--present",
+        "-p",
+        metavar="NAMES",
+        help="Use these modalities only, separated by commas, as if the others were missing.",
+        show_default=False,
+    ),
+]
+
+
+def names(text: str | None) -> list[str] | None:
+    """Return the names in a list separated by commas."""
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]

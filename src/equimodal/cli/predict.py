@@ -1,0 +1,26 @@
+"""``equimodal predict``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from equimodal.cli.options import Present, RunFolder
+
+
+def predict(
+    run: RunFolder,
+    data: Annotated[str, typer.Argument(help="Data to predict: a folder, .npz or YAML, or a built-in set.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="A .csv or .jsonl file to write.")] = Path(
+        "predictions.csv"
+    ),
+    present: Present = None,
+) -> None:
+    """Predict classes and their probabilities, with all modalities that are there or some of them."""
+    from equimodal.cli.options import names
+    from equimodal.evaluate.predictions import write_predictions
+
+    count = write_predictions(run, data, out, present=names(present))
+    print(f"{count} predictions in {out}")

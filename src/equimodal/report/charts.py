@@ -1,0 +1,193 @@
+"""What the figures of a report show, as plain data: no drawing here, so that the numbers can be checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+INK = "#1f2933"
+MUTED = "#6b7785"
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")  # Okabe and Ito, 2008
+_GLYPHS = {"o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼", "P": "✚", "X": "✖", "<": "◀", ">": "▶", "*": "★"}
+_MARKERS = tuple(_GLYPHS)
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one modality looks in every figure: never by colour alone.
+
+    Args:
+        colour: CSS colour.
+        marker: matplotlib's name of the marker; "" for none.
+        dashes: lengths of dash and gap; empty: a full line.
+        width: of the line.
+    """
+
+    colour: str = INK
+    marker: str = "o"
+    dashes: tuple[float, ...] = ()
+    width: float = 1.6
+
+    @property
+    def glyph(self) -> str:
+        """The marker as a character, for legends in text."""
+        return _GLYPHS.get(self.marker, "")
+
+
+FUSED = Style(INK, "", width=2.4)
+LEVEL = Style(MUTED, "", (4, 3), 1.2)
+
+
+def modality_styles(modalities: Sequence[str]) -> dict[str, Style]:
+    """Return each modality's look: six colours that the colour-blind can tell apart, then the same dashed.
+
+    Example:
+        >>> styles = modality_styles(["audio", "image"])
+        >>> styles["audio"].colour, styles["image"].marker
+        ('#0072B2', 's')
+    """
+    rounds = len(_COLOURS)
+    return {
+        name: Style(
+            _COLOURS[i % rounds],
+            _MARKERS[i % len(_MARKERS)],
+            ((), (4.0, 1.5), (1.0, 1.2))[i // rounds % 3],
+        )
+        for i, name in enumerate(modalities)
+    }
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a legend, which the page shows as text below the figure."""
+
+    label: str
+    style: Style
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """What every figure has.
+
+    Args:
+        key: its name on the page, unique there; lower-case letters and hyphens.
+        title: what it shows.
+        caption: how to read it.
+        axis: what the values are, shown at the axis.
+        limits: values beyond these are cut off, since ratios of small numbers have no bound.
+        legend: for the text below.
+    """
+
+    key: str
+    title: str
+    caption: str
+    axis: str
+    limits: tuple[float, float] = (float("-inf"), float("inf"))
+    legend: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True)
+class Line:
+    """One value an epoch (None where undefined), with an optional interval around it."""
+
+    label: str
+    values: tuple[float | None, ...]
+    style: Style
+    band: tuple[tuple[float, float] | None, ...] = ()
+
+
+@dataclass(frozen=True)
+class Span:
+    """Epochs ``first`` to ``last`` (counted from 1) are the phase called ``name``."""
+
+    name: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochChart(Chart):
+    """Lines over epochs, counted from 1.
+
+    Args:
+        lines: one or several.
+        levels: constant values to compare with.
+        kept: epochs whose weights were kept.
+        phases: stretches of epochs, where a run has several.
+    """
+
+    lines: tuple[Line, ...]
+    levels: tuple[float, ...] = ()
+    kept: tuple[int, ...] = ()
+    phases: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderChart(Chart):
+    """The place of each modality in every epoch's order, 1 being the first; None for an epoch without order."""
+
+    places: dict[str, tuple[int | None, ...]]
+    styles: dict[str, Style]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A value in a row, with what stands beside it.
+
+    Args:
+        value: drawn as a bar or a point; None: undefined.
+        style: colour and marker.
+        interval: low and high.
+        reference: a second value, drawn as an upright stroke.
+        each: single values (one a seed), drawn as small points.
+    """
+
+    value: float | None
+    style: Style
+    interval: tuple[float, float] | None = None
+    reference: float | None = None
+    each: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Row:
+    """A labelled row of one or several marks."""
+
+    label: str
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowChart(Chart):
+    """Rows of marks along a common horizontal axis.
+
+    Args:
+        rows: from top to bottom.
+        bars: draw values as bars from ``origin`` rather than as points.
+        origin: where bars start.
+        level: a constant value to compare with.
+    """
+
+    rows: tuple[Row, ...]
+    bars: bool = False
+    origin: float = 0.0
+    level: float | None = None
+
+
+@dataclass(frozen=True)
+class Point:
+    """A labelled point with intervals in both directions."""
+
+    label: str
+    x: float
+    y: float
+    x_interval: tuple[float, float] | None = None
+    y_interval: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScatterChart(Chart):
+    """Points with short labels; ``axis`` names the vertical values, ``across`` the horizontal ones."""
+
+    across: str
+    points: tuple[Point, ...] = field(default=())
