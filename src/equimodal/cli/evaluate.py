@@ -6,15 +6,13 @@ from typing import Annotated
 
 import typer
 
-from equimodal.cli.options import Data, Present, RunFolder
+from equimodal.cli.options import Data, Present, RunFolder, Split
 
 
 def evaluate(
     run: RunFolder,
     data: Data = None,
-    split: Annotated[
-        str, typer.Option(help="Which part of split data: train, validation or test.")
-    ] = "test",
+    split: Split = "test",
     present: Present = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -44,6 +44,7 @@ Present = Annotated[
         show_default=False,
     ),
 ]
+Split = Annotated[str, typer.Option(help="Which part of split data: train, validation or test.")]
 
 
 def names(text: str | None) -> list[str] | None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from equimodal.cli.options import Present, RunFolder
+from equimodal.cli.options import Present, RunFolder, Split
 
 
 def predict(
@@ -16,11 +16,12 @@ def predict(
     out: Annotated[Path, typer.Option("--out", "-o", help="A .csv or .jsonl file to write.")] = Path(
         "predictions.csv"
     ),
+    split: Split = "test",
     present: Present = None,
 ) -> None:
     """Predict classes and their probabilities, with all modalities that are there or some of them."""
     from equimodal.cli.options import names
     from equimodal.evaluate.predictions import write_predictions
 
-    count = write_predictions(run, data, out, present=names(present))
+    count = write_predictions(run, data, out, split=split, present=names(present))
     print(f"{count} predictions in {out}")

@@ -182,7 +182,7 @@ def scan(array: np.ndarray, present: np.ndarray, lengths: np.ndarray | None) -> 
             steps = np.arange(values.shape[1]) // (values.shape[1] // array.shape[1])
             valid &= steps < lengths[start:stop, None]
         missing = np.isnan(values)
-        gone = (missing | ~valid[..., None]).all((1, 2)) & present[start:stop]
+        gone = np.logical_and((missing | ~valid[..., None]).all((1, 2)), valid.any(1))
         wrong = ~np.isfinite(values) & valid[..., None] & ~gone[:, None, None]
         empty[start:stop] = gone
         flawed[start:stop] = wrong.any((1, 2))

@@ -16,6 +16,8 @@ from equimodal.data.coerce import Array, Kind
 from equimodal.data.modality import Modality, join, read_modality
 from equimodal.errors import DataError, did_you_mean
 
+PARTS = ("train", "validation", "test")
+
 
 class Dataset:
     """Samples of several modalities in memory, or memory-mapped.
@@ -190,8 +192,8 @@ class Dataset:
         """Return the rows at ``indices`` as tensors.
 
         Floats become float32, uint8 images stay uint8, other integers become float32 in vectors, sequences
-        and images and int64 elsewhere, text stays an array of strings. Absent rows and padding are zero (text:
-        empty). ``ids`` are the positions in this data set, ``labels`` are -1 where there are none.
+        and images and int64 elsewhere, text stays an array of strings. Absent rows and padding are zero
+        (text: empty). ``ids`` are the positions in this data set, ``labels`` are -1 where there are none.
         """
         rows = self._rows(indices)
         columns = {modality: column.select(rows) for modality, column in self._columns.items()}
@@ -223,7 +225,7 @@ class Dataset:
         Raises:
             DataError: there are no labels, too few rows or groups, or a part of training is wanting.
         """
-        from equimodal.data.splits import PARTS, assign  # scikit-learn costs a second: only who splits pays
+        from equimodal.data.splits import assign  # scikit-learn costs a second: only who splits pays
 
         data = self
         if groups is not None:

@@ -13,13 +13,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from equimodal.data.archive import SUFFIXES, npz_keys, read_array
 from equimodal.data.checks import list_rows, raise_problems
 from equimodal.data.coerce import KINDS, Kind
-from equimodal.data.dataset import Dataset, Splits
+from equimodal.data.dataset import PARTS, Dataset, Splits
 from equimodal.errors import ConfigError, DataError, did_you_mean
 
 DESCRIPTION = "data.yaml"
 COLUMNS = ("labels", "split", "groups", "ids", "classes")
 SUFFIX_COLUMNS = ("lengths", "present")
-PARTS = ("train", "validation", "test")
 
 
 class Source(BaseModel):
@@ -113,8 +112,8 @@ def load_path(path: str | Path, labels_required: bool = True) -> Dataset | Split
         )
     if description.labels is None and labels_required:
         raise DataError(
-            f"{path}: there are no labels. Add labels.npy, labels.txt or labels.csv to a folder, an array 'labels' "
-            "to an .npz, or the key 'labels' to the YAML."
+            f"{path}: there are no labels. Add labels.npy, labels.txt or labels.csv to a folder, an array "
+            "'labels' to an .npz, or the key 'labels' to the YAML."
         )
     name = description.name or (
         path.parent.resolve().name if path.name == DESCRIPTION else path.resolve().stem

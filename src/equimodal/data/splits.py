@@ -8,9 +8,9 @@ from typing import cast
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
+from equimodal.data.dataset import PARTS
 from equimodal.errors import DataError
 
-PARTS = ("train", "validation", "test")
 FOLDS = 20
 """Folds that grouped rows are first dealt into; parts are made of whole folds."""
 

@@ -180,23 +180,44 @@ class Classifier(nn.Module):
         return [p for p in self.parameters() if id(p) not in own]
 
     def prepare(self, data: Dataset) -> Dataset:
-        """Return the data set with every modality in the form its encoder takes (text tokenised, once)."""
+        """Return the data set with every modality in the form its encoder takes (text tokenised, once).
+
+        Modalities that the data lack stay away: they count as absent.
+
+        Raises:
+            DataError: an array has not the shape that the encoder was made for.
+        """
+        problems = []
         for name in self.modalities:
             encoder = self.encoders[name]
-            if isinstance(encoder, Encoder) and type(encoder).prepare is not Encoder.prepare:
-                data = data.replace_array(name, encoder.prepare(data.arrays[name]))
+            if not isinstance(encoder, Encoder) or name not in data.modalities:
+                continue
+            values = data.arrays[name]
+            problems += encoder.shape_problems(name, data.kinds[name], values)
+            if type(encoder).prepare is not Encoder.prepare and not problems:
+                data = data.replace_array(name, encoder.prepare(values))
+        if problems:
+            raise DataError(f"{data.name}: {' '.join(problems)}")
         return data
+
+    def complete(self, batch: Batch) -> Batch:
+        """Return the batch with every modality of the model; one that it lacks is absent from all rows."""
+        if all(name in batch.present for name in self.modalities):
+            return batch
+        nowhere = torch.zeros(len(batch), dtype=torch.bool, device=batch.labels.device)
+        present = {name: batch.present.get(name, nowhere) for name in self.modalities}
+        return Batch(batch.inputs, present, batch.labels, batch.ids, batch.lengths)
 
     def encode_one(self, batch: Batch, modality: str) -> Tensor:
         """Return one modality's encodings (B, width); the encoder runs on the rows present, others are zero."""
         present = batch.present[modality]
-        x, lengths = batch.inputs[modality], batch.lengths.get(modality)
-        if present.all():
-            return self._project(modality, call_encoder(self.encoders[modality], x, lengths))
-        encodings = torch.zeros(len(batch), self.width, device=present.device)
         rows = present.nonzero().squeeze(1)
+        encodings = torch.zeros(len(batch), self.width, device=present.device)
         if len(rows) == 0:
             return encodings
+        x, lengths = batch.inputs[modality], batch.lengths.get(modality)
+        if len(rows) == len(batch):
+            return self._project(modality, call_encoder(self.encoders[modality], x, lengths))
         some = call_encoder(
             self.encoders[modality], _rows(x, rows), None if lengths is None else lengths[rows]
         )
@@ -222,6 +243,7 @@ class Classifier(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return logits (B, C)."""
+        batch = self.complete(batch)
         return self.fuse(self.encode(batch), batch.present)
 
     def _project(self, modality: str, encoding: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 INK = "#1f2933"
 MUTED = "#6b7785"
@@ -62,7 +62,7 @@ class Entry:
     """One entry of a legend, which the page shows as text below the figure."""
 
     label: str
-    style: Style
+    style: Style | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +124,7 @@ class EpochChart(Chart):
 
 @dataclass(frozen=True, kw_only=True)
 class OrderChart(Chart):
-    """The place of each modality in every epoch's order, 1 being the first; None for an epoch without order."""
+    """The place of each modality in every epoch's order, 1 being first; None: no order."""
 
     places: dict[str, tuple[int | None, ...]]
     styles: dict[str, Style]
@@ -190,4 +190,4 @@ class ScatterChart(Chart):
     """Points with short labels; ``axis`` names the vertical values, ``across`` the horizontal ones."""
 
     across: str
-    points: tuple[Point, ...] = field(default=())
+    points: tuple[Point, ...] = ()

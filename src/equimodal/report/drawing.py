@@ -28,17 +28,17 @@ from equimodal.report.charts import (
     Line,
     Mark,
     OrderChart,
-    Row,
     RowChart,
     ScatterChart,
 )
 
 _WIDTH = 374.0  # points; wide enough for a phone's screen to show its text at a readable size
+_PITCH = 13.0  # points between two marks of a row
 _GRID = "#e4e8ec"
 _SVG = "http://www.w3.org/2000/svg"
 _LOOK = {
     "font.family": ["DejaVu Sans"],  # comes with matplotlib; the page's own font replaces it
-    "font.size": 8.5,
+    "font.size": 9.5,
     "text.parse_math": False,  # a "$" in a name is a dollar
     "text.color": INK,
     "axes.labelcolor": MUTED,
@@ -57,7 +57,7 @@ _LOOK = {
 
 
 def draw(chart: Chart) -> str:
-    """Return a chart as an SVG element to be put into a page: scalable, described, without identifiers of others.
+    """Return a chart as an SVG element for a page: scalable, described, with identifiers of its own.
 
     The same chart gives the same text.
 
@@ -130,7 +130,7 @@ def _draw_phases(axes: Axes, chart: EpochChart, epochs: int) -> None:
     for i, phase in enumerate(chart.phases):
         if i % 2:
             axes.axvspan(phase.first - 0.5, phase.last + 0.5, color=_GRID, alpha=0.5, linewidth=0)
-        room = int((phase.last - phase.first + 1) / epochs * _WIDTH / 6)
+        room = int((phase.last - phase.first + 1) / epochs * _WIDTH / 6.5)
         if room >= 4:
             middle = (phase.first + phase.last) / 2
             name = shorten(phase.name, room)
@@ -141,7 +141,7 @@ def _draw_phases(axes: Axes, chart: EpochChart, epochs: int) -> None:
                 xycoords=("data", "axes fraction"),
                 textcoords="offset points",
                 ha="center",
-                fontsize=7.5,
+                fontsize=8.5,
                 color=MUTED,
             )
 
@@ -160,9 +160,7 @@ def _draw_order(chart: OrderChart) -> Figure:
             if segments:
                 across = [x for first, last in segments for x in (first - 0.5, last + 0.5, math.nan)]
                 shade = _tint(chart.styles[name].colour, 0.15 + 0.85 * (place - 1) / (len(names) - 1))
-                axes.plot(
-                    across, [row] * len(across), color=shade, linewidth=height, solid_capstyle="butt"
-                )
+                axes.plot(across, [row] * len(across), color=shade, linewidth=height, solid_capstyle="butt")
     _row_axis(axes, names)
     _epoch_axis(axes, epochs)
     axes.set_xlim(0.5, epochs + 0.5)
@@ -184,7 +182,7 @@ def _runs(places: Sequence[int | None], place: int) -> list[tuple[int, int]]:
 @_figure.register
 def _draw_rows(chart: RowChart) -> Figure:
     labels = [row.label for row in chart.rows]
-    heights = [max(20.0, 9.0 * len(row.marks) + 6) for row in chart.rows]
+    heights = [_PITCH * len(row.marks) + 10 for row in chart.rows]
     figure, axes = _canvas(46 + sum(heights), left=_label_room(labels), top=6)
     if chart.level is not None:
         axes.axvline(chart.level, color=LEVEL.colour, linewidth=LEVEL.width, dashes=LEVEL.dashes)
@@ -192,15 +190,15 @@ def _draw_rows(chart: RowChart) -> Figure:
     for row, height in zip(chart.rows, heights, strict=True):
         middles.append(top + height / 2)
         for i, mark in enumerate(row.marks):
-            at = middles[-1] + (i - (len(row.marks) - 1) / 2) * 9.0
+            at = middles[-1] + (i - (len(row.marks) - 1) / 2) * _PITCH
             shown += _draw_mark(axes, mark, at, chart)
         top += height
     _row_axis(axes, labels, middles, (top, 0))
     if shown:
         _limit(axes.set_xlim, [*shown, *([chart.origin] if chart.bars else [])], chart.limits)
     axes.grid(axis="x", color=_GRID, linewidth=0.6)
-    axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.set_xlabel(chart.axis, fontsize=8)
+    axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    axes.set_xlabel(chart.axis, fontsize=9)
     return figure
 
 
@@ -214,13 +212,13 @@ def _draw_mark(axes: Axes, mark: Mark, at: float, chart: RowChart) -> list[float
             xycoords=("axes fraction", "data"),
             textcoords="offset points",
             va="center",
-            fontsize=7.5,
+            fontsize=8.5,
             color=MUTED,
         )
         return []
     colour = mark.style.colour
     if mark.each:
-        axes.plot(mark.each, [at] * len(mark.each), "o", color=_tint(colour, 0.4), markersize=3, linewidth=0)
+        axes.plot(mark.each, [at + 5] * len(mark.each), "o", color=_tint(colour, 0.5), markersize=2.5)
     if mark.interval is not None:
         axes.plot(mark.interval, [at, at], color=colour, linewidth=1.6, solid_capstyle="butt")
     if chart.bars:
@@ -242,14 +240,14 @@ def _draw_scatter(chart: ScatterChart) -> Figure:
             axes.plot([point.x] * 2, point.y_interval, color=MUTED, linewidth=1.0, alpha=0.6)
     for point in chart.points:
         axes.plot(point.x, point.y, "o", color="white", markeredgecolor=INK, markersize=12)
-        axes.annotate(point.label, (point.x, point.y), ha="center", va="center_baseline", fontsize=7.5)
+        axes.annotate(point.label, (point.x, point.y), ha="center", va="center_baseline", fontsize=8.5)
     x = [v for p in chart.points for v in (p.x, *(p.x_interval or ()))]
     y = [v for p in chart.points for v in (p.y, *(p.y_interval or ()))]
     if x:
         _limit(axes.set_xlim, x, (-math.inf, math.inf))
         _limit(axes.set_ylim, y, chart.limits)
     axes.grid(color=_GRID, linewidth=0.6)
-    axes.set_xlabel(chart.across, fontsize=8)
+    axes.set_xlabel(chart.across, fontsize=9)
     _axis_title(axes, chart.axis)
     return figure
 
@@ -274,7 +272,7 @@ def _limit(set_limits: Any, values: Sequence[float], bounds: tuple[float, float]
 def _epoch_axis(axes: Axes, epochs: int) -> None:
     axes.set_xlim(0.5, epochs + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
-    axes.set_xlabel("epoch", fontsize=8)
+    axes.set_xlabel("epoch", fontsize=9)
     axes.grid(axis="y", color=_GRID, linewidth=0.6)
 
 
@@ -291,7 +289,7 @@ def _row_axis(
 
 
 def _axis_title(axes: Axes, text: str, above: float = 0) -> None:
-    axes.set_title(text, loc="left", fontsize=8, color=MUTED, pad=6 + above)
+    axes.set_title(text, loc="left", fontsize=9, color=MUTED, pad=6 + above)
 
 
 def _cells(text: str) -> int:
@@ -299,7 +297,7 @@ def _cells(text: str) -> int:
 
 
 def _label_room(labels: Sequence[str]) -> float:
-    return 12 + 5.3 * max(_cells(shorten(label)) for label in labels)
+    return 12 + 5.9 * max(_cells(shorten(label)) for label in labels)
 
 
 def shorten(text: str, width: int = 24) -> str:
@@ -322,7 +320,8 @@ def shorten(text: str, width: int = 24) -> str:
 
 def _tint(colour: str, strength: float) -> str:
     """Return a colour mixed with white."""
-    return to_hex([1 - strength * (1 - part) for part in to_rgb(colour)])
+    red, green, blue = (1 - strength * (1 - part) for part in to_rgb(colour))
+    return to_hex((red, green, blue))
 
 
 def _embeddable(svg: bytes, chart: Chart) -> str:
@@ -351,5 +350,3 @@ def _attribute(name: str, value: str, key: str) -> str:
     if name in ("d", "x", "y", "transform", "viewBox"):
         return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", value)
     return value.replace("url(#", f"url(#{key}-") if name in ("clip-path", "style") else value
-
-

@@ -26,18 +26,11 @@ from equimodal.report.charts import (
     Style,
     modality_styles,
 )
+from equimodal.report.words import VALUE_WORDS
 from equimodal.training.measure import Measurement
 
 if TYPE_CHECKING:
     from equimodal.training.run import Run
-
-VALUE_WORDS = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "log_likelihood_gain": "log-likelihood gain",
-    "true_class_probability": "true-class probability",
-}
-"""Value functions in words."""
 
 
 class RunCharts:
@@ -84,9 +77,9 @@ class RunCharts:
             self.test_shares(),
             self.shares(),
             self.edm(),
+            self.accuracy(),
             self.utilisation(),
             self.order(),
-            self.accuracy(),
         ]
         return [chart for chart in charts if chart is not None]
 
@@ -99,11 +92,16 @@ class RunCharts:
             Row(name, (Mark(test.alone[name], self.styles[name], reference=reference.get(name)),))
             for name in self.modalities
         ]
-        beside = " The upright stroke is what an encoder trained on that modality alone reaches." if reference else ""
+        beside = (
+            " The upright stroke is what an encoder trained on that modality alone reaches."
+            if reference
+            else ""
+        )
         return RowChart(
             key="alone",
             title="All modalities, and each alone",
-            caption=f"{self.value.capitalize()} on test.{beside} The dashed line is what the label prior scores.",
+            caption=f"{self.value[0].upper()}{self.value[1:]} on test.{beside} The dashed line is what the label "
+            "prior scores.",
             axis=f"{self.value} on test",
             rows=tuple(rows),
             bars=True,
@@ -137,8 +135,8 @@ class RunCharts:
         return self._by_epoch(
             "shares",
             "Share of contribution by epoch",
-            "Shapley shares on validation. The dashed line is the target: below it a modality is minor, above it "
-            "dominant.",
+            "Shapley shares on validation. The dashed line is the target: below it a modality is minor, above "
+            "it dominant.",
             "share",
             self._modality_lines(lambda measured, name: (measured.contribution.shares or {}).get(name)),
             targets,
@@ -160,7 +158,7 @@ class RunCharts:
         return self._by_epoch("edm", "EDM by epoch", caption, "EDM", lines, [], (0.0, 3.0))
 
     def utilisation(self) -> EpochChart | None:
-        """How much of what each modality can do alone it does in this model, by epoch; None without a reference."""
+        """What each modality does of what it can do alone, by epoch; None without a reference."""
         if self.run.reference is None:
             return None
         reference = self.run.reference["validation"]
@@ -173,8 +171,8 @@ class RunCharts:
         return self._by_epoch(
             "utilisation",
             "Utilisation by epoch",
-            "What a modality does alone in this model, over what an encoder trained on it alone does; each less "
-            "what the label prior scores. On validation; 1 (dashed) is all of it.",
+            "What a modality does alone in this model, over what an encoder trained on it alone does; each "
+            "less what the label prior scores. On validation; 1 (dashed) is all of it.",
             "utilisation",
             self._modality_lines(used),
             [1.0],

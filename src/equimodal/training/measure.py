@@ -112,7 +112,7 @@ def coalition_outputs(
     coalitions = coalitions.to(device)
     outputs, labels = [], []
     for batch in data.batches(batch_size):
-        batch = batch.to(device)
+        batch = model.complete(batch.to(device))
         logits = model.coalitions(model.encode(batch), batch.present, coalitions)
         outputs.append(logits.float().cpu())
         labels.append(batch.labels.cpu())

@@ -13,4 +13,4 @@ class MultipleFeatures(BuiltIn):
     modalities = ("fourier", "profile", "karhunen", "pixel", "zernike", "morph")
     pairing = "natural: six views of one drawing"
     headroom = "some with few labels; with all labels it saturates (.97 and above)"
-    checksum = "27ca43c1811d32caa37938877d0726e4bdff7193720b1cf0fe56591d5b2814d0"
+    checksum = "829278f84b3aa97b585d3062bd025ebf98acc05cdc0ec23f9c377bbdf188c99b"

@@ -38,6 +38,18 @@ class Encoder(nn.Module):
         """Return the constructor arguments that follow from the data's shape."""
         return {"features": int(values.shape[-1])}
 
+    def shape_problems(self, modality: str, kind: str, values: Any) -> list[str]:
+        """Return a message if the values have not the kind and shape that this encoder was made for."""
+        if kind not in self.kinds:
+            return [f"{modality}: the model was made for {' or '.join(self.kinds)}, the data are {kind}."]
+        if not isinstance(values, np.ndarray):
+            return []
+        found = type(self).describe(values)
+        expected = {key: self.options[key] for key in found}
+        if found == expected:
+            return []
+        return [f"{modality}: the model was made for {_listed(expected)}, the data have {_listed(found)}."]
+
     def fit_inputs(self, values: np.ndarray, lengths: np.ndarray | None) -> None:
         """Learn statistics of the inputs from the training rows that are present."""
 
@@ -48,6 +60,10 @@ class Encoder(nn.Module):
     def forward(self, x: Any, lengths: Tensor | None = None) -> Tensor:
         """Return encodings (B, width)."""
         raise NotImplementedError
+
+
+def _listed(shape: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {size}" for key, size in shape.items())
 
 
 class Standardise(nn.Module):

@@ -12,7 +12,7 @@ from equimodal.models.encoders.base import ENCODERS, Encoder, Standardise
 
 @ENCODERS.register("cnn")
 class CNN(Encoder):
-    """Blocks of 3x3 convolution, group normalisation, GELU and 2x2 pooling, then a linear map of what is left.
+    """Blocks of 3x3 convolution, 2x2 pooling, group normalisation and GELU, then a linear map of what is left.
 
     Pooling stops when the image has shrunk to 4 pixels a side. Group normalisation sees one sample at a time,
     so that predictions do not depend on the rest of the batch.
@@ -57,10 +57,11 @@ class CNN(Encoder):
         blocks: list[nn.Module] = []
         before = channels
         for after in hidden:
-            blocks += [nn.Conv2d(before, after, 3, padding=1), nn.GroupNorm(min(8, after), after), nn.GELU()]
+            blocks.append(nn.Conv2d(before, after, 3, padding=1))
             if min(height, width_pixels) > 4:
-                blocks.append(nn.MaxPool2d(2))
+                blocks.append(nn.MaxPool2d(2))  # before the normalisation: a quarter of its work
                 height, width_pixels = height // 2, width_pixels // 2
+            blocks += [nn.GroupNorm(min(8, after), after), nn.GELU()]
             before = after
         self.blocks = nn.Sequential(*blocks)
         self.project = nn.Sequential(

@@ -1,0 +1,149 @@
+"""What an epoch costs, as a multiple of plain PyTorch joint training with the same encoders.
+
+Both include their validation pass; ours include the Shapley probe, bootstrap, history and selection. All methods
+are timed in turn, several rounds in one process, because machines are noisy; the table gives the median ratio and
+its range. Run by ``make bench``; ``--rounds`` and ``--epochs`` make it longer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+import equimodal as eq
+from equimodal.config import build_config
+from equimodal.data.catalogue import load
+from equimodal.data.dataset import Dataset, Splits
+from equimodal.methods.base import METHODS
+from equimodal.training.loop import Trainer
+from equimodal.training.progress import Quiet
+from equimodal.training.run import prepare_with_seed
+
+METHODS_TIMED = ("joint", "alternating", "paper", "equilibrium")
+BATCH = 64
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions with a shortcut, as in ResNet-18, with group normalisation."""
+
+    def __init__(self, before: int, after: int, stride: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(before, after, 3, stride, 1, bias=False),
+            nn.GroupNorm(8, after),
+            nn.ReLU(),
+            nn.Conv2d(after, after, 3, 1, 1, bias=False),
+            nn.GroupNorm(8, after),
+        )
+        self.shortcut = nn.Conv2d(before, after, 1, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.body(x) + self.shortcut(x))
+
+
+class ResNet18(nn.Module):
+    """A network of ResNet-18's size (11 million parameters) for (B, H, W, C) images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        sizes = [64, 64, 64, 128, 128, 256, 256, 512, 512]
+        self.stem = nn.Conv2d(3, 64, 3, 2, 1)
+        self.blocks = nn.Sequential(
+            *(
+                Residual(before, after, 2 if after > before else 1)
+                for before, after in zip(sizes[:-1], sizes[1:], strict=True)
+            )
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.blocks(torch.relu(self.stem(x.permute(0, 3, 1, 2).float() / 255))).mean((2, 3))
+
+
+def resnet_case() -> tuple[Splits, dict[str, nn.Module]]:
+    """Two image modalities of random pixels, 256 training samples: only time is measured."""
+    rng = np.random.default_rng(0)
+    arrays = {name: rng.integers(0, 256, (420, 32, 32, 3), dtype=np.uint8) for name in ("front", "side")}
+    data = Dataset(arrays, np.arange(420) % 6).split(seed=0, fractions=(0.61, 0.19, 0.2))
+    return data, {"front": ResNet18(), "side": ResNet18()}
+
+
+def emoji_case() -> tuple[Splits, dict[str, nn.Module]]:
+    """The demo's data with the built-in encoders."""
+    return load("emoji"), {}
+
+
+def plain_epochs(data: Splits, encoders: dict[str, nn.Module], epochs: int) -> list[float]:
+    """Train jointly as a user would without this library; return the seconds of each epoch."""
+    model = eq.Classifier.for_data(data, encoders)
+    head = nn.Linear(model.width * len(data.modalities), len(data.classes))
+    train, validation = model.prepare(data.train), model.prepare(data.validation)
+    parameters = [*model.parameters(), *head.parameters()]
+    optimiser = torch.optim.AdamW(parameters, lr=1e-3, fused=True)
+    seconds = []
+    for _ in range(epochs):
+        started = time.perf_counter()
+        model.train()
+        order = torch.randperm(len(train)).numpy()
+        for start in range(0, len(train), BATCH):
+            batch = train.batch(order[start : start + BATCH])
+            optimiser.zero_grad()
+            logits = head(torch.cat([model.encode_one(batch, m) for m in data.modalities], dim=1))
+            nn.functional.cross_entropy(logits, batch.labels).backward()
+            nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimiser.step()
+        model.eval()
+        with torch.no_grad():
+            for batch in validation.batches(256):
+                logits = head(torch.cat([model.encode_one(batch, m) for m in data.modalities], dim=1))
+                float((logits.argmax(1) == batch.labels).float().mean())
+        seconds.append(time.perf_counter() - started)
+    return seconds
+
+
+def our_epochs(data: Splits, encoders: dict[str, nn.Module], method: str, epochs: int) -> list[float]:
+    """Train by one of our methods; return the seconds of each epoch, probe and all."""
+    config = build_config({"method": method, "training": {"epochs": epochs, "batch_size": BATCH}})
+    model = eq.Classifier.for_data(data, encoders)
+    method_class = METHODS.get(config.method.name)
+    options = method_class.Config.model_validate(config.method.options)
+    prepare_with_seed(model, method_class, options, seed=0)
+    prepared = Splits(*(model.prepare(part) for part in data.parts().values()))
+    trainer = Trainer(method_class(model, options), prepared, config, None, Quiet())
+    trainer.run()
+    return [line["seconds"]["train"] + line["seconds"]["probe"] for line in trainer.history.lines]
+
+
+def main() -> None:
+    """Time every case and print the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="how often each method is timed, in turn")
+    parser.add_argument("--epochs", type=int, default=3, help="epochs a round; a first one is not counted")
+    options = parser.parse_args()
+    cases = {"emoji, built-in encoders": emoji_case, "random images, two ResNet-18": resnet_case}
+    for title, make in cases.items():
+        data, encoders = make()
+        seconds: dict[str, list[float]] = {name: [] for name in ("plain", *METHODS_TIMED)}
+        for _ in range(options.rounds):
+            for name in seconds:
+                if name == "plain":
+                    times = plain_epochs(data, encoders, options.epochs + 1)
+                else:
+                    times = our_epochs(data, encoders, name, options.epochs + 1)
+                seconds[name].append(statistics.median(times[1:]))
+        print(f"\n{title} ({len(data.train)} training samples, batch {BATCH}, {torch.get_num_threads()} threads)")
+        print(f"  {'':14}{'s/epoch':>8}{'x plain':>9}   range of the rounds")
+        for name, each in seconds.items():
+            ratios = [ours / plain for ours, plain in zip(each, seconds["plain"], strict=True)]
+            print(
+                f"  {name:14}{statistics.median(each):8.2f}{statistics.median(ratios):9.2f}"
+                f"   {min(ratios):.2f} to {max(ratios):.2f}"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Evaluating what was trained: comparisons of methods over seeds, and their statistics."""

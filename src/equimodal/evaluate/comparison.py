@@ -1,0 +1,305 @@
+"""The outcome of a comparison: every run's numbers, and the table that follows from them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from equimodal.config import read_yaml
+from equimodal.errors import ConfigError, RunError, did_you_mean
+from equimodal.evaluate.statistics import estimate, holm, paired, permutation_p
+from equimodal.training.files import write_text
+from equimodal.training.history import read_history
+
+if TYPE_CHECKING:
+    from equimodal.training.run import Run
+
+FILE = "comparison.json"
+
+
+@dataclass(frozen=True)
+class Result:
+    """The numbers of one run of a comparison.
+
+    Args:
+        method: the method's label.
+        seed: the run's seed.
+        test: :meth:`Measurement.to_dict` of the test part.
+        validation_accuracy: accuracy on the whole validation part, with the best weights.
+        best_epoch: the epoch whose weights were kept.
+        updates: optimiser steps that each modality's encoder took.
+        seconds: of training, without validation.
+        sizes: samples of the training, validation and test part.
+        reference: value of each modality in the seed's unimodal ensemble, by split: what utilisation is
+            relative to.
+    """
+
+    method: str
+    seed: int
+    test: dict[str, Any]
+    validation_accuracy: float
+    best_epoch: int
+    updates: dict[str, int]
+    seconds: float
+    sizes: dict[str, int]
+    reference: dict[str, dict[str, float]]
+
+    @classmethod
+    def from_run(cls, run: Run, sizes: Mapping[str, int]) -> Result:
+        """Return the numbers of a run that has just finished."""
+        metrics = {
+            "seed": run.config.seed,
+            "best_epoch": run.best_epoch,
+            "reference": run.reference,
+            "validation": run.validation.to_dict(),
+            "test": run.test.to_dict(),
+        }
+        return cls._assemble(run.config.method.label, metrics, run.history, sizes)
+
+    @classmethod
+    def from_folder(cls, folder: Path, method: str) -> Result:
+        """Return the numbers of a finished run from its folder, without loading its model.
+
+        Raises:
+            RunError: a file is missing or damaged.
+        """
+        try:
+            metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+            config = read_yaml((folder / "config.yaml").read_text(encoding="utf-8"), "config.yaml")
+            history = read_history(folder / "history.jsonl")
+            return cls._assemble(method, metrics, history, config["provenance"]["split"]["sizes"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(
+                f"{folder}: a file of the run is missing or damaged ({error}). "
+                "Delete the folder to train it anew."
+            ) from error
+
+    @classmethod
+    def _assemble(
+        cls,
+        method: str,
+        metrics: Mapping[str, Any],
+        history: Sequence[Mapping[str, Any]],
+        sizes: Mapping[str, int],
+    ) -> Result:
+        modalities = metrics["test"]["unimodal"]
+        return cls(
+            method=method,
+            seed=metrics["seed"],
+            test=metrics["test"],
+            validation_accuracy=metrics["validation"]["accuracy"],
+            best_epoch=metrics["best_epoch"],
+            updates={name: sum(line["updates"].get(name, 0) for line in history) for name in modalities},
+            seconds=sum(line["seconds"]["train"] for line in history),
+            sizes=dict(sizes),
+            reference={split: dict(values) for split, values in metrics["reference"].items()},
+        )
+
+    def columns(self) -> dict[str, float | None]:
+        """Return the run's numbers by column (see :attr:`Comparison.columns`); None where undefined."""
+        test = self.test
+        used = test["utilisation"] or dict.fromkeys(test["unimodal"])
+        known = [value for value in used.values() if value is not None]
+        return {
+            "accuracy": test["accuracy"],
+            "macro_f1": test["macro_f1"],
+            "loss": test["loss"],
+            "ece": test["ece"],
+            **{f"unimodal.{name}": scores["accuracy"] for name, scores in test["unimodal"].items()},
+            "edm": test["contribution"]["edm"],
+            **{f"utilisation.{name}": value for name, value in used.items()},
+            "smallest_utilisation": min(known, default=None),
+            "subset_mean": test["subset_mean"],
+            "updates": float(sum(self.updates.values())),
+            "seconds": self.seconds,
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Methods by seeds.
+
+    Args:
+        methods: labels; the first is the baseline of all differences.
+        seeds: each gave every method one run on the same split, from the same initial encoders.
+        modalities: names.
+        results: for each label its runs, in the order of ``seeds``.
+        redraw: "split" where each seed drew its own splits, "none" where all share one.
+        provenance: data, configuration and its hash, command, versions.
+
+    Example:
+        >>> table = load_comparison("comparisons/emoji")  # doctest: +SKIP
+        >>> print(table)  # doctest: +SKIP
+        >>> table.values("equilibrium", "edm")  # doctest: +SKIP
+    """
+
+    methods: tuple[str, ...]
+    seeds: tuple[int, ...]
+    modalities: tuple[str, ...]
+    results: dict[str, tuple[Result, ...]]
+    redraw: str
+    provenance: dict[str, Any]
+
+    @property
+    def baseline(self) -> str:
+        """Label of the method that the differences are taken against."""
+        return self.methods[0]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns.
+
+        On test: ``accuracy``, ``macro_f1``, ``loss`` (negative log-likelihood), ``ece``,
+        ``unimodal.<modality>`` (its accuracy alone), ``edm``, ``utilisation.<modality>``,
+        ``smallest_utilisation`` (over those defined) and ``subset_mean`` (mean accuracy over all subsets of
+        modalities but the empty one). Of training: ``updates`` (steps of all encoders together) and
+        ``seconds``.
+        """
+        return tuple(self.results[self.baseline][0].columns())
+
+    @property
+    def overlap(self) -> float:
+        """What the variance of correlated seeds is corrected by: n_test / n_train, or 0 on one fixed split.
+
+        n_train counts the rows trained on, labels left out of a scarce-label setting not among them: the
+        corrected interval is then rather too long than too short.
+        """
+        if self.redraw == "none":
+            return 0.0
+        sizes = [result.sizes for result in self.results[self.baseline]]
+        return float(np.mean([size["test"] / size["train"] for size in sizes]))
+
+    def values(self, method: str, column: str) -> list[float | None]:
+        """Return one column of one method, a value a seed; None where it is undefined.
+
+        Raises:
+            ConfigError: there is no such method or column.
+        """
+        if method not in self.results:
+            raise ConfigError(f"No method '{method}' in this comparison.{did_you_mean(method, self.methods)}")
+        if column not in self.columns:
+            raise ConfigError(f"No column '{column}' in this comparison.{did_you_mean(column, self.columns)}")
+        return [result.columns()[column] for result in self.results[method]]
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return one row a method: ``method``, and under each column's name what the seeds say about it.
+
+        That is a dict of ``mean``, ``low``, ``high`` (95% interval), ``median``, ``count``, ``undefined``
+        (seeds in which it is not defined), and ``difference``: the same of the paired differences to the
+        baseline (None in the baseline's own row). The difference in accuracy has also ``p`` (exact paired
+        permutation) and ``p_holm`` (corrected for the number of methods set against the baseline).
+        """
+        overlap, rows = self.overlap, []
+        for method in self.methods:
+            row: dict[str, Any] = {"method": method}
+            for column in self.columns:
+                values = self.values(method, column)
+                row[column] = {**asdict(estimate(values, overlap)), "difference": None}
+                if method != self.baseline:
+                    differences = paired(values, self.values(self.baseline, column))
+                    row[column]["difference"] = asdict(estimate(differences, overlap))
+            rows.append(row)
+        against = [row["accuracy"]["difference"] for row in rows[1:]]
+        p_values = [permutation_p(self._accuracy_differences(row["method"])) for row in rows[1:]]
+        for difference, p, corrected in zip(against, p_values, holm(p_values), strict=True):
+            difference |= {"p": p, "p_holm": corrected}
+        return rows
+
+    def _accuracy_differences(self, method: str) -> list[float]:
+        differences = paired(self.values(method, "accuracy"), self.values(self.baseline, "accuracy"))
+        return [difference for difference in differences if difference is not None]
+
+    def __str__(self) -> str:
+        from equimodal.evaluate.tables import as_text
+
+        return as_text(self)
+
+    def to_markdown(self) -> str:
+        """Return the table as Markdown, one line a method."""
+        from equimodal.evaluate.tables import as_markdown
+
+        return as_markdown(self)
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write every run as one line: method, seed, validation accuracy, best epoch, then all columns.
+
+        The raw numbers, from which any program can redo the statistics; an undefined one is an empty cell.
+        """
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["method", "seed", "validation_accuracy", "best_epoch", *self.columns])
+        for method in self.methods:
+            for result in self.results[method]:
+                numbers = result.columns().values()
+                writer.writerow(
+                    [method, result.seed, result.validation_accuracy, result.best_epoch, *numbers]
+                )
+        write_text(Path(path), text.getvalue())
+        return Path(path)
+
+    def report(self, path: str | Path) -> Path:
+        """Write the comparison as one self-contained HTML page."""
+        from equimodal.report.html import write_comparison_report
+
+        return write_comparison_report(self, Path(path))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the comparison as JSON-safe values."""
+        return {
+            "methods": list(self.methods),
+            "seeds": list(self.seeds),
+            "modalities": list(self.modalities),
+            "redraw": self.redraw,
+            "provenance": self.provenance,
+            "results": [asdict(result) for method in self.methods for result in self.results[method]],
+        }
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Comparison:
+        """Return the comparison that :meth:`to_dict` wrote."""
+        results = [Result(**fields) for fields in plain["results"]]
+        return cls(
+            methods=tuple(plain["methods"]),
+            seeds=tuple(plain["seeds"]),
+            modalities=tuple(plain["modalities"]),
+            results={
+                method: tuple(result for result in results if result.method == method)
+                for method in plain["methods"]
+            },
+            redraw=plain["redraw"],
+            provenance=plain["provenance"],
+        )
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``comparison.json`` into a folder, whole or not at all."""
+        path = Path(folder) / FILE
+        write_text(path, json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n")
+        return path
+
+
+def load_comparison(folder: str | Path) -> Comparison:
+    """Return the comparison that a folder holds.
+
+    Raises:
+        RunError: there is none, or its file is damaged.
+    """
+    path = Path(folder) / FILE
+    if not path.is_file():
+        raise RunError(
+            f"{folder}: holds no finished comparison (there is no {FILE}). "
+            "The command that began it goes on with it."
+        )
+    try:
+        return Comparison.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{path}: damaged ({error}). Delete it and give the command that wrote it again: "
+            "finished runs are kept."
+        ) from error

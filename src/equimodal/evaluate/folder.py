@@ -1,0 +1,116 @@
+"""The folder of a comparison: what it holds, and whether another may go on in it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+
+from equimodal._version import __version__
+from equimodal.config import MethodSpec, RunConfig, build_config, read_yaml
+from equimodal.data.archive import checksum
+from equimodal.data.dataset import Splits
+from equimodal.errors import RunError
+from equimodal.training.files import write_text
+from equimodal.training.run import _differences as differences
+
+FILE = "compare.yaml"
+SAMPLE = 64
+"""Rows of each part whose values enter the fingerprint: reading all would cost a pass over a memory map."""
+
+
+def safe_name(label: str) -> str:
+    """Return a method's label as the name of a folder.
+
+    Example:
+        >>> safe_name("paper:order=strong_to_weak")
+        'paper-order-strong_to_weak'
+    """
+    return re.sub(r"[^\w.]+", "-", label).strip("-.") or "method"
+
+
+def fingerprint(data: Splits) -> str:
+    """Return a checksum of all labels, ids and presence, and of the values of each part's first rows."""
+    arrays: dict[str, np.ndarray] = {}
+    for part, rows in data.parts().items():
+        columns = {"labels": rows.labels, "ids": rows.ids, **rows.present}
+        for name, value in rows.batch(np.arange(min(SAMPLE, len(rows)))).inputs.items():
+            for key, values in (value if isinstance(value, dict) else {"": value}).items():
+                columns[f"{name}/{key}"] = np.asarray(values)
+        for name, column in columns.items():
+            column = np.asarray(column)
+            arrays[f"{part}/{name}"] = column.astype(str) if column.dtype.kind == "O" else column
+    return checksum(arrays)[:16]
+
+
+def provenance(config: RunConfig, data: Splits, command: str | None) -> dict[str, Any]:
+    """Return what a comparison's numbers rest on, JSON-safe."""
+    return {
+        "config": config.hash(),
+        "configuration": config.to_dict(),
+        "data": data.name,
+        "fingerprint": fingerprint(data),
+        "split": data.provenance,
+        "command": command,
+        "equimodal": __version__,
+        "torch": str(torch.__version__),
+    }
+
+
+def open_folder(folder: Path, config: RunConfig, data: Splits, resume: bool) -> None:
+    """Write ``compare.yaml``, or check that what is there is the same comparison, with perhaps fewer runs.
+
+    Methods and seeds may come and go between two calls, since each run has a folder and a configuration of
+    its own; everything else must be as it was.
+
+    Raises:
+        RunError: the folder holds something else, or may not be gone on with.
+    """
+    path = folder / FILE
+    if path.exists():
+        if not resume:
+            raise RunError(
+                f"{folder}: holds a comparison already. Go on with it (resume), or choose another folder."
+            )
+        content = read_yaml(path.read_text(encoding="utf-8"), str(path))
+        known = content.pop("provenance", {})
+        found = _changes(build_config(content), config)
+        if known.get("fingerprint") != fingerprint(data):
+            found.append(f"other data ({known.get('data')} there, {data.name} here, or other rows of it)")
+        if found:
+            raise RunError(
+                f"{folder}: holds a comparison with another configuration ({'; '.join(found)}). "
+                "Choose another folder, or give the same configuration; only methods and seeds may be added."
+            )
+    elif folder.is_dir() and any(not entry.name.startswith(".") for entry in folder.iterdir()):
+        raise RunError(f"{folder}: is not empty, and not the folder of a comparison. Choose another.")
+    elif folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder}: is a file, and a comparison needs a folder. Choose another name.")
+    about = {
+        "data": data.name,
+        "fingerprint": fingerprint(data),
+        "equimodal": __version__,
+        "torch": str(torch.__version__),
+    }
+    content = config.to_dict() | {"provenance": about}
+    write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+
+
+def _changes(before: RunConfig, now: RunConfig) -> list[str]:
+    found = differences(before.to_dict(), now.to_dict())
+    if before.compare.redraw != now.compare.redraw:
+        found.append(f"compare.redraw: '{before.compare.redraw}' there, '{now.compare.redraw}' here")
+    there = {method.label: method for method in before.compare.methods}
+    for method in now.compare.methods:
+        other = there.get(method.label, method)
+        if other != method:
+            found.append(f"method '{method.label}': {_words(other)} there, {_words(method)} here")
+    return found
+
+
+def _words(method: MethodSpec) -> str:
+    return f"{method.name} {method.options}"

@@ -1,0 +1,154 @@
+"""Statistics over per-seed numbers: intervals, paired differences, exact permutation, Holm's correction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+EXACT_UP_TO = 20
+"""Most pairs whose 2^J sign flips are all enumerated; above, flips are drawn (scipy)."""
+DRAWS = 9999
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What some seeds say about one number.
+
+    Args:
+        mean: over the seeds in which the number is defined; None where it is in none.
+        low: lower end of the interval of the mean; None below two seeds.
+        high: upper end.
+        median: over the same seeds.
+        count: seeds in which the number is defined.
+        undefined: seeds in which it is not.
+    """
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    median: float | None
+    count: int
+    undefined: int
+
+
+def estimate(values: Sequence[float | None], overlap: float = 0.0, confidence: float = 0.95) -> Estimate:
+    r"""Return mean, median and t interval of per-seed values; None among them is counted and left out.
+
+    .. math:: \bar x \pm t_{J-1}\, s \sqrt{1/J + \mathrm{overlap}}
+
+    With ``overlap`` 0 this is Student's interval. Seeds that redraw the split share samples, so that their
+    values are correlated and Student's interval is too short: there ``overlap`` is
+    :math:`n_\text{test}/n_\text{train}`.
+
+    Args:
+        values: one a seed (J,).
+        overlap: 0 for independent values, n_test / n_train for redrawn splits.
+        confidence: of the interval.
+
+    Example:
+        >>> e = estimate([0.5, 0.7, None])
+        >>> round(e.mean, 3), round(e.high - e.mean, 3), e.undefined
+        (0.6, 1.271, 1)
+
+    Source: Nadeau and Bengio, 2003, "Inference for the generalization error", Machine Learning 52, section 3.
+    """
+    known = np.array([value for value in values if value is not None], dtype=float)
+    count, undefined = len(known), len(values) - len(known)
+    if count == 0:
+        return Estimate(None, None, None, None, 0, undefined)
+    mean, median = float(known.mean()), float(np.median(known))
+    if count == 1:
+        return Estimate(mean, None, None, median, 1, undefined)
+    scale = float(known.std(ddof=1)) * math.sqrt(1 / count + overlap)
+    half = float(stats.t.ppf((1 + confidence) / 2, count - 1)) * scale
+    return Estimate(mean, mean - half, mean + half, median, count, undefined)
+
+
+def paired(values: Sequence[float | None], baseline: Sequence[float | None]) -> list[float | None]:
+    """Return value minus baseline seed by seed; None where either is undefined.
+
+    Example:
+        >>> paired([0.75, 0.5, None], [0.5, None, 0.5])
+        [0.25, None, None]
+    """
+    return [
+        None if value is None or base is None else value - base
+        for value, base in zip(values, baseline, strict=True)
+    ]
+
+
+def permutation_p(differences: Sequence[float], seed: int = 0) -> float:
+    r"""Return the two-sided p of the paired permutation test on the mean difference.
+
+    Under the null the sign of each difference is a coin's. p is the share of the :math:`2^J` sign patterns
+    whose absolute sum is at least the one observed: exact up to 20 pairs, above from 9999 drawn patterns. The
+    test takes the pairs as exchangeable; redrawn splits share samples, so read it beside the corrected
+    interval.
+
+    Args:
+        differences: one a seed (J,).
+        seed: of the draws above 20 pairs.
+
+    Example:
+        >>> permutation_p([0.1, 0.2, 0.1, 0.3])  # two of sixteen patterns
+        0.125
+    """
+    d = np.asarray(differences, dtype=float)
+    if len(d) > EXACT_UP_TO:
+        test = stats.permutation_test(
+            (d,),
+            lambda x, axis: x.mean(axis=axis),
+            permutation_type="samples",  # with one sample: its signs are flipped
+            vectorized=True,
+            n_resamples=DRAWS,
+            batch=1000,
+            random_state=np.random.default_rng(seed),  # pyright: ignore[reportCallIssue] - SciPy < 1.15 has no rng
+        )
+        return float(test.pvalue)
+    sums = np.zeros(1)
+    for value in d:
+        sums = np.concatenate([sums + value, sums - value])
+    # Accuracies are multiples of 1/n, so patterns tie often: rounding must not break the ties.
+    tolerance = 1e-9 * np.abs(d).sum()
+    return float(np.mean(np.abs(sums) >= abs(d.sum()) - tolerance))
+
+
+def smallest_p(pairs: int) -> float:
+    """Return the lowest p that an exact two-sided sign-flip test of so many pairs can give, 2 / 2^J.
+
+    Example:
+        >>> smallest_p(5), round(smallest_p(10), 5)
+        (0.0625, 0.00195)
+    """
+    return min(1.0, 2.0 ** (1 - pairs))
+
+
+def seeds_needed(comparisons: int, level: float = 0.05) -> int:
+    """Return the fewest seeds with which a Holm-corrected exact p can reach ``level`` in every comparison.
+
+    Example:
+        >>> seeds_needed(1), seeds_needed(4)
+        (6, 8)
+    """
+    return math.ceil(1 + math.log2(comparisons / level))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    r"""Return Holm's step-down adjusted p values: :math:`\max_{j \le i} \min(1, (m - j + 1)\, p_{(j)})`.
+
+    Example:
+        >>> holm([0.01, 0.04, 0.03])
+        [0.03, 0.06, 0.06]
+
+    Source: Holm, 1979, "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6.
+    """
+    p = np.asarray(p_values, dtype=float)
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted.tolist()

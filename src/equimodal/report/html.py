@@ -1,0 +1,161 @@
+"""From a run or a comparison to one self-contained HTML page."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from equimodal._version import __version__
+from equimodal.config import read_yaml
+from equimodal.evaluate.tables import reading
+from equimodal.report.charts import Chart
+from equimodal.report.comparison_figures import ComparisonCharts
+from equimodal.report.drawing import draw
+from equimodal.report.run_figures import RunCharts, updates_taken
+from equimodal.report.verdict import comparison_verdict, run_verdict
+from equimodal.report.words import interval, number
+from equimodal.training.files import write_text
+
+if TYPE_CHECKING:
+    from equimodal.evaluate.comparison import Comparison
+    from equimodal.training.run import Run
+
+MOST_SUBSETS = 64
+"""Beyond so many subsets the page shows a line for each size; the run's metrics.json has them all."""
+
+
+def write_run_report(run: Run, path: Path) -> Path:
+    """Write a run as one HTML page: verdict, numbers on test, figures, configuration, provenance.
+
+    The page needs nothing but itself: no script, no font, no address. The same run gives the same bytes.
+
+    Args:
+        run: a finished run.
+        path: the file; its folder is made if need be.
+
+    Returns:
+        The path.
+
+    Raises:
+        RunError: the file could not be written.
+    """
+    charts = RunCharts(run)
+    page = (
+        _environment()
+        .get_template("run.html.jinja")
+        .render(
+            title=f"{run.config.method.label} on {run.config.data.name}",
+            run=run,
+            test=run.test,
+            contribution=run.test.contribution,
+            verdict=run_verdict(run),
+            styles=charts.styles,
+            value=charts.value,
+            charts=charts.all(),
+            subsets=subset_rows(run.test.subsets),
+            updates=updates_taken(run.history),
+            seconds=sum(line["seconds"]["train"] for line in run.history),
+            configuration=_as_yaml(run.config.to_dict()),
+            provenance=_run_provenance(run),
+        )
+    )
+    write_text(path, page)
+    return path
+
+
+def write_comparison_report(comparison: Comparison, path: Path) -> Path:
+    """Write a comparison as one HTML page: verdict, table, figures, configuration, provenance.
+
+    Args:
+        comparison: methods over seeds.
+        path: the file; its folder is made if need be.
+
+    Returns:
+        The path.
+
+    Raises:
+        RunError: the file could not be written.
+    """
+    charts = ComparisonCharts(comparison)
+    provenance = dict(comparison.provenance)
+    configuration = provenance.pop("configuration", {})
+    seeds = ", ".join(map(str, comparison.seeds))
+    page = (
+        _environment()
+        .get_template("comparison.html.jinja")
+        .render(
+            title=f"{len(comparison.methods)} methods on {provenance.get('data', 'data')}",
+            comparison=comparison,
+            table=charts.table,
+            verdict=comparison_verdict(comparison),
+            reading=reading(comparison),
+            styles=charts.styles,
+            charts=charts.all(),
+            configuration=_as_yaml(configuration),
+            provenance={"seeds": seeds}
+            | {key: value for key, value in provenance.items() if value is not None},
+        )
+    )
+    write_text(path, page)
+    return path
+
+
+def subset_rows(subsets: dict[str, float]) -> list[tuple[str, str]]:
+    """Return (subset, accuracy) in words: each subset, or for more than 64 a line for each size.
+
+    Example:
+        >>> subset_rows({"": 0.25, "a": 0.5, "b": 0.75, "a+b": 1.0})[1:]
+        [('a', '0.500'), ('b', '0.750'), ('a + b', '1.000')]
+    """
+    by_size: dict[int, list[tuple[str, float]]] = {}
+    for name, value in subsets.items():
+        by_size.setdefault(len(name.split("+")) if name else 0, []).append((name, value))
+    rows = []
+    for size, members in sorted(by_size.items()):
+        if len(subsets) <= MOST_SUBSETS:
+            rows += [(name.replace("+", " + ") or "none: the label prior", f"{v:.3f}") for name, v in members]
+        else:
+            values = [value for _, value in members]
+            rows.append(
+                (
+                    f"{size} modalities ({len(values)} subsets)",
+                    f"{sum(values) / len(values):.3f} on average, {min(values):.3f} to {max(values):.3f}",
+                )
+            )
+    return rows
+
+
+def _run_provenance(run: Run) -> dict[str, Any]:
+    """Return where a run comes from: as its folder says, or for a run in memory as far as it is known."""
+    kept: dict[str, Any] = {"equimodal": __version__, "torch": str(torch.__version__)}
+    if run.folder is not None:
+        file = run.folder / "config.yaml"
+        kept |= read_yaml(file.read_text(encoding="utf-8"), str(file)).get("provenance") or {}
+    return kept | {"config": run.config.hash(), "seed": run.config.seed}
+
+
+def _as_yaml(plain: Any) -> str:
+    return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _figure(chart: Chart) -> Markup:
+    return Markup(draw(chart))  # drawn by us; matplotlib and ElementTree escape its text
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("equimodal.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "interval": interval, "figure": _figure, "yaml": _as_yaml}
+    return environment

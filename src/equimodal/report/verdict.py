@@ -1,0 +1,213 @@
+"""What a run or a comparison says, in a few plain sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from equimodal.evaluate.tables import LEVEL
+from equimodal.report.words import VALUE_WORDS, interval, join_names, number
+from equimodal.training.measure import Measurement
+from equimodal.training.run import REFERENCE
+
+if TYPE_CHECKING:
+    from equimodal.evaluate.comparison import Comparison
+    from equimodal.training.run import Run
+
+UNDER_USED = 0.9
+"""Utilisation below which a modality is called under-used (ours)."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The sentence that matters, and those that qualify it."""
+
+    headline: str
+    details: tuple[str, ...] = ()
+
+
+def run_verdict(run: Run) -> Verdict:
+    """Return what a run says about its modalities on test.
+
+    A modality is under-used if its utilisation is below :data:`UNDER_USED` and, where the value is accuracy,
+    the gap to its reference exceeds two standard errors of a difference of independent proportions; cautious,
+    since both are measured on the same samples (ours).
+    """
+    test = run.test
+    if test.contribution.edm is None:
+        headline = "On test this model is no better than the label prior."
+    elif run.config.method.name == REFERENCE:
+        headline = (
+            "This is the unimodal ensemble, the reference of utilisation: each modality does what it can do "
+            "alone, and the EDM that is left comes from how much each of them knows."
+        )
+    elif run.reference is None or test.utilisation is None:
+        headline = (
+            f"{_by_share(test)[0]} contributes least. Whether it could do more is not known: this run has no "
+            "reference (each modality trained alone)."
+        )
+    else:
+        headline = _use(test, test.utilisation, run.reference["test"])
+    return Verdict(headline, (_equilibrium(test), _fused(test)))
+
+
+def _use(test: Measurement, used: Mapping[str, float | None], reference: Mapping[str, float]) -> str:
+    known = sorted((u, name) for name, u in used.items() if u is not None)
+    if not known:
+        return "Utilisation is undefined: trained alone, no modality is better than the label prior."
+    low = [name for u, name in known if u < UNDER_USED]
+    clear = [name for name in low if not _within_noise(test, test.alone[name], reference[name])]
+    unit = VALUE_WORDS.get(test.contribution.value, test.contribution.value)
+    if clear:
+        each = [
+            f"{name} is under-used: alone it reaches {test.alone[name]:.2f} {unit} in this model, "
+            f"{reference[name]:.2f} trained alone (utilisation {used[name]:.2f})"
+            for name in clear[:3]
+        ]
+        more = f"; {len(clear) - 3} more are under-used" if len(clear) > 3 else ""
+        return f"{'; '.join(each)}{more}."
+    smallest = f"the smallest utilisation is {known[0][0]:.2f} ({known[0][1]})"
+    if low:
+        return (
+            f"No modality is clearly under-used: {smallest}, within the noise of {test.samples} test samples."
+        )
+    return f"Every modality does what it could do alone, or nearly: {smallest}."
+
+
+def _within_noise(test: Measurement, one: float, other: float) -> bool:
+    if test.contribution.value != "accuracy":
+        return False
+    return abs(one - other) <= 2 * math.sqrt((one * (1 - one) + other * (1 - other)) / test.samples)
+
+
+def _equilibrium(test: Measurement) -> str:
+    measured = test.contribution
+    if measured.edm is None or measured.shares is None:
+        return f"EDM is undefined: {measured.reason}."
+    text = f"EDM {measured.edm:.2f}"
+    ends = measured.intervals and measured.intervals.edm
+    if ends:
+        text += f" {interval(ends.low, ends.high, 2)}"
+    if measured.noise_floor is not None:
+        text += f", noise floor {measured.noise_floor:.2f}"
+    if ends and measured.noise_floor is not None and ends.low <= measured.noise_floor:
+        return f"{text}: not to be told from equilibrium with {test.samples} test samples."
+    order = _by_share(test)
+    return (
+        f"{text}: {order[0]} has {measured.shares[order[0]]:.0%} of the contribution "
+        f"(target {measured.target[order[0]]:.0%}), {order[-1]} {measured.shares[order[-1]]:.0%} "
+        f"(target {measured.target[order[-1]]:.0%})."
+    )
+
+
+def _by_share(test: Measurement) -> list[str]:
+    """Modalities by how far their share is from its target, the lowest first."""
+    deviation = test.contribution.deviation or {}
+    return sorted(deviation, key=lambda name: deviation[name])
+
+
+def _fused(test: Measurement) -> str:
+    fused = test.scores["accuracy"]
+    best = max(test.unimodal, key=lambda name: test.unimodal[name]["accuracy"])
+    gap = fused - test.unimodal[best]["accuracy"]
+    beside = f"{abs(gap):.3f} {'above' if gap > 0 else 'below'}" if abs(gap) >= 0.0005 else "level with"
+    return (
+        f"All modalities together reach {fused:.3f} accuracy on {test.samples} test samples, {beside} "
+        f"the best of them alone ({best})."
+    )
+
+
+def comparison_verdict(comparison: Comparison) -> Verdict:
+    """Return what a comparison says: accuracy against the baseline, balance, and what it cost.
+
+    A difference counts if the 95% interval of the paired difference leaves out 0.
+    """
+    table, baseline = comparison.table(), comparison.baseline
+    if len(table) == 1:
+        only = table[0]["accuracy"]["mean"]
+        return Verdict(f"{baseline} reaches {only:.3f} accuracy; there is nothing to compare it with.")
+    if len(comparison.seeds) == 1:
+        headline = "With one seed no difference can be told from noise."
+    else:
+        headline = _against(baseline, {row["method"]: row["accuracy"]["difference"] for row in table[1:]})
+    return Verdict(headline, (*_unconfirmed(table), *_balance(table), *_losses(table)))
+
+
+def _against(baseline: str, differences: Mapping[str, Mapping[str, Any]]) -> str:
+    better = [f"{name} ({_change(d)})" for name, d in differences.items() if d["low"] > 0]
+    worse = [f"{name} ({_change(d)})" for name, d in differences.items() if d["high"] < 0]
+    level = [name for name, d in differences.items() if d["low"] <= 0 <= d["high"]]
+    parts = []
+    if better:
+        parts.append(f"More accurate than {baseline}: {join_names(better)}.")
+    if worse:
+        parts.append(f"Less accurate than {baseline}: {join_names(worse)}.")
+    if level:
+        parts.append(f"Not to be told from {baseline} in accuracy: {join_names(level)}.")
+    return " ".join(parts)
+
+
+def _unconfirmed(table: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name the differences that their interval shows but the corrected permutation test does not."""
+    names = [
+        row["method"]
+        for row in table[1:]
+        if (d := row["accuracy"]["difference"])["low"] is not None
+        and (d["low"] > 0 or d["high"] < 0)
+        and d["p_holm"] > LEVEL
+    ]
+    if not names:
+        return []
+    return [
+        f"That rests on 95% intervals; the Holm-corrected permutation test does not "
+        f"confirm it for {join_names(names)}."
+    ]
+
+
+def _balance(table: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name the lowest EDM and the highest smallest utilisation."""
+    sentences = []
+    for column, what, best in (
+        ("edm", "lowest EDM", min),
+        ("smallest_utilisation", "best-used weakest modality", max),
+    ):
+        known = [row for row in table if row[column]["mean"] is not None]
+        if not known:
+            sentences.append(f"{what.capitalize()}: undefined for every method.")
+            continue
+        top = best(known, key=lambda row: row[column]["mean"])
+        measure = "EDM" if column == "edm" else "utilisation"
+        text = f"The {what}: {top['method']}, {measure} {top[column]['mean']:.2f}"
+        base, difference = table[0], top[column]["difference"]
+        if difference is not None and base[column]["mean"] is not None:
+            text += f" against {base[column]['mean']:.2f} for {base['method']}"
+            if difference["low"] is None or difference["low"] <= 0 <= difference["high"]:
+                text += " (not to be told from noise)"
+        sentences.append(f"{text}.")
+    return sentences
+
+
+def _losses(table: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name modalities that do clearly less alone than under the baseline, and higher EDMs."""
+    found = []
+    for row in table[1:]:
+        for column, numbers in row.items():
+            difference = numbers["difference"] if column != "method" else None
+            if difference is None or difference["low"] is None:
+                continue
+            if column.startswith("unimodal.") and difference["high"] < 0:
+                found.append(
+                    f"{row['method']}: {column.removeprefix('unimodal.')} alone {_change(difference)}"
+                )
+            elif column == "edm" and difference["low"] > 0:
+                found.append(f"{row['method']}: EDM {_change(difference)}")
+    if not found:
+        return []
+    return [f"Worse than {table[0]['method']}, beyond noise: {'; '.join(found)}."]
+
+
+def _change(difference: Mapping[str, Any]) -> str:
+    ends = interval(difference["low"], difference["high"], sign=True)
+    return f"{number(difference['mean'], sign=True)} {ends}"

@@ -1,0 +1,48 @@
+"""Numbers and names as a report writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+VALUE_WORDS = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "log_likelihood_gain": "log-likelihood gain",
+    "true_class_probability": "true-class probability",
+}
+"""Value functions in words."""
+
+
+def number(value: float | None, digits: int = 3, *, sign: bool = False) -> str:
+    """Return a number as the page shows it, a missing one as a dash.
+
+    Example:
+        >>> number(0.12345), number(0.5, 2, sign=True), number(-0.0001, 2)
+        ('0.123', '+0.50', '0.00')
+    """
+    if value is None:
+        return "\u2013"
+    text = f"{value:{'+' if sign else ''}.{digits}f}"
+    if not float(text):
+        text = text.lstrip("+-")
+    return text.replace("-", "\u2212")
+
+
+def interval(low: float, high: float, digits: int = 3, *, sign: bool = False) -> str:
+    """Return an interval as the page shows it.
+
+    Example:
+        >>> interval(0.1, 0.25, 2)
+        '[0.10, 0.25]'
+    """
+    return f"[{number(low, digits, sign=sign)}, {number(high, digits, sign=sign)}]"
+
+
+def join_names(names: Sequence[str]) -> str:
+    """Return names as a list in words.
+
+    Example:
+        >>> join_names(["a", "b", "c"])
+        'a, b and c'
+    """
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

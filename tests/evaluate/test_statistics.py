@@ -1,0 +1,129 @@
+"""Statistics against SciPy, closed forms and second implementations."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from equimodal.evaluate.statistics import estimate, holm, paired, permutation_p, seeds_needed, smallest_p
+
+VALUES = st.lists(st.integers(-60, 60).map(lambda count: count / 48), min_size=2, max_size=9)
+
+
+@given(VALUES)
+def test_interval_of_independent_values_is_students(values):
+    found = estimate(values)
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.95) if np.ptp(values) else (values[0],) * 2
+    assert (found.low, found.high) == pytest.approx(tuple(expected), abs=1e-12)
+    assert found.mean == pytest.approx(np.mean(values), abs=1e-12)
+    assert found.median == pytest.approx(np.median(values), abs=1e-12)
+
+
+def test_interval_of_redrawn_splits_is_nadeau_and_bengios():
+    values = [0.71, 0.74, 0.69, 0.77, 0.73]
+    found = estimate(values, overlap=200 / 600)
+    # The published form: variance (1/J + n2/n1) S^2, here with the tabulated t of 4 degrees of freedom.
+    variance = (1 / 5 + 1 / 3) * sum((v - 0.728) ** 2 for v in values) / 4
+    assert found.high - found.mean == pytest.approx(2.776445 * math.sqrt(variance), rel=1e-6)
+    assert found.mean - found.low == pytest.approx(found.high - found.mean)
+
+
+def test_corrected_interval_covers_correlated_splits():
+    """Values that share a part with correlation rho: the corrected interval holds the mean in 95%."""
+    rng, seeds, rho = np.random.default_rng(0), 10, 0.25
+    overlap = rho / (1 - rho)  # the correlation that the correction supposes
+    draws = math.sqrt(rho) * rng.normal(size=(2000, 1)) + math.sqrt(1 - rho) * rng.normal(size=(2000, seeds))
+    covered = {}
+    for name, value in {"corrected": overlap, "plain": 0.0}.items():
+        intervals = [estimate(list(row), value) for row in draws]
+        covered[name] = np.mean([e.low <= 0 <= e.high for e in intervals])
+    assert covered["corrected"] == pytest.approx(0.95, abs=0.015)
+    assert covered["plain"] < 0.75
+
+
+def test_undefined_values_are_counted_and_left_out():
+    found = estimate([0.5, None, 0.7, None])
+    assert (found.count, found.undefined) == (2, 2)
+    assert found.mean == pytest.approx(0.6)
+    assert estimate([None]).mean is None
+    assert estimate([None]).undefined == 1
+
+
+def test_one_value_has_no_interval_and_equal_ones_have_none_of_width():
+    assert estimate([0.5]).low is None
+    assert (estimate([0.5] * 4).low, estimate([0.5] * 4).high) == (0.5, 0.5)
+
+
+def test_pairs_with_an_undefined_side_are_undefined():
+    assert paired([1.0, None, 3.0], [0.5, 1.0, None]) == [0.5, None, None]
+    with pytest.raises(ValueError, match="longer"):
+        paired([1.0], [1.0, 2.0])
+
+
+@settings(max_examples=40, deadline=None)
+@given(VALUES.filter(lambda values: len(values) <= 7))
+def test_exact_permutation_is_scipys(values):
+    expected = stats.permutation_test(
+        (np.array(values),), np.mean, permutation_type="samples", n_resamples=10_000
+    )
+    assert permutation_p(values) == pytest.approx(expected.pvalue, abs=1e-12)
+
+
+@given(VALUES)
+def test_exact_permutation_counts_sign_patterns(values):
+    numbers = [round(48 * value) for value in values]  # whole numbers: no rounding, ties are ties
+    signs = itertools.product((-1, 1), repeat=len(numbers))
+    sums = [abs(sum(s * n for s, n in zip(pattern, numbers, strict=True))) for pattern in signs]
+    expected = sum(total >= abs(sum(numbers)) for total in sums) / len(sums)
+    assert permutation_p(values) == pytest.approx(expected, abs=1e-12)
+
+
+def test_many_pairs_are_drawn_and_near_the_exact_value():
+    counts = np.random.default_rng(3).integers(-10, 16, 26)
+    exact = Counter({0: 1})  # exact distribution of the signed sum, by convolution over whole numbers
+    for count in counts:
+        step = Counter()
+        for total, ways in exact.items():
+            step[total + count] += ways
+            step[total - count] += ways
+        exact = step
+    expected = sum(w for t, w in exact.items() if abs(t) >= abs(counts.sum())) / 2 ** len(counts)
+    assert 0.01 < expected < 0.9
+    found = permutation_p(counts / 100)
+    assert found == pytest.approx(expected, abs=4 * math.sqrt(expected / 9999) + 2e-4)
+    assert found == permutation_p(counts / 100)  # seeded
+
+
+@pytest.mark.parametrize("pairs", [1, 2, 5, 10, 20])
+def test_smallest_p_is_reached_and_not_undercut(pairs):
+    differences = np.random.default_rng(pairs).uniform(0.1, 1, pairs)
+    assert permutation_p(differences) == smallest_p(pairs) == min(1, 2 / 2**pairs)
+
+
+@given(st.lists(st.floats(0.001, 1), min_size=1, max_size=6))
+def test_holm_is_the_closed_bonferroni_test(p_values):
+    m = len(p_values)
+    for i in range(m):
+        others = [j for j in range(m) if j != i]
+        intersections = [
+            (i, *rest) for size in range(m) for rest in itertools.combinations(others, size)
+        ]
+        expected = max(min(1, len(s) * min(p_values[j] for j in s)) for s in intersections)
+        assert holm(p_values)[i] == pytest.approx(expected)
+
+
+def test_holm_of_nothing():
+    assert holm([]) == []
+
+
+@pytest.mark.parametrize("comparisons", [1, 2, 3, 4, 5, 10])
+def test_seeds_needed_is_the_least_number(comparisons):
+    enough = [seeds for seeds in range(1, 20) if comparisons * smallest_p(seeds) <= 0.05]
+    assert seeds_needed(comparisons) == min(enough)
