@@ -37,9 +37,7 @@ def build(data_set: type[BuiltIn], derive: Callable[[Path], Arrays]) -> None:
     Exits with 1 when the result is not what the package expects.
     """
     parser = argparse.ArgumentParser(description=f"Rebuild {data_set.title} from its packages.")
-    parser.add_argument(
-        "--write", action="store_true", help="replace the file in src; without it, only compare"
-    )
+    parser.add_argument("--write", action="store_true", help="replace the file in src; without it, only compare")
     write = parser.parse_args().write
     with tempfile.TemporaryDirectory() as folder:
         arrays = derive(Path(folder))

@@ -8,6 +8,7 @@ its range. Run by ``make bench``; ``--rounds`` and ``--epochs`` make it longer.
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import time
 
@@ -54,10 +55,7 @@ class ResNet18(nn.Module):
         sizes = [64, 64, 64, 128, 128, 256, 256, 512, 512]
         self.stem = nn.Conv2d(3, 64, 3, 2, 1)
         self.blocks = nn.Sequential(
-            *(
-                Residual(before, after, 2 if after > before else 1)
-                for before, after in zip(sizes[:-1], sizes[1:], strict=True)
-            )
+            *(Residual(before, after, 2 if after > before else 1) for before, after in itertools.pairwise(sizes))
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -112,7 +110,7 @@ def our_epochs(data: Splits, encoders: dict[str, nn.Module], method: str, epochs
     method_class = METHODS.get(config.method.name)
     options = method_class.Config.model_validate(config.method.options)
     prepare_with_seed(model, method_class, options, seed=0)
-    prepared = Splits(*(model.prepare(part) for part in data.parts().values()))
+    prepared = Splits(model.prepare(data.train), model.prepare(data.validation), model.prepare(data.test))
     trainer = Trainer(method_class(model, options), prepared, config, None, Quiet())
     trainer.run()
     return [line["seconds"]["train"] + line["seconds"]["probe"] for line in trainer.history.lines]

@@ -51,9 +51,7 @@ class Batch:
 
     def restrict(self, coalition: Collection[str]) -> Batch:
         """Return the batch in which only the modalities of ``coalition`` are present."""
-        present = {
-            name: mask if name in coalition else torch.zeros_like(mask) for name, mask in self.present.items()
-        }
+        present = {name: mask if name in coalition else torch.zeros_like(mask) for name, mask in self.present.items()}
         return Batch(self.inputs, present, self.labels, self.ids, self.lengths)
 
     def to(self, device: torch.device | str) -> Batch:

@@ -114,7 +114,7 @@ class MethodSpec(Section):
     options: dict[str, Any] = {}
     label: str = ""
 
-    def model_post_init(self, context: Any, /) -> None:  # noqa: ARG002 - pydantic's signature
+    def model_post_init(self, context: Any, /) -> None:
         """Label an unlabelled method by its name."""
         if not self.label:
             object.__setattr__(self, "label", self.name)
@@ -203,9 +203,7 @@ def read_yaml(text: str, where: str) -> dict[str, Any]:
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise ConfigError(
-            f"{where}: expected a mapping (key: value lines), got {type(content).__name__}."
-        )
+        raise ConfigError(f"{where}: expected a mapping (key: value lines), got {type(content).__name__}.")
     return content
 
 
@@ -381,7 +379,7 @@ def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = ""
             known = _fields_at(model, item["loc"][:-1])
             messages.append(f"Unknown key '{path}'.{did_you_mean(str(item['loc'][-1]), known)}")
         elif item["type"] == "value_error":
-            messages.append(f"{path or 'configuration'}: {item['ctx']['error']}.")
+            messages.append(f"{path or 'configuration'}: {item.get('ctx', {}).get('error', item['msg'])}.")
         else:
             messages.append(f"{path}: {item['msg'][0].lower()}{item['msg'][1:]}, got {item['input']!r}.")
     return messages

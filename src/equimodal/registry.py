@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from equimodal.errors import ConfigError, did_you_mean
 
 T = TypeVar("T")
+M = TypeVar("M")
 
 
 class Registry(Generic[T]):
@@ -36,16 +37,16 @@ class Registry(Generic[T]):
         self._members: dict[str, T] = {}
         self._discovered = False
 
-    def register(self, name: str) -> Callable[[T], T]:
+    def register(self, name: str) -> Callable[[M], M]:
         """Return a decorator that gives a class (or function) its public name."""
 
-        def decorate(member: T) -> T:
+        def decorate(member: M) -> M:
             if self._members.get(name, member) is not member:
                 raise ConfigError(
                     f"Two {self.kind}s want the name '{name}': {self._members[name]!r} and {member!r}. "
                     "Rename one of them."
                 )
-            self._members[name] = member
+            self._members[name] = member  # pyright: ignore[reportArgumentType] - the decorator keeps the class's own type
             return member
 
         return decorate

@@ -126,9 +126,7 @@ def test_lengths_come_to_those_who_name_them():
 
 def test_players_left_out_are_absent_throughout():
     batch = data()
-    more = Batch(
-        {**batch.inputs, "c": LABELS}, {**batch.present, "c": torch.ones(10).bool()}, LABELS, batch.ids
-    )
+    more = Batch({**batch.inputs, "c": LABELS}, {**batch.present, "c": torch.ones(10).bool()}, LABELS, batch.ids)
 
     def spy(inputs, present):
         assert not present["c"].any()
@@ -174,9 +172,7 @@ def test_more_than_ten_modalities_are_estimated():
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(2, (60,), generator=generator)
     inputs = {name: torch.randn(60, generator=generator) + labels for name in names}
-    batch = Batch(
-        {**inputs}, {name: torch.ones(60, dtype=torch.bool) for name in names}, labels, torch.arange(60)
-    )
+    batch = Batch({**inputs}, {name: torch.ones(60, dtype=torch.bool) for name in names}, labels, torch.arange(60))
 
     def voting(inputs, present):
         score = torch.stack([torch.where(present[m], inputs[m] - 0.5, 0.0) for m in names]).sum(0)

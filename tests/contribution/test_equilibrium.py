@@ -45,9 +45,7 @@ def test_tiny_contributions_are_contributions():
 
 
 def test_a_negative_contribution_makes_edm_unbounded():
-    edm = [
-        equilibrium_deviation(shares(double(1.0, -1 + gap)), double(0.5, 0.5)).item() for gap in (0.1, 1e-3)
-    ]
+    edm = [equilibrium_deviation(shares(double(1.0, -1 + gap)), double(0.5, 0.5)).item() for gap in (0.1, 1e-3)]
     assert edm == pytest.approx([2 * (1 / 0.1 - 0.5), 2 * (1 / 1e-3 - 0.5)])
 
 
@@ -61,9 +59,7 @@ def test_edm_lies_between_nothing_and_its_maximum(phi, data):
 
 
 def test_the_maximum_is_attained_when_the_least_expected_does_it_all():
-    assert equilibrium_deviation(double(0, 1, 0), double(0.5, 0.2, 0.3)).item() == pytest.approx(
-        2 * (1 - 0.2)
-    )
+    assert equilibrium_deviation(double(0, 1, 0), double(0.5, 0.2, 0.3)).item() == pytest.approx(2 * (1 - 0.2))
 
 
 def test_with_two_modalities_edm_is_the_unimodal_gap():

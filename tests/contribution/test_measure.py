@@ -24,9 +24,7 @@ def unequal(samples, seed, rates=(0.1, 0.8, 0.4, 0.9)):
 
 def measure(correct, **options):
     correct = torch.as_tensor(correct)
-    return contribution(
-        outputs_of(correct), plan(2), torch.ones(correct.shape[1], dtype=torch.long), NAMES, **options
-    )
+    return contribution(outputs_of(correct), plan(2), torch.ones(correct.shape[1], dtype=torch.long), NAMES, **options)
 
 
 def test_a_closed_form():
@@ -91,9 +89,7 @@ def test_intervals_agree_with_scipy():
     correct = unequal(300, 2)
 
     def statistic(*columns, axis=-1):
-        return shapley(torch.tensor(np.stack([column.mean(axis) for column in columns], axis=-1))).numpy()[
-            ..., 0
-        ]
+        return shapley(torch.tensor(np.stack([column.mean(axis) for column in columns], axis=-1))).numpy()[..., 0]
 
     expected = scipy.stats.bootstrap(
         tuple(correct.double().numpy()), statistic, paired=True, vectorized=True, n_resamples=4000,
@@ -174,9 +170,7 @@ def test_a_value_function_of_ones_own(classified):
 
     outputs, targets = classified
     c = contribution(outputs, plan(2), targets, NAMES, value=margin)
-    assert c.value == "margin" and c.interactions == pytest.approx(
-        {"audio+image": 0}, abs=1e-6
-    )  # it is additive
+    assert c.value == "margin" and c.interactions == pytest.approx({"audio+image": 0}, abs=1e-6)  # it is additive
 
 
 def test_the_seed_decides_the_intervals(classified):
@@ -223,9 +217,7 @@ def test_intervals_of_an_estimate_hold_the_chance_of_sampling_orders():
     members = scheme.coalitions.double()
     game = members.sum(-1) + 5 * members[:, :3].prod(-1) + 9 * members[:, 2:6].prod(-1)
     names = list("abcdefghijkl")
-    c = contribution(
-        game[:, None, None].expand(-1, 7, 1), scheme, torch.zeros(7), names, value=mean, bootstrap=4000
-    )
+    c = contribution(game[:, None, None].expand(-1, 7, 1), scheme, torch.zeros(7), names, value=mean, bootstrap=4000)
     assert c.share_errors is not None and c.sampling_errors is not None
     assert max(c.sampling_errors.values()) > 0.1
     for name in names:

@@ -91,7 +91,5 @@ def test_mistakes_are_named():
         EquilibriumDeviation(NAMES, value="acuracy")
     with pytest.raises(ConfigError, match="must sum to 1"):
         EquilibriumDeviation(NAMES, target=[0.1, 0.1])
-    with pytest.raises(
-        DataError, match=r"outputs \(4, B, C\) and targets \(B,\), got \(4, 3, 2\) and \(2,\)"
-    ):
+    with pytest.raises(DataError, match=r"outputs \(4, B, C\) and targets \(B,\), got \(4, 3, 2\) and \(2,\)"):
         EquilibriumDeviation(NAMES).update(torch.zeros(4, 3, 2), torch.zeros(2))

@@ -15,9 +15,7 @@ def results(classified):
     generator = torch.Generator().manual_seed(0)
     sampled = plan(12, budget=100, seed=1)
     return {
-        "exact": contribution(
-            outputs, plan(2), targets, NAMES, split="test", groups=[i // 2 for i in range(120)]
-        ),
+        "exact": contribution(outputs, plan(2), targets, NAMES, split="test", groups=[i // 2 for i in range(120)]),
         "undefined": contribution(outputs.flip(0), plan(2), targets, NAMES),
         "values": contribution(torch.tensor([0.1, 0.9, 0.05, 0.5]), plan(2), None, NAMES),
         "estimated": contribution(
@@ -63,9 +61,7 @@ def test_a_result_reads_well(classified):
 
 def test_an_undefined_result_reads_well(classified):
     text = str(results(classified)["undefined"])
-    assert (
-        "EDM  undefined: all modalities together score" in text and "None" not in text and "nan" not in text
-    )
+    assert "EDM  undefined: all modalities together score" in text and "None" not in text and "nan" not in text
 
 
 def test_an_estimated_result_says_so(classified):

@@ -20,9 +20,7 @@ def softmax(z):
 
 def average_precision(scores, truth, w):
     kept = [c for c in range(truth.shape[1]) if (w * truth[:, c]).sum() > 0]
-    return np.mean(
-        [metrics.average_precision_score(truth[:, c], scores[:, c], sample_weight=w) for c in kept]
-    )
+    return np.mean([metrics.average_precision_score(truth[:, c], scores[:, c], sample_weight=w) for c in kept])
 
 
 REFERENCES = {

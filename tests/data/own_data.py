@@ -38,9 +38,7 @@ def write_own_data(folder: Path, seed: int = 0, samples: int = 240) -> Path:
         image[labels == label, :, 2 * label : 2 * label + 3] += np.uint8(90)
 
     physio = (
-        random.normal(size=(samples, 6))
-        + 1.5 * np.eye(6)[labels]
-        + random.normal(size=(SUBJECTS, 6))[subjects] / 3
+        random.normal(size=(samples, 6)) + 1.5 * np.eye(6)[labels] + random.normal(size=(SUBJECTS, 6))[subjects] / 3
     )
 
     present = random.random((samples, 3)) >= 0.3
@@ -55,7 +53,5 @@ def write_own_data(folder: Path, seed: int = 0, samples: int = 240) -> Path:
     np.save(folder / "image_present.npy", present[:, 1])
     np.save(folder / "physio.npy", physio)
     (folder / "labels.txt").write_text("".join(f"{CLASSES[label]}\n" for label in labels), encoding="utf-8")
-    (folder / "groups.csv").write_text(
-        "groups\n" + "".join(f"s{subject}\n" for subject in subjects), encoding="utf-8"
-    )
+    (folder / "groups.csv").write_text("groups\n" + "".join(f"s{subject}\n" for subject in subjects), encoding="utf-8")
     return folder

@@ -102,9 +102,7 @@ def test_a_path_is_split(tmp_path):
 
 
 def test_an_unknown_name():
-    with pytest.raises(
-        ConfigError, match=r"called 'emojy'\. Did you mean 'emoji'\? Known: avdigits, emoji, mfeat"
-    ):
+    with pytest.raises(ConfigError, match=r"called 'emojy'\. Did you mean 'emoji'\? Known: avdigits, emoji, mfeat"):
         load("emojy")
 
 

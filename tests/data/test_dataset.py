@@ -290,9 +290,7 @@ def test_bad_options(arrays, options, message):
 def test_flawed_rows_are_named(arrays):
     arrays["face"][3, 2] = np.nan
     arrays["face"][9, 0] = -np.inf
-    fails(
-        "face: rows 3, 9 hold NaN or infinite values among others (the first at index (3, 2))", arrays, LABELS
-    )
+    fails("face: rows 3, 9 hold NaN or infinite values among others (the first at index (3, 2))", arrays, LABELS)
 
 
 def test_the_first_flaw_is_found_in_whichever_chunk_it_lies(arrays, monkeypatch):
@@ -331,16 +329,11 @@ def test_a_dict_of_arrays_torn_between_presence_and_absence(arrays):
 def test_all_mistakes_come_in_one_message(arrays):
     arrays["face"][:, 1] = np.nan
     message = fails("4 problems in the data", arrays, [1] * N, lengths={"audio": [9] * N}, ids=[0] * N)
-    assert all(
-        f"\n  - {start}" in message
-        for start in ("face: column 1", "audio: lengths", "labels: only", "ids: 1")
-    )
+    assert all(f"\n  - {start}" in message for start in ("face: column 1", "audio: lengths", "labels: only", "ids: 1"))
 
 
 def test_fewer_than_two_modalities(arrays):
-    fails(
-        "Expected at least two modalities, got 1 (face). Add another one.", {"face": arrays["face"]}, LABELS
-    )
+    fails("Expected at least two modalities, got 1 (face). Add another one.", {"face": arrays["face"]}, LABELS)
     fails("Expected at least two modalities, got none.", {}, LABELS)
 
 

@@ -140,9 +140,7 @@ def test_yaml_describes_files_and_keys(folder, tmp_path):
 def test_yaml_beside_an_npz(tmp_path):
     np.savez(tmp_path / "x.npz", audio=np.ones((N, 5, 2)), other=np.ones((N, 2)), target=np.arange(N) % 2)
     path = tmp_path / "x.yaml"
-    path.write_text(
-        "arrays: {audio: x.npz, b: {file: x.npz, key: other}}\nlabels: {file: x.npz, key: target}\n"
-    )
+    path.write_text("arrays: {audio: x.npz, b: {file: x.npz, key: other}}\nlabels: {file: x.npz, key: target}\n")
     assert load_path(path).modalities == ("audio", "b")
     assert load_path(path).name == "x"
 
@@ -219,9 +217,7 @@ def test_a_truncated_npy(folder, keep):
 
 
 def test_every_bad_file_is_named(folder):
-    describe(
-        folder, arrays={"audio": "audoi.npy", "face": "face.csv"}, labels={"file": "labels.npy", "key": "y"}
-    )
+    describe(folder, arrays={"audio": "audoi.npy", "face": "face.csv"}, labels={"file": "labels.npy", "key": "y"})
     message = fails("3 problems in mine", folder)
     assert "audoi.npy: there is no such file" in message
     assert "face.csv: there is no such file" in message
@@ -341,9 +337,7 @@ def test_every_error_is_one_that_the_command_line_prints():
 
 def test_the_yaml_in_the_docs(tmp_path):
     page = Path(__file__).parents[2] / "docs" / "data" / "own.md"
-    (tmp_path / "data.yaml").write_text(
-        re.search(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.S)[1]
-    )
+    (tmp_path / "data.yaml").write_text(re.search(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.S)[1])
     np.save(tmp_path / "audio.npy", np.ones((N, 5, 2)))
     np.save(tmp_path / "audio_lengths.npy", np.full(N, 3))
     (tmp_path / "labels.csv").write_text("labels\n" + "calm\nglad\nsad\n" * 4)

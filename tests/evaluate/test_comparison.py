@@ -29,7 +29,7 @@ def result(method, seed, modalities=("audio", "image")):
         "subset_mean": accuracy - 0.2,
         "alone": {},
         "contribution": {"edm": EDM[method][seed]},
-        "utilisation": {name: 0.9 for name in modalities} | {weak: 0.4 + 0.1 * seed, strong: None},
+        "utilisation": dict.fromkeys(modalities, 0.9) | {weak: 0.4 + 0.1 * seed, strong: None},
     }
     return Result(
         method=method,
@@ -74,6 +74,12 @@ def test_columns_of_a_run():
     }
 
 
+def test_smallest_utilisation_is_over_those_defined():
+    columns = result("joint", 1, ("audio", "text", "image")).columns()
+    assert [columns[f"utilisation.{name}"] for name in ("audio", "text", "image")] == [0.5, 0.9, None]
+    assert columns["smallest_utilisation"] == 0.5
+
+
 def test_means_and_corrected_intervals_by_hand():
     row = comparison().table()[0]
     assert row["method"] == "joint"
@@ -92,7 +98,7 @@ def test_fixed_splits_have_students_interval():
 
 def test_paired_differences_by_hand():
     best, worst = comparison().table()[1:]
-    # .10, .12, .08: all of one sign, 2 of 8 patterns; .01, -.02, .02: |sum| .01, all but the patterns under it
+    # .10, .12, .08: one sign, so 2 of 8 patterns. .01, -.02, .02: each pattern's |sum| is at least .01.
     assert best["accuracy"]["difference"]["mean"] == pytest.approx(0.10)
     half = T2 * 0.02 * math.sqrt(1 / 3 + 1 / 2)
     assert best["accuracy"]["difference"]["low"] == pytest.approx(0.10 - half, rel=1e-5)

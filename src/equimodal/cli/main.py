@@ -57,3 +57,7 @@ def main() -> None:
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

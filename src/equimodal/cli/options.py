@@ -18,7 +18,10 @@ Recipe = Annotated[
 Data = Annotated[
     str | None,
     typer.Option(
-        "--data", "-d", help="A built-in data set, or the path of yours (folder, .npz or YAML).", show_default=False
+        "--data",
+        "-d",
+        help="A built-in data set, or the path of yours (folder, .npz or YAML).",
+        show_default=False,
     ),
 ]
 Settings = Annotated[

@@ -13,9 +13,7 @@ from equimodal.cli.options import Present, RunFolder, Split
 def predict(
     run: RunFolder,
     data: Annotated[str, typer.Argument(help="Data to predict: a folder, .npz or YAML, or a built-in set.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="A .csv or .jsonl file to write.")] = Path(
-        "predictions.csv"
-    ),
+    out: Annotated[Path, typer.Option("--out", "-o", help="A .csv or .jsonl file to write.")] = Path("predictions.csv"),
     split: Split = "test",
     present: Present = None,
 ) -> None:

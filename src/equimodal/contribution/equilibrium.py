@@ -153,9 +153,7 @@ def target_vector(target: Target, modalities: Sequence[str]) -> Tensor:
     else:
         numbers = [float(share) for share in target]
         if len(numbers) != n:
-            raise ConfigError(
-                f"target: expected {n} shares, one each for {', '.join(modalities)}, got {len(numbers)}."
-            )
+            raise ConfigError(f"target: expected {n} shares, one each for {', '.join(modalities)}, got {len(numbers)}.")
     problems = [
         f"target: the share of '{name}' must be above 0, got {number:g}."
         for name, number in zip(modalities, numbers, strict=True)

@@ -88,9 +88,7 @@ def play(
             extra = {"lengths": batch.lengths} if takes_lengths else {}
             with torch.no_grad():
                 answer = predict(batch.inputs, batch.restrict(inside).present, **extra)
-            classes = _checked_width(
-                answer, len(batch), classes, f"batch {number}, {'+'.join(sorted(inside))}"
-            )
+            classes = _checked_width(answer, len(batch), classes, f"batch {number}, {'+'.join(sorted(inside))}")
             # At least float32: the prior, which joins these, would get ties from half precision.
             outputs.append(answer.detach().cpu().to(torch.promote_types(answer.dtype, torch.float32)))
         tables.append(_filled(outputs, len(batch), classes))
@@ -131,15 +129,12 @@ def _prior_output(prior: Tensor | Sequence[float] | None, targets: Tensor, class
         if constant.shape != (classes,):
             raise DataError(f"prior: expected {classes} numbers, one a class, got {tuple(constant.shape)}.")
         if categorical and not (bool((constant >= 0).all()) and abs(float(constant.sum()) - 1) <= 1e-4):
-            raise DataError(
-                f"prior: expected probabilities of sum 1, got a sum of {float(constant.sum()):g}."
-            )
+            raise DataError(f"prior: expected probabilities of sum 1, got a sum of {float(constant.sum()):g}.")
     elif categorical:
         if int(targets.min()) < 0 or int(targets.max()) >= classes:
             wrong = int(((targets < 0) | (targets >= classes)).nonzero()[0])
             raise DataError(
-                f"Label {int(targets[wrong])} of sample {wrong} is no class: predict gives classes 0 to "
-                f"{classes - 1}."
+                f"Label {int(targets[wrong])} of sample {wrong} is no class: predict gives classes 0 to {classes - 1}."
             )
         constant = targets.long().bincount(minlength=classes).double() / len(targets)
     else:

@@ -46,9 +46,7 @@ def interaction_index(values: Tensor) -> Tensor:
     members = all_coalitions(n).T
     inside = members.unsqueeze(0).long() + members.unsqueeze(1)  # (n, n, K): how many of i and j are in S
     sign = 1.0 - 2.0 * (inside == 1)
-    weight = torch.tensor(
-        [1 / ((n - 1) * math.comb(n - 2, others)) for others in range(n - 1)], dtype=torch.float64
-    )
+    weight = torch.tensor([1 / ((n - 1) * math.comb(n - 2, others)) for others in range(n - 1)], dtype=torch.float64)
     others = (members.sum(0) - inside).clamp(0, n - 2)  # out of range only on the diagonal, which is cleared
     operator = sign * weight[others] * ~torch.eye(n, dtype=torch.bool).unsqueeze(-1)
     return torch.einsum("ijk,...k->...ij", operator, gains(values))

@@ -84,9 +84,7 @@ def contribution(
     names = _checked_names(modalities)
     eta = target_vector(target, names)
     if bootstrap < 0 or not 0 < confidence < 1:
-        raise ConfigError(
-            f"Expected bootstrap >= 0 and confidence between 0 and 1, got {bootstrap} and {confidence}."
-        )
+        raise ConfigError(f"Expected bootstrap >= 0 and confidence between 0 and 1, got {bootstrap} and {confidence}.")
     outputs = outputs.detach().cpu()
     scheme, outputs = _follow(coalitions, outputs, names)
     generator = torch.Generator().manual_seed(seed)
@@ -149,9 +147,7 @@ def contribution(
         value_all=float(whole[-1]),
         coalition_values=_by_coalition(whole, scheme, names) if scheme.exact else None,
         interactions=_by_pair(interaction_index(whole), names) if scheme.exact else None,
-        intervals=_intervals(phi[1:], replicates if spread else None, eta, names, confidence)
-        if bootstrap
-        else None,
+        intervals=_intervals(phi[1:], replicates if spread else None, eta, names, confidence) if bootstrap else None,
         share_covariance=tuple(map(tuple, torch.cov(replicates.T).tolist())) if spread else None,
         noise_floor=float(noise_floor(replicates, psi[0])) if spread else None,
         undefined_replicates=undefined,
@@ -177,8 +173,7 @@ def _checked_names(modalities: Sequence[str]) -> tuple[str, ...]:
         raise DataError(f"Contributions compare modalities: expected at least 2 names, got {list(names)}.")
     if len(set(names)) < len(names) or any(not name or "+" in name for name in names):
         raise DataError(
-            f"Expected distinct modality names, not empty and without '+' (it joins names), got "
-            f"{list(names)}."
+            f"Expected distinct modality names, not empty and without '+' (it joins names), got {list(names)}."
         )
     return names
 
@@ -187,9 +182,7 @@ def _follow(coalitions: Plan | Tensor, outputs: Tensor, names: tuple[str, ...]) 
     """Return the plan of the coalitions, and the outputs in its order."""
     table = coalitions.coalitions if isinstance(coalitions, Plan) else coalitions.bool().cpu()
     if table.ndim != 2 or table.shape[1] != len(names):
-        raise DataError(
-            f"coalitions: expected a column for each of {', '.join(names)}, got {tuple(table.shape)}."
-        )
+        raise DataError(f"coalitions: expected a column for each of {', '.join(names)}, got {tuple(table.shape)}.")
     if outputs.ndim not in (1, 3) or len(outputs) != len(table):
         raise DataError(
             f"outputs: expected ({len(table)}, samples, classes) or values ({len(table)},) for {len(table)} "
@@ -228,8 +221,7 @@ def _check_values(values: Tensor, scheme: Plan, names: tuple[str, ...], value: s
     expected = (bootstrap + 1, len(scheme.coalitions))
     if values.shape != expected:
         raise DataError(
-            f"value '{value}': expected values (R, K) = {expected} for weights (R, N), got "
-            f"{tuple(values.shape)}."
+            f"value '{value}': expected values (R, K) = {expected} for weights (R, N), got {tuple(values.shape)}."
         )
     if not values.isfinite().all():
         column = int((~values.isfinite()).nonzero()[0, 1])
@@ -247,10 +239,7 @@ def _beyond(names: tuple[str, ...], drift: Tensor) -> tuple[str, ...]:
 
 
 def _by_coalition(values: Tensor, scheme: Plan, names: tuple[str, ...]) -> dict[str, float]:
-    return {
-        coalition_name(row, names): value
-        for row, value in zip(scheme.coalitions, values.tolist(), strict=True)
-    }
+    return {coalition_name(row, names): value for row, value in zip(scheme.coalitions, values.tolist(), strict=True)}
 
 
 def _by_pair(index: Tensor, names: tuple[str, ...]) -> dict[str, float]:
@@ -262,9 +251,7 @@ def _by_pair(index: Tensor, names: tuple[str, ...]) -> dict[str, float]:
     }
 
 
-def _intervals(
-    phi: Tensor, psi: Tensor | None, eta: Tensor, names: tuple[str, ...], confidence: float
-) -> Intervals:
+def _intervals(phi: Tensor, psi: Tensor | None, eta: Tensor, names: tuple[str, ...], confidence: float) -> Intervals:
     of_phi = dict(zip(names, percentile_intervals(phi, confidence), strict=True))
     if psi is None:
         return Intervals(of_phi, None, None)

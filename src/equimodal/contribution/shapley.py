@@ -59,9 +59,7 @@ def shapley_operator(n: int) -> Tensor:
     """
     members = all_coalitions(n)
     size = members.sum(-1)
-    weight = torch.tensor(
-        [1 / (n * math.comb(n - 1, others)) for others in range(n)] + [0.0], dtype=torch.float64
-    )
+    weight = torch.tensor([1 / (n * math.comb(n - 1, others)) for others in range(n)] + [0.0], dtype=torch.float64)
     return torch.where(members, weight[size - 1].unsqueeze(-1), -weight[size].unsqueeze(-1)).T.contiguous()
 
 

@@ -84,8 +84,7 @@ def _class_numbers(name: str, outputs: Tensor, targets: Tensor) -> Tensor:
     classes = outputs.shape[-1]
     if targets.ndim != 1 or targets.is_floating_point():
         raise DataError(
-            f"{name}: expected class numbers (samples,) as integers, got {targets.dtype} "
-            f"{tuple(targets.shape)}."
+            f"{name}: expected class numbers (samples,) as integers, got {targets.dtype} {tuple(targets.shape)}."
         )
     if classes < 2:
         raise DataError(
@@ -96,8 +95,7 @@ def _class_numbers(name: str, outputs: Tensor, targets: Tensor) -> Tensor:
     if len(wrong):
         row = int(wrong[0])
         raise DataError(
-            f"{name}: target {int(targets[row])} of row {row} is no class; the outputs have classes 0 to "
-            f"{classes - 1}."
+            f"{name}: target {int(targets[row])} of row {row} is no class; the outputs have classes 0 to {classes - 1}."
         )
     return targets.long()
 

@@ -128,9 +128,7 @@ def _lines(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}: not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8."
-        ) from error
+        raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8.") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
     lines = [line.removesuffix("\r") for line in lines]
@@ -164,9 +162,7 @@ def _parse_numbers(path: Path, lines: list[str]) -> np.ndarray:
                 raise DataError(
                     f"{path}: row {number}, column {column} is {cell!r}, not a number. Put text into a .txt."
                 )
-    return np.array(
-        [[float(cell) if cell.strip() else np.nan for cell in row] for row in rows], dtype=np.float64
-    )
+    return np.array([[float(cell) if cell.strip() else np.nan for cell in row] for row in rows], dtype=np.float64)
 
 
 def _is_number(cell: str) -> bool:

@@ -51,10 +51,7 @@ class BuiltIn:
             DataError: the file is missing or not the one that was shipped.
         """
         path = cls.path()
-        if (
-            not path.is_file()
-            or checksum({key: read_array(path, key) for key in npz_keys(path)}) != cls.checksum
-        ):
+        if not path.is_file() or checksum({key: read_array(path, key) for key in npz_keys(path)}) != cls.checksum:
             raise DataError(f"{path}: missing, or not the file that was shipped. Install the package again.")
         splits = cast(Splits, load_path(path))
         provenance = {"how": "fixed, shipped with the data", "checksum": cls.checksum}

@@ -35,13 +35,14 @@ def list_rows(rows: np.ndarray, shown: int = 5) -> str:
     return _list("row", rows, shown)
 
 
-def name_problems(names: Iterable[Any]) -> list[str]:
+def name_problems(names: Iterable[Any], fewest: int = 2) -> list[str]:
     """Check modality names: encoders live in a ``torch.nn.ModuleDict``, which cannot hold every name."""
     container, names = torch.nn.ModuleDict(), list(names)
     problems = []
-    if len(names) < 2:
+    if len(names) < fewest:
         got = f"1 ({names[0]})" if names else "none"
-        problems.append(f"Expected at least two modalities, got {got}. Add another one.")
+        wanted = "two modalities" if fewest == 2 else "one modality"
+        problems.append(f"Expected at least {wanted}, got {got}. Add another one.")
     for name in names:
         if not isinstance(name, str) or not name:
             problems.append(f"A modality's name must be a string that is not empty, got {name!r}. Rename it.")
@@ -59,9 +60,7 @@ def count_rows(sizes: Mapping[str, int]) -> tuple[int, list[str]]:
     count = next(iter(sizes.values()), 0)
     if len(set(sizes.values())) > 1:
         listed = ", ".join(f"{modality} {size}" for modality, size in sizes.items())
-        return count, [
-            f"Every modality needs the same rows in the same order, got {listed} rows. Align them."
-        ]
+        return count, [f"Every modality needs the same rows in the same order, got {listed} rows. Align them."]
     return count, ["The data hold no row. Give at least one sample."] if sizes and not count else []
 
 
@@ -93,9 +92,7 @@ def length_form_problem(name: str, lengths: np.ndarray, array: Array, count: int
         )
     if isinstance(array, dict) or array.ndim < 3:
         got = "several arrays" if isinstance(array, dict) else f"shape {array.shape}"
-        return (
-            f"{name}: lengths need an array with a time axis, (N, T, ...), got {got}. Leave its lengths out."
-        )
+        return f"{name}: lengths need an array with a time axis, (N, T, ...), got {got}. Leave its lengths out."
     return None
 
 
@@ -230,9 +227,7 @@ def encode_labels(labels: Any, classes: Sequence[Any] | None) -> tuple[np.ndarra
     if values.dtype.kind == "O":
         strange = next((row for row, value in enumerate(values) if not isinstance(value, str)), None)
         if strange is not None:
-            raise DataError(
-                f"labels: row {strange} is {values[strange]!r}. Give whole numbers, or strings throughout."
-            )
+            raise DataError(f"labels: row {strange} is {values[strange]!r}. Give whole numbers, or strings throughout.")
         values = values.astype(str)
     if values.dtype.kind not in "biuUT":
         raise DataError(
@@ -251,9 +246,7 @@ def encode_labels(labels: Any, classes: Sequence[Any] | None) -> tuple[np.ndarra
             known = np.arange(len(names))
         numbers = _positions(values, known)
     if len(names) < 2:
-        raise DataError(
-            f"labels: only one class ({', '.join(names) or 'none'}); a classifier needs at least two."
-        )
+        raise DataError(f"labels: only one class ({', '.join(names) or 'none'}); a classifier needs at least two.")
     return numbers.astype(np.int64), names
 
 

@@ -61,8 +61,7 @@ def coerce(name: str, value: Any) -> Coerced:
     if not isinstance(value, np.ndarray) and not isinstance(value, (list, tuple)):
         if not hasattr(value, "__array__"):
             raise DataError(
-                f"{name}: expected an array, a tensor or a list with one entry a row, "
-                f"got {type(value).__name__}."
+                f"{name}: expected an array, a tensor or a list with one entry a row, got {type(value).__name__}."
             )
         value = np.asarray(value)
     if isinstance(value, np.ndarray) and value.dtype.kind == "O":
@@ -131,9 +130,7 @@ def kind_problem(name: str, kind: str, array: Array) -> str | None:
 
 def _coerce_text(name: str, value: np.ndarray) -> Coerced:
     if value.ndim != 1:
-        raise DataError(
-            f"{name}: expected one string a sample, got an array of strings of shape {value.shape}."
-        )
+        raise DataError(f"{name}: expected one string a sample, got an array of strings of shape {value.shape}.")
     text = value if value.dtype.kind == "U" else value.astype(str)
     return Coerced(text, np.char.strip(text) == "")
 
@@ -144,9 +141,7 @@ def _coerce_mapping(name: str, value: Mapping[str, Any]) -> Coerced:
         # A mask or a list of positions may have one number a row, so that no second axis is asked of these.
         part = np.asarray(entry.detach().cpu() if isinstance(entry, torch.Tensor) else entry)
         if part.dtype.kind not in "biuf" or part.ndim == 0:
-            raise DataError(
-                f"{name}[{key}]: expected an array of numbers, got {part.dtype} of shape {part.shape}."
-            )
+            raise DataError(f"{name}[{key}]: expected an array of numbers, got {part.dtype} of shape {part.shape}.")
         parts[key] = part
     sizes = {key: len(part) for key, part in parts.items()}
     if len(set(sizes.values())) != 1:
@@ -158,9 +153,7 @@ def _coerce_list(name: str, rows: Sequence[Any]) -> Coerced:
     absent = np.array([row is None or (isinstance(row, float) and np.isnan(row)) for row in rows], bool)
     given = [row for row, gone in zip(rows, absent, strict=True) if not gone]
     if not given:
-        raise DataError(
-            f"{name}: no row holds anything ({len(rows)} rows). Leave the modality out, or fill some."
-        )
+        raise DataError(f"{name}: no row holds anything ({len(rows)} rows). Leave the modality out, or fill some.")
     if any(isinstance(row, str) for row in given):
         return _coerce_strings(name, rows, absent)
     arrays: list[np.ndarray] = []

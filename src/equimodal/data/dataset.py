@@ -64,7 +64,8 @@ class Dataset:
         name: str = "data",
     ) -> None:
         lengths, present, kinds = lengths or {}, present or {}, kinds or {}
-        problems = checks.name_problems(arrays)
+        # Data to predict on may hold what there is; labelled data are for training and testing.
+        problems = checks.name_problems(arrays, fewest=1 if labels is None else 2)
         for option, given in {"lengths": lengths, "present": present, "kinds": kinds}.items():
             problems += [
                 f"{option}: there is no modality '{key}'.{did_you_mean(str(key), map(str, arrays))}"
@@ -85,9 +86,7 @@ class Dataset:
                 problems += found
             except DataError as error:
                 problems.append(str(error))
-        count, found = checks.count_rows(
-            {name: len(column.present) for name, column in self._columns.items()}
-        )
+        count, found = checks.count_rows({name: len(column.present) for name, column in self._columns.items()})
         problems += found
         self.ids: np.ndarray = np.arange(count) if ids is None else np.asarray(ids)
         self.groups: np.ndarray | None = None if groups is None else np.asarray(groups)
@@ -100,7 +99,6 @@ class Dataset:
             columns = {"labels": self.labels, "ids": self.ids, "groups": self.groups}
             problems += checks.column_problems(columns, count)
         problems += checks.identity_problems(self.ids)
-        # Data to predict on may lack a modality altogether; labelled data are for training and testing.
         problems += self.absence_problems() if labels is not None and not problems else []
         checks.raise_problems(problems)
 
@@ -188,6 +186,24 @@ class Dataset:
         column = replace(self._columns[modality], array=array, rows=None)
         return self._with(_columns={**self._columns, modality: column})
 
+    def with_classes(self, classes: Sequence[str]) -> Self:
+        """Return the data set with labels counted in other classes, for instance a trained model's.
+
+        Raises:
+            DataError: a label that occurs is none of ``classes``.
+        """
+        if self.labels is None or self.classes == tuple(classes):
+            return self
+        names = np.array(self.classes)[self.labels]
+        strange = [name for name in np.unique(names) if name not in classes]
+        if strange:
+            raise DataError(
+                f"{self.name}: the labels {', '.join(strange)} are none of the known classes "
+                f"({', '.join(classes)}). Rename them, or leave those rows out."
+            )
+        labels = np.array([classes.index(name) for name in names], dtype=np.int64)
+        return self._with(labels=labels, classes=tuple(classes))
+
     def batch(self, indices: Any) -> Batch:
         """Return the rows at ``indices`` as tensors.
 
@@ -231,9 +247,7 @@ class Dataset:
         if groups is not None:
             groups = np.asarray(groups)
             if groups.shape != (len(self),):
-                raise DataError(
-                    f"groups: expected one a row, shape ({len(self)},), got shape {groups.shape}."
-                )
+                raise DataError(f"groups: expected one a row, shape ({len(self)},), got shape {groups.shape}.")
             data = self._with(groups=groups)
         if data.labels is None:
             raise DataError(f"{self.name}: cannot split data without labels. Give labels.")
@@ -251,9 +265,7 @@ class Dataset:
     def _check_known(self, modalities: Collection[str]) -> None:
         for modality in modalities:
             if modality not in self._columns:
-                raise DataError(
-                    f"{self.name}: no modality '{modality}'.{did_you_mean(modality, self.modalities)}"
-                )
+                raise DataError(f"{self.name}: no modality '{modality}'.{did_you_mean(modality, self.modalities)}")
 
     def _with(self, **changes: Any) -> Self:
         other = copy.copy(self)
@@ -300,9 +312,7 @@ class Splits:
         problems += [f"train: {problem}" for problem in train.absence_problems() if len(train)]
         if train.labels is not None and len(train) and len(np.unique(train.labels)) < 2:
             only = train.classes[int(train.labels[0])]
-            problems.append(
-                f"train: only one class ({only}); a classifier needs at least two in its training part."
-            )
+            problems.append(f"train: only one class ({only}); a classifier needs at least two in its training part.")
         problems += self._shared_groups()
         checks.raise_problems(problems, "the split")
         self.provenance: dict[str, Any] = {
@@ -312,11 +322,7 @@ class Splits:
         }
 
     def __repr__(self) -> str:
-        return (
-            f"Splits('{self.name}', "
-            + ", ".join(f"{part} {len(data)}" for part, data in self.parts().items())
-            + ")"
-        )
+        return f"Splits('{self.name}', " + ", ".join(f"{part} {len(data)}" for part, data in self.parts().items()) + ")"
 
     def parts(self) -> dict[str, Dataset]:
         """Return the three parts by name, training first."""
@@ -373,9 +379,7 @@ class Splits:
         without = [part for part, groups in known.items() if groups is None]
         if without:
             return (
-                []
-                if len(without) == len(known)
-                else [f"{', '.join(without)}: no groups, the other parts have some."]
+                [] if len(without) == len(known) else [f"{', '.join(without)}: no groups, the other parts have some."]
             )
         values = {part: np.unique(cast(np.ndarray, groups)) for part, groups in known.items()}
         problems = []

@@ -61,9 +61,7 @@ class Modality:
         return self.kind if plain else f"{self.kind} {cast(np.ndarray, self.array).shape[1:]}"
 
 
-def read_modality(
-    name: str, value: Any, kind: str | None, present: Any, lengths: Any
-) -> tuple[Modality, list[str]]:
+def read_modality(name: str, value: Any, kind: str | None, present: Any, lengths: Any) -> tuple[Modality, list[str]]:
     """Return a modality from what a user gave, and what is wrong with it.
 
     Args:
@@ -134,11 +132,7 @@ def _take(array: Array, rows: np.ndarray) -> Array:
 
 
 def _tensor(values: np.ndarray, present: np.ndarray, lengths: np.ndarray | None, kind: Kind) -> torch.Tensor:
-    if (
-        values.dtype.kind == "f"
-        or kind in ("vector", "sequence")
-        or (kind == "image" and values.dtype != np.uint8)
-    ):
+    if values.dtype.kind == "f" or kind in ("vector", "sequence") or (kind == "image" and values.dtype != np.uint8):
         target = np.float32
     else:
         target = np.uint8 if kind == "image" else np.int64

@@ -95,9 +95,7 @@ def load_path(path: str | Path, labels_required: bool = True) -> Dataset | Split
     """
     path = Path(path)
     if not path.exists():
-        raise DataError(
-            f"{path}: no such file or folder. Give a folder, an .npz or a YAML that describes one."
-        )
+        raise DataError(f"{path}: no such file or folder. Give a folder, an .npz or a YAML that describes one.")
     if path.is_dir():
         described = path / DESCRIPTION
         description = _read_yaml(described) if described.is_file() else _describe_folder(path)
@@ -107,17 +105,13 @@ def load_path(path: str | Path, labels_required: bool = True) -> Dataset | Split
     elif path.suffix in (".yaml", ".yml"):
         description, folder = _read_yaml(path), path.parent
     else:
-        raise DataError(
-            f"{path}: cannot read '{path.suffix}'. Give a folder, an .npz or a YAML that describes one."
-        )
+        raise DataError(f"{path}: cannot read '{path.suffix}'. Give a folder, an .npz or a YAML that describes one.")
     if description.labels is None and labels_required:
         raise DataError(
             f"{path}: there are no labels. Add labels.npy, labels.txt or labels.csv to a folder, an array "
             "'labels' to an .npz, or the key 'labels' to the YAML."
         )
-    name = description.name or (
-        path.parent.resolve().name if path.name == DESCRIPTION else path.resolve().stem
-    )
+    name = description.name or (path.parent.resolve().name if path.name == DESCRIPTION else path.resolve().stem)
     return _load(description, folder, name)
 
 
@@ -171,12 +165,7 @@ def _load(description: Description, folder: Path, name: str) -> Dataset | Splits
 
 def _number_column(values: np.ndarray | None) -> np.ndarray | None:
     """Return a column of whole numbers; one that was stored as floats (1.0, 0.0) is meant so."""
-    if (
-        values is not None
-        and values.dtype.kind == "f"
-        and values.ndim == 1
-        and np.array_equal(values, np.rint(values))
-    ):
+    if values is not None and values.dtype.kind == "f" and values.ndim == 1 and np.array_equal(values, np.rint(values)):
         return values.astype(np.int64)
     return values
 
@@ -253,9 +242,7 @@ def _read_yaml(path: Path) -> Description:
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise ConfigError(f"{path}: not valid YAML{where}: {getattr(error, 'problem', error)}.") from error
     if not isinstance(content, dict):
-        raise ConfigError(
-            f"{path}: expected keys such as 'arrays' and 'labels', got {type(content).__name__}."
-        )
+        raise ConfigError(f"{path}: expected keys such as 'arrays' and 'labels', got {type(content).__name__}.")
     try:
         return Description.model_validate(content)
     except ValidationError as error:
@@ -267,21 +254,15 @@ def _messages(error: ValidationError) -> Iterator[str]:
     seen = set()
     for problem in error.errors():
         # A union reports each of its branches; what the user wrote is the place without the branch's name.
-        steps = [
-            str(step) for step in problem["loc"] if not str(step).startswith(("list[", "function-", "Source"))
-        ]
+        steps = [str(step) for step in problem["loc"] if not str(step).startswith(("list[", "function-", "Source"))]
         where = ".".join(steps)
         known = Description.model_fields if len(steps) == 1 else Source.model_fields
         if problem["type"] == "extra_forbidden":
             message = f"unknown key '{where}'.{did_you_mean(steps[-1], known)}"
         elif problem["type"] == "literal_error":
-            message = (
-                f"{where}: unknown kind {problem['input']!r}.{did_you_mean(str(problem['input']), KINDS)}"
-            )
+            message = f"{where}: unknown kind {problem['input']!r}.{did_you_mean(str(problem['input']), KINDS)}"
         elif problem["type"] == "missing":
-            message = f"{where}: is missing. " + (
-                "Name a file for each modality." if where == "arrays" else "Name it."
-            )
+            message = f"{where}: is missing. " + ("Name a file for each modality." if where == "arrays" else "Name it.")
         elif where == "classes":
             message = "classes: expected a list of names, or a file."
         else:

@@ -91,9 +91,7 @@ def _split_rows(labels: np.ndarray, fractions: tuple[float, float, float], seed:
     part = np.zeros(count, np.int64)
     rest = np.arange(count)
     for number, size in ((2, test), (1, validation)):
-        rest, chosen = train_test_split(
-            rest, test_size=size, random_state=seed, stratify=_strata(labels[rest], size)
-        )
+        rest, chosen = train_test_split(rest, test_size=size, random_state=seed, stratify=_strata(labels[rest], size))
         part[chosen] = number
     return part
 

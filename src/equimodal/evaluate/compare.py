@@ -214,9 +214,7 @@ def _problems(config: RunConfig, model: object, workers: int) -> list[str]:
     methods = config.compare.methods
     problems = []
     if not methods:
-        problems.append(
-            "compare.methods: expected at least one method, got none. Name some: joint, equilibrium ..."
-        )
+        problems.append("compare.methods: expected at least one method, got none. Name some: joint, equilibrium ...")
     labels = [method.label for method in methods]
     if not any(method.name == REFERENCE for method in methods):
         labels.append(REFERENCE)
@@ -274,9 +272,7 @@ def _carry_out_all(
     yield from cast(Iterator[tuple[Result, bool]], parallel(tasks))
 
 
-def _carry_out(
-    job: Job, data: Splits, model: ModelMaker | None, threads: int | None = None
-) -> tuple[Result, bool]:
+def _carry_out(job: Job, data: Splits, model: ModelMaker | None, threads: int | None = None) -> tuple[Result, bool]:
     config, folder = job.config, job.folder
     if threads is not None:
         torch.set_num_threads(threads)

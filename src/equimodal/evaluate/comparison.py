@@ -77,8 +77,7 @@ class Result:
             return cls._assemble(method, metrics, history, config["provenance"]["split"]["sizes"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(
-                f"{folder}: a file of the run is missing or damaged ({error}). "
-                "Delete the folder to train it anew."
+                f"{folder}: a file of the run is missing or damaged ({error}). Delete the folder to train it anew."
             ) from error
 
     @classmethod
@@ -238,9 +237,7 @@ class Comparison:
         for method in self.methods:
             for result in self.results[method]:
                 numbers = result.columns().values()
-                writer.writerow(
-                    [method, result.seed, result.validation_accuracy, result.best_epoch, *numbers]
-                )
+                writer.writerow([method, result.seed, result.validation_accuracy, result.best_epoch, *numbers])
         write_text(Path(path), text.getvalue())
         return Path(path)
 
@@ -270,8 +267,7 @@ class Comparison:
             seeds=tuple(plain["seeds"]),
             modalities=tuple(plain["modalities"]),
             results={
-                method: tuple(result for result in results if result.method == method)
-                for method in plain["methods"]
+                method: tuple(result for result in results if result.method == method) for method in plain["methods"]
             },
             redraw=plain["redraw"],
             provenance=plain["provenance"],
@@ -293,13 +289,11 @@ def load_comparison(folder: str | Path) -> Comparison:
     path = Path(folder) / FILE
     if not path.is_file():
         raise RunError(
-            f"{folder}: holds no finished comparison (there is no {FILE}). "
-            "The command that began it goes on with it."
+            f"{folder}: holds no finished comparison (there is no {FILE}). The command that began it goes on with it."
         )
     try:
         return Comparison.from_dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
-            f"{path}: damaged ({error}). Delete it and give the command that wrote it again: "
-            "finished runs are kept."
+            f"{path}: damaged ({error}). Delete it and give the command that wrote it again: finished runs are kept."
         ) from error

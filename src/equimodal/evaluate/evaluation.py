@@ -69,7 +69,7 @@ def select_data(run: Run, data: str | None, *, split: str, labels_required: bool
         if split not in parts:
             raise ConfigError(f"--split: unknown part '{split}'.{did_you_mean(split, parts)}")
         whole = parts[split]
-    return whole if whole.labels is None else whole.with_classes(run.model.classes)
+    return whole.with_classes(run.model.classes) if labels_required else whole
 
 
 def restrict(data: Dataset, model: Classifier, present: Collection[str] | None) -> Dataset:
@@ -83,10 +83,7 @@ def restrict(data: Dataset, model: Classifier, present: Collection[str] | None) 
     unknown = [name for name in wanted if name not in model.modalities]
     if unknown:
         raise ConfigError(
-            [
-                f"--present: unknown modality '{name}'.{did_you_mean(name, model.modalities)}"
-                for name in unknown
-            ]
+            [f"--present: unknown modality '{name}'.{did_you_mean(name, model.modalities)}" for name in unknown]
         )
     here = [name for name in wanted if name in data.modalities]
     if not here:

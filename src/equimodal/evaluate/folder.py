@@ -73,9 +73,7 @@ def open_folder(folder: Path, config: RunConfig, data: Splits, resume: bool) -> 
     path = folder / FILE
     if path.exists():
         if not resume:
-            raise RunError(
-                f"{folder}: holds a comparison already. Go on with it (resume), or choose another folder."
-            )
+            raise RunError(f"{folder}: holds a comparison already. Go on with it (resume), or choose another folder.")
         content = read_yaml(path.read_text(encoding="utf-8"), str(path))
         known = content.pop("provenance", {})
         found = _changes(build_config(content), config)

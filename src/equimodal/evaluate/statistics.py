@@ -76,8 +76,7 @@ def paired(values: Sequence[float | None], baseline: Sequence[float | None]) -> 
         [0.25, None, None]
     """
     return [
-        None if value is None or base is None else value - base
-        for value, base in zip(values, baseline, strict=True)
+        None if value is None or base is None else value - base for value, base in zip(values, baseline, strict=True)
     ]
 
 

@@ -55,18 +55,13 @@ def reading(comparison: Comparison) -> list[str]:
 
 def _verdict(baseline: str, table: Sequence[Mapping[str, Any]], seeds: int) -> list[str]:
     differences = {row["method"]: row["accuracy"]["difference"] for row in table[1:]}
-    apart = [
-        f"{method} ({d['mean']:+.3f})" for method, d in differences.items() if d["low"] > 0 or d["high"] < 0
-    ]
+    apart = [f"{method} ({d['mean']:+.3f})" for method, d in differences.items() if d["low"] > 0 or d["high"] < 0]
     first = f"No difference in accuracy to {baseline} can be told from noise: each 95% interval includes 0."
     if apart:
         first = (
-            f"Different from {baseline} in accuracy, by the 95% interval of the paired difference: "
-            f"{', '.join(apart)}."
+            f"Different from {baseline} in accuracy, by the 95% interval of the paired difference: {', '.join(apart)}."
         )
-    rejected = [
-        f"{method} (p {d['p_holm']:.3g})" for method, d in differences.items() if d["p_holm"] <= LEVEL
-    ]
+    rejected = [f"{method} (p {d['p_holm']:.3g})" for method, d in differences.items() if d["p_holm"] <= LEVEL]
     lowest, tests = smallest_p(seeds), len(differences)
     second = (
         f"By exact paired permutation, Holm-corrected for {tests} comparison{'s' * (tests > 1)} at {LEVEL}: "
@@ -106,8 +101,7 @@ def _columns(comparison: Comparison) -> tuple[Column, list[Column], list[Column]
         numbers.append((f"difference to {comparison.baseline}", differences))
     alone = [(f"{name} alone", means(f"unimodal.{name}", 3)) for name in comparison.modalities]
     edm = [
-        _number(row["edm"]["mean"], 2)
-        + (f" ({row['edm']['median']:.2f})" if row["edm"]["median"] is not None else "")
+        _number(row["edm"]["mean"], 2) + (f" ({row['edm']['median']:.2f})" if row["edm"]["median"] is not None else "")
         for row in table
     ]
     balance = [("EDM (median)", edm), ("smallest u", means("smallest_utilisation", 2))]

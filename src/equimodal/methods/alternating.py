@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from typing import Any, cast
 
 from equimodal.batch import Batch
 from equimodal.methods.base import METHODS, Method, Outcome, Update, cross_entropy
+from equimodal.models.fusions.late import Late
 
 
 @METHODS.register("alternating")
@@ -21,7 +22,7 @@ class Alternating(Method):
     fusions = ("late",)
 
     @classmethod
-    def fusion_options(cls, config: Any) -> dict[str, Any]:  # noqa: ARG003 - a hook
+    def fusion_options(cls, config: Any) -> dict[str, Any]:
         """Return late fusion's options: one head for all, mean logits."""
         return {"heads": "shared", "average": "logits"}
 
@@ -30,8 +31,13 @@ class Alternating(Method):
         """The declared order."""
         return self.model.modalities
 
+    @property
+    def fusion(self) -> Late:
+        """The model's fusion."""
+        return cast(Late, self.model.fusion)
+
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
         """Yield one update a modality."""
         for name in self.order:
-            logits = self.model.fusion.head(name)(self.model.encode_one(batch, name))
+            logits = self.fusion.head(name)(self.model.encode_one(batch, name))
             yield Update({name: cross_entropy(logits, batch.labels, batch.present[name])}, (name,))

@@ -114,7 +114,7 @@ class Method(nn.Module):
         self.visiting: tuple[str, ...] = model.modalities
 
     @classmethod
-    def fusion_options(cls, config: Any) -> dict[str, Any]:  # noqa: ARG003 - a hook
+    def fusion_options(cls, config: Any) -> dict[str, Any]:
         """Return the options of the fusion that the method makes when the model has none."""
         return {}
 
@@ -139,7 +139,7 @@ class Method(nn.Module):
     def on_epoch_end(self, result: EpochResult) -> None:
         """Take note of the validation of the epoch."""
 
-    def own_parameters(self, modality: str) -> list[nn.Parameter]:  # noqa: ARG002 - a hook
+    def own_parameters(self, modality: str) -> list[nn.Parameter]:
         """Return those of the method's parameters that belong to one modality; all others are shared."""
         return []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from pydantic import Field, model_validator
@@ -106,9 +106,7 @@ class EquilibriumConfig(MethodConfig):
         if self.unimodal_weight == 0 and not (
             (self.memory.enabled and self.memory.in_steps) or self.fusion_step.enabled
         ):
-            raise ValueError(
-                "nothing would be trained: unimodal_weight is 0, without memory.in_steps or fusion_step"
-            )
+            raise ValueError("nothing would be trained: unimodal_weight is 0, without memory.in_steps or fusion_step")
         return self
 
 
@@ -165,7 +163,7 @@ class Equilibrium(Method):
     @property
     def fusion(self) -> MemoryFusion:
         """The model's fusion."""
-        return self.model.fusion  # pyright: ignore[reportReturnType]
+        return cast(MemoryFusion, self.model.fusion)
 
     @property
     def order(self) -> tuple[str, ...]:

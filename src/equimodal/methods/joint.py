@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+import torch
+
 from equimodal.batch import Batch
 from equimodal.methods.base import METHODS, Method, Outcome, Update, cross_entropy
 
@@ -19,5 +21,5 @@ class Joint(Method):
 
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
         """Yield one update: the fused loss."""
-        anything = sum(batch.present.values()) > 0
+        anything = torch.stack(list(batch.present.values())).any(0)
         yield Update({"fused": cross_entropy(self.model(batch), batch.labels, anything)}, batch.modalities)

@@ -57,6 +57,4 @@ class ModalityDropout(Method):
         kept = drop_modalities(torch.stack(list(batch.present.values())), self.p)
         present = dict(zip(batch.modalities, kept, strict=True))
         batch = Batch(batch.inputs, present, batch.labels, batch.ids, batch.lengths)
-        yield Update(
-            {"fused": cross_entropy(self.model(batch), batch.labels, kept.any(0))}, batch.modalities
-        )
+        yield Update({"fused": cross_entropy(self.model(batch), batch.labels, kept.any(0))}, batch.modalities)

@@ -131,14 +131,12 @@ class RandomOrder(Schedule):
 
     epochs: Tensor
 
-    def __init__(
-        self, modalities: Sequence[str], initial: Sequence[str] | None = None, seed: int = 0
-    ) -> None:
+    def __init__(self, modalities: Sequence[str], initial: Sequence[str] | None = None, seed: int = 0) -> None:
         super().__init__(modalities, initial)
         self.seed = seed
         self.register_buffer("epochs", torch.zeros((), dtype=torch.long))
 
-    def update(self, contribution: Contribution) -> None:  # noqa: ARG002 - what was measured does not matter
+    def update(self, contribution: Contribution) -> None:
         """Draw the next order."""
         self.epochs += 1
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + int(self.epochs))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
+import torch
 from pydantic import Field
 from torch import nn
 
@@ -36,9 +37,7 @@ class Uniform(Method):
     def __init__(self, model: Any, config: UniformConfig, seed: int = 0) -> None:
         super().__init__(model, config, seed)
         self.weight = config.weight
-        self.heads = nn.ModuleDict(
-            {name: nn.Linear(model.width, len(model.classes)) for name in model.modalities}
-        )
+        self.heads = nn.ModuleDict({name: nn.Linear(model.width, len(model.classes)) for name in model.modalities})
 
     def own_parameters(self, modality: str) -> list[nn.Parameter]:
         """Return the modality's auxiliary head."""
@@ -47,7 +46,7 @@ class Uniform(Method):
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
         """Yield one update: the fused loss and every modality's."""
         encodings = self.model.encode(batch)
-        anything = sum(batch.present.values()) > 0
+        anything = torch.stack(list(batch.present.values())).any(0)
         losses: dict[str, Loss] = {
             "fused": cross_entropy(self.model.fuse(encodings, batch.present), batch.labels, anything)
         }

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from typing import Any, cast
 
 from equimodal.batch import Batch
 from equimodal.methods.base import METHODS, Method, Outcome, Phase, Update, cross_entropy
+from equimodal.models.fusions.late import Late
 
 
 @METHODS.register("unimodal_ensemble")
@@ -20,7 +21,7 @@ class UnimodalEnsemble(Method):
     fusions = ("late",)
 
     @classmethod
-    def fusion_options(cls, config: Any) -> dict[str, Any]:  # noqa: ARG003 - a hook
+    def fusion_options(cls, config: Any) -> dict[str, Any]:
         """Return late fusion's options: own heads, mean probability."""
         return {"heads": "own", "average": "probabilities"}
 
@@ -36,8 +37,13 @@ class UnimodalEnsemble(Method):
         """Return the one modality of this phase."""
         return [self.visiting]
 
+    @property
+    def fusion(self) -> Late:
+        """The model's fusion."""
+        return cast(Late, self.model.fusion)
+
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
         """Yield one update: the loss of the phase's modality."""
         for name in self.visiting:
-            logits = self.model.fusion.head(name)(self.model.encode_one(batch, name))
+            logits = self.fusion.head(name)(self.model.encode_one(batch, name))
             yield Update({name: cross_entropy(logits, batch.labels, batch.present[name])}, (name,))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from equimodal.batch import Batch, Input
 from equimodal.errors import ConfigError, DataError, did_you_mean
-from equimodal.models.encoders.base import Encoder, build_encoder, call_encoder, default_encoder
+from equimodal.models.building import encoder_for, probe_width, registered_name
+from equimodal.models.encoders.base import Encoder, build_encoder, call_encoder
 from equimodal.models.fusions.base import Encodings, Fusion, Presence, build_fusion
 
 if TYPE_CHECKING:
@@ -110,15 +111,14 @@ class Classifier(nn.Module):
         ]
         if problems:
             raise ConfigError(problems)
-        labels = data.train.labels
-        counts = np.bincount(labels, minlength=len(data.classes))
+        counts = np.bincount(np.asarray(data.train.labels), minlength=len(data.classes))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             built, widths = {}, {}
             for name in data.modalities:
-                built[name] = _encoder_for(data.train, name, given.get(name), width)
+                built[name] = encoder_for(data.train, name, given.get(name), width)
                 if not isinstance(built[name], Encoder):
-                    widths[name] = _probe_width(data.train, name, built[name])
+                    widths[name] = probe_width(data.train, name, built[name])
             return cls(
                 built,
                 data.classes,
@@ -218,9 +218,7 @@ class Classifier(nn.Module):
         x, lengths = batch.inputs[modality], batch.lengths.get(modality)
         if len(rows) == len(batch):
             return self._project(modality, call_encoder(self.encoders[modality], x, lengths))
-        some = call_encoder(
-            self.encoders[modality], _rows(x, rows), None if lengths is None else lengths[rows]
-        )
+        some = call_encoder(self.encoders[modality], _rows(x, rows), None if lengths is None else lengths[rows])
         some = self._project(modality, some)
         return encodings.to(some.dtype).index_copy(0, rows, some)
 
@@ -256,14 +254,12 @@ class Classifier(nn.Module):
             "width": self.width,
             "widths": {name: layer.in_features for name, layer in self.projections.items()},  # pyright: ignore
             "encoders": {
-                name: {"name": _registered_name(encoder), "options": encoder.options}
+                name: {"name": registered_name(encoder), "options": encoder.options}
                 if isinstance(encoder, Encoder)
                 else None
                 for name, encoder in self.encoders.items()
             },
-            "fusion": None
-            if self._fusion is None
-            else {"name": self.fusion_name, "options": self._fusion.options},
+            "fusion": None if self._fusion is None else {"name": self.fusion_name, "options": self._fusion.options},
         }
 
     @classmethod
@@ -305,65 +301,3 @@ def _rows(x: Input, rows: Tensor) -> Input:
     if isinstance(x, dict):
         return {key: tensor[rows] for key, tensor in x.items()}
     return x[rows.cpu().numpy()] if isinstance(x, np.ndarray) else x[rows]
-
-
-def _encoder_for(
-    train: Dataset, modality: str, given: nn.Module | str | Mapping[str, Any] | None, width: int
-) -> nn.Module:
-    if isinstance(given, nn.Module):
-        return given
-    if given is not None and not isinstance(given, (str, Mapping)):
-        raise ConfigError(
-            f"model.encoders.{modality}: expected a torch module, a name or a mapping with 'name', "
-            f"got {type(given).__name__}."
-        )
-    options = {} if given is None or isinstance(given, str) else dict(given)
-    name = given if isinstance(given, str) else options.pop("name", None)
-    name = name or default_encoder(train.kinds[modality], modality)
-    values = train.arrays[modality]
-    from equimodal.models.encoders.base import ENCODERS
-
-    cls = ENCODERS.get(name)
-    if cls.kinds and train.kinds[modality] not in cls.kinds:
-        raise ConfigError(
-            f"model.encoders.{modality}: encoder '{name}' serves {', '.join(cls.kinds)}, "
-            f"but '{modality}' is of kind {train.kinds[modality]}."
-        )
-    encoder = build_encoder(name, modality, {**cls.describe(values), "width": width, **options})
-    rows = np.flatnonzero(train.present[modality])
-    lengths = train.lengths.get(modality)
-    whole = len(rows) == len(values)
-    encoder.fit_inputs(
-        values if whole else values[rows], lengths if whole or lengths is None else lengths[rows]
-    )
-    return encoder
-
-
-def _probe_width(train: Dataset, modality: str, encoder: nn.Module) -> int:
-    """Return the size of a foreign encoder's encodings by running it on two training rows."""
-    rows = np.flatnonzero(train.present[modality])[:2]
-    batch = train.batch(rows)
-    was_training = encoder.training
-    encoder.eval()
-    with torch.no_grad():
-        out = call_encoder(encoder, batch.inputs[modality], batch.lengths.get(modality))
-    encoder.train(was_training)
-    if not isinstance(out, Tensor) or out.ndim != 2 or len(out) != len(rows):
-        came = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
-        raise DataError(
-            f"Your encoder for '{modality}' should return a tensor (B, D); for B = {len(rows)} it returned {came}."
-        )
-    return out.shape[1]
-
-
-def _registered_name(encoder: Encoder) -> str:
-    from equimodal.models.encoders.base import ENCODERS
-
-    names: Iterable[str] = (name for name, cls in ENCODERS.items() if cls is type(encoder))
-    name = next(iter(names), None)
-    if name is None:
-        raise ConfigError(
-            f"Encoder {type(encoder).__name__} is not registered, so a saved model could not name it: "
-            "decorate its class with @ENCODERS.register('its_name')."
-        )
-    return name

@@ -112,9 +112,7 @@ class CrossModalMapping(nn.Module):
         tau: float = 0.5,
     ) -> None:
         super().__init__()
-        self.maps = nn.ModuleDict(
-            {name: nn.Linear(width, width) for name in modalities} if feature_level else {}
-        )
+        self.maps = nn.ModuleDict({name: nn.Linear(width, width) for name in modalities} if feature_level else {})
         self.sample_level = sample_level
         self.tau = tau
 

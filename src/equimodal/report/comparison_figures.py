@@ -52,8 +52,7 @@ class ComparisonCharts:
         return RowChart(
             key="accuracy",
             title="Accuracy by method",
-            caption=f"On test: mean{self._spread}. The dashed line is the mean of "
-            f"{self.comparison.baseline}.",
+            caption=f"On test: mean{self._spread}. The dashed line is the mean of {self.comparison.baseline}.",
             axis="accuracy",
             rows=self._rows("accuracy"),
             level=self.table[0]["accuracy"]["mean"],

@@ -108,12 +108,9 @@ def _draw_line(axes: Axes, line: Line) -> None:
     if line.band:
         low, high = zip(*((math.nan, math.nan) if ends is None else ends for ends in line.band), strict=True)
         axes.fill_between(epochs, low, high, color=line.style.colour, alpha=0.15, linewidth=0)
-    every = math.ceil(len(line.values) / 15)
+    every = math.ceil(len(line.values) / 10)
     defined = [value is not None for value in line.values]
-    alone = [
-        here and not any(defined[max(0, i - 1) : i] + defined[i + 1 : i + 2])
-        for i, here in enumerate(defined)
-    ]
+    alone = [here and not any(defined[max(0, i - 1) : i] + defined[i + 1 : i + 2]) for i, here in enumerate(defined)]
     axes.plot(
         epochs,
         [math.nan if value is None else value for value in line.values],
@@ -149,9 +146,7 @@ def _draw_phases(axes: Axes, chart: EpochChart, epochs: int) -> None:
 @_figure.register
 def _draw_order(chart: OrderChart) -> Figure:
     names = list(chart.places)
-    figure, axes = _canvas(
-        46 + max(14, min(30, 150 / len(names))) * len(names), left=_label_room(names), top=6
-    )
+    figure, axes = _canvas(46 + max(14, min(30, 150 / len(names))) * len(names), left=_label_room(names), top=6)
     epochs = max(len(places) for places in chart.places.values())
     height = axes.get_position().height * figure.get_figheight() * 72 / len(names) - 2
     for row, name in enumerate(names):
@@ -256,9 +251,7 @@ def _canvas(height: float, left: float, top: float) -> tuple[Figure, Axes]:
     """Return a figure of a height in points, its axes inset by margins in points."""
     bottom, right = 34.0, 12.0
     figure = Figure(figsize=(_WIDTH / 72, height / 72))
-    axes = figure.add_axes(
-        (left / _WIDTH, bottom / height, 1 - (left + right) / _WIDTH, 1 - (bottom + top) / height)
-    )
+    axes = figure.add_axes((left / _WIDTH, bottom / height, 1 - (left + right) / _WIDTH, 1 - (bottom + top) / height))
     return figure, axes
 
 
@@ -334,6 +327,9 @@ def _embeddable(svg: bytes, chart: Chart) -> str:
     root.set("role", "img")
     root.set("aria-label", f"{chart.title}. {chart.caption}")
     for parent in list(root.iter()):
+        if not (parent.text or "").strip():
+            parent.text = None
+        parent.tail = None
         for child in list(parent):
             if child.tag.endswith("}metadata") or child.find(f"{{{_SVG}}}style") is not None:
                 parent.remove(child)  # its one rule, round line joins, is in the page's style sheet
@@ -348,5 +344,6 @@ def _attribute(name: str, value: str, key: str) -> str:
     if name.endswith("href"):
         return value.replace("#", f"#{key}-")
     if name in ("d", "x", "y", "transform", "viewBox"):
-        return re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", value)
+        short = re.sub(r"-?\d+\.\d{3,}", lambda number: f"{float(number[0]):.4g}", value)
+        return re.sub(r"\s*([A-Za-z])\s*", r"\1", " ".join(short.split())) if name == "d" else short
     return value.replace("url(#", f"url(#{key}-") if name in ("clip-path", "style") else value

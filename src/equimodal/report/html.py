@@ -98,8 +98,7 @@ def write_comparison_report(comparison: Comparison, path: Path) -> Path:
             styles=charts.styles,
             charts=charts.all(),
             configuration=_as_yaml(configuration),
-            provenance={"seeds": seeds}
-            | {key: value for key, value in provenance.items() if value is not None},
+            provenance={"seeds": seeds} | {key: value for key, value in provenance.items() if value is not None},
         )
     )
     write_text(path, page)
@@ -122,13 +121,18 @@ def subset_rows(subsets: dict[str, float]) -> list[tuple[str, str]]:
             rows += [(name.replace("+", " + ") or "none: the label prior", f"{v:.3f}") for name, v in members]
         else:
             values = [value for _, value in members]
+            mean = sum(values) / len(values)
             rows.append(
                 (
-                    f"{size} modalities ({len(values)} subsets)",
-                    f"{sum(values) / len(values):.3f} on average, {min(values):.3f} to {max(values):.3f}",
+                    f"{_count(size, 'modality', 'modalities')} ({_count(len(values), 'subset', 'subsets')})",
+                    f"{mean:.3f} on average, {min(values):.3f} to {max(values):.3f}",
                 )
             )
     return rows
+
+
+def _count(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}"
 
 
 def _run_provenance(run: Run) -> dict[str, Any]:

@@ -92,16 +92,11 @@ class RunCharts:
             Row(name, (Mark(test.alone[name], self.styles[name], reference=reference.get(name)),))
             for name in self.modalities
         ]
-        beside = (
-            " The upright stroke is what an encoder trained on that modality alone reaches."
-            if reference
-            else ""
-        )
+        beside = " The upright stroke is what an encoder trained on that modality alone reaches." if reference else ""
         return RowChart(
             key="alone",
             title="All modalities, and each alone",
-            caption=f"{self.value[0].upper()}{self.value[1:]} on test.{beside} The dashed line is what the label "
-            "prior scores.",
+            caption=f"On test ({self.value}).{beside} The dashed line is what the label prior scores.",
             axis=f"{self.value} on test",
             rows=tuple(rows),
             bars=True,
@@ -135,8 +130,8 @@ class RunCharts:
         return self._by_epoch(
             "shares",
             "Share of contribution by epoch",
-            "Shapley shares on validation. The dashed line is the target: below it a modality is minor, above "
-            "it dominant.",
+            "Shapley shares on validation. The dashed line is the target: below it a modality is minor, "
+            "above it dominant.",
             "share",
             self._modality_lines(lambda measured, name: (measured.contribution.shares or {}).get(name)),
             targets,

@@ -63,16 +63,14 @@ def _use(test: Measurement, used: Mapping[str, float | None], reference: Mapping
     if clear:
         each = [
             f"{name} is under-used: alone it reaches {test.alone[name]:.2f} {unit} in this model, "
-            f"{reference[name]:.2f} trained alone (utilisation {used[name]:.2f})"
+            f"{reference[name]:.2f} trained alone (utilisation {number(used[name], 2)})"
             for name in clear[:3]
         ]
         more = f"; {len(clear) - 3} more are under-used" if len(clear) > 3 else ""
         return f"{'; '.join(each)}{more}."
-    smallest = f"the smallest utilisation is {known[0][0]:.2f} ({known[0][1]})"
+    smallest = f"the smallest utilisation is {number(known[0][0], 2)} ({known[0][1]})"
     if low:
-        return (
-            f"No modality is clearly under-used: {smallest}, within the noise of {test.samples} test samples."
-        )
+        return f"No modality is clearly under-used: {smallest}, within the noise of {test.samples} test samples."
     return f"Every modality does what it could do alone, or nearly: {smallest}."
 
 
@@ -95,11 +93,11 @@ def _equilibrium(test: Measurement) -> str:
     if ends and measured.noise_floor is not None and ends.low <= measured.noise_floor:
         return f"{text}: not to be told from equilibrium with {test.samples} test samples."
     order = _by_share(test)
-    return (
-        f"{text}: {order[0]} has {measured.shares[order[0]]:.0%} of the contribution "
-        f"(target {measured.target[order[0]]:.0%}), {order[-1]} {measured.shares[order[-1]]:.0%} "
-        f"(target {measured.target[order[-1]]:.0%})."
+    least, most = (
+        f"{number(100 * measured.shares[name], 0)}% (target {number(100 * measured.target[name], 0)}%)"
+        for name in (order[0], order[-1])
     )
+    return f"{text}: of the contribution, {order[0]} has {least} and {order[-1]} has {most}."
 
 
 def _by_share(test: Measurement) -> list[str]:
@@ -161,8 +159,7 @@ def _unconfirmed(table: Sequence[Mapping[str, Any]]) -> list[str]:
     if not names:
         return []
     return [
-        f"That rests on 95% intervals; the Holm-corrected permutation test does not "
-        f"confirm it for {join_names(names)}."
+        f"That rests on 95% intervals; the Holm-corrected permutation test does not confirm it for {join_names(names)}."
     ]
 
 
@@ -175,7 +172,7 @@ def _balance(table: Sequence[Mapping[str, Any]]) -> list[str]:
     ):
         known = [row for row in table if row[column]["mean"] is not None]
         if not known:
-            sentences.append(f"{what.capitalize()}: undefined for every method.")
+            sentences.append(f"The {what}: undefined for every method.")
             continue
         top = best(known, key=lambda row: row[column]["mean"])
         measure = "EDM" if column == "edm" else "utilisation"
@@ -198,9 +195,7 @@ def _losses(table: Sequence[Mapping[str, Any]]) -> list[str]:
             if difference is None or difference["low"] is None:
                 continue
             if column.startswith("unimodal.") and difference["high"] < 0:
-                found.append(
-                    f"{row['method']}: {column.removeprefix('unimodal.')} alone {_change(difference)}"
-                )
+                found.append(f"{row['method']}: {column.removeprefix('unimodal.')} alone {_change(difference)}")
             elif column == "edm" and difference["low"] > 0:
                 found.append(f"{row['method']}: EDM {_change(difference)}")
     if not found:

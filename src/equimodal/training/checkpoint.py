@@ -78,7 +78,5 @@ def with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]
 def under_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the tensors whose name begins with ``prefix/``, without it."""
     return {
-        name.removeprefix(f"{prefix}/"): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(f"{prefix}/")
+        name.removeprefix(f"{prefix}/"): tensor for name, tensor in tensors.items() if name.startswith(f"{prefix}/")
     }

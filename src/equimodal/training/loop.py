@@ -18,9 +18,9 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from equimodal.batch import Batch
-from equimodal.config import RunConfig
+from equimodal.config import RunConfig, TrainingConfig
 from equimodal.data.dataset import Splits
-from equimodal.errors import Interrupted, RunError
+from equimodal.errors import ConfigError, Interrupted, RunError
 from equimodal.methods.base import EpochResult, Method, Phase
 from equimodal.training import checkpoint
 from equimodal.training.history import History
@@ -76,8 +76,7 @@ class Trainer:
     """Train a model by a method, keep the best epoch by validation, and be able to go on after any stop.
 
     Args:
-        model: is the method's; trained in place, and holds the best weights at the end.
-        method: yields the updates.
+        method: yields the updates; its model is trained in place, and holds the best weights at the end.
         data: splits in the form that the encoders take; test is not touched.
         config: the run's configuration.
         folder: where history, weights and checkpoints go; None keeps the run in memory.
@@ -90,7 +89,7 @@ class Trainer:
         self.method, self.model, self.data, self.config = method, method.model, data, config
         self.folder, self.reporter = folder, reporter
         training = config.training
-        self.fabric = Fabric(accelerator=training.accelerator, devices=1, precision=training.precision)
+        self.fabric = make_fabric(training)
         self.model.to(self.fabric.device)
         self.method.to(self.fabric.device)
         self.history = History(folder / "history.jsonl" if folder else None)
@@ -252,9 +251,8 @@ class Trainer:
         if self._checkpoint_path is None:
             return
         names = {id(parameter): name for name, parameter in self._parameters().items()}
-        tensors = (
-            checkpoint.with_prefix("model", self.model.state_dict())
-            | checkpoint.with_prefix("method", self.method.state_dict())
+        tensors = checkpoint.with_prefix("model", self.model.state_dict()) | checkpoint.with_prefix(
+            "method", self.method.state_dict()
         )
         if self.updater is not None:
             state = checkpoint.optimiser_tensors(self.updater.optimiser, names)
@@ -318,6 +316,21 @@ class Trainer:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def make_fabric(training: TrainingConfig) -> Fabric:
+    """Return Fabric for one device.
+
+    Raises:
+        ConfigError: there is no such accelerator here.
+    """
+    try:
+        return Fabric(accelerator=training.accelerator, devices=1, precision=training.precision)
+    except (ValueError, RuntimeError) as error:  # Fabric's own words for what this machine lacks
+        raise ConfigError(
+            f"training.accelerator '{training.accelerator}' with precision '{training.precision}' cannot be had "
+            f"here: {' '.join(str(error).split())}"
+        ) from error
 
 
 def save_model(path: Path, method: Method) -> None:

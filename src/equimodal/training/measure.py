@@ -21,6 +21,7 @@ from equimodal.contribution.values import value_function
 from equimodal.data.dataset import Dataset
 from equimodal.models.classifier import Classifier
 
+
 @dataclass(frozen=True)
 class Measurement:
     """What a classifier does on one data set.
@@ -170,9 +171,7 @@ def measure(
     scheme = plan(n, budget=config.budget, seed=seed)
     K = len(scheme.coalitions)
     extra = torch.cat([torch.eye(n, dtype=torch.bool), torch.ones(1, n, dtype=torch.bool)])
-    outputs, labels = coalition_outputs(
-        model, data, torch.cat([scheme.coalitions, extra]), batch_size, device
-    )
+    outputs, labels = coalition_outputs(model, data, torch.cat([scheme.coalitions, extra]), batch_size, device)
     measured = contribution(
         outputs[:K],
         scheme,
@@ -206,4 +205,3 @@ def measure(
         contribution=measured,
         utilisation=used,
     )
-

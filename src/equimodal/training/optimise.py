@@ -24,9 +24,7 @@ def make_optimiser(parameters: Sequence[nn.Parameter], config: TrainingConfig) -
             nesterov=True,
             weight_decay=config.weight_decay,
         )
-    return torch.optim.AdamW(
-        parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
-    )
+    return torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
 
 
 def learning_rate(config: TrainingConfig, progress: float) -> float:

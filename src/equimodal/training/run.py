@@ -14,9 +14,9 @@ import yaml
 from torch import nn
 
 from equimodal._version import __version__
-from equimodal.config import MethodSpec, RunConfig, build_config, parse_method, read_yaml
+from equimodal.config import MethodSpec, RunConfig, build_config, read_yaml
 from equimodal.data.dataset import Dataset, Splits
-from equimodal.errors import ConfigError, RunError
+from equimodal.errors import RunError
 from equimodal.methods.base import METHODS, prepare_fusion
 from equimodal.models.classifier import Classifier
 from equimodal.training.checkpoint import load_tensors
@@ -24,7 +24,7 @@ from equimodal.training.files import write_text
 from equimodal.training.history import read_history
 from equimodal.training.loop import Trainer
 from equimodal.training.measure import Measurement, measure
-from equimodal.training.progress import Reporter, make_reporter
+from equimodal.training.progress import make_reporter
 from equimodal.training.seeds import derive_seed
 
 REFERENCE = "unimodal_ensemble"
@@ -157,16 +157,15 @@ def train(
     method_class = METHODS.get(config.method.name)
     options = method_class.Config.model_validate(config.method.options)
     prepare_with_seed(model, method_class, options, config.seed)
-    if folder is not None:
-        _open_folder(folder, config, data, resume)
-    reporter = make_reporter(quiet)
-    if reference is None and config.reference and config.method.name != REFERENCE:
-        reference = train_reference(config, data, untrained, folder=folder, resume=resume, quiet=quiet)
     prepared = _prepare(model, data)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(config.seed, "method"))
         method = method_class(model, options, config.seed)
-    trainer = Trainer(method, prepared, config, folder, reporter)
+    trainer = Trainer(method, prepared, config, folder, make_reporter(quiet))
+    if folder is not None:  # only now: a mistake found above leaves no folder behind
+        _open_folder(folder, config, data, resume)
+    if reference is None and config.reference and config.method.name != REFERENCE:
+        reference = train_reference(config, data, untrained, folder=folder, resume=resume, quiet=quiet)
     if resume:
         trainer.resume()
     trainer.run()
@@ -259,9 +258,7 @@ def _check_target(config: RunConfig, data: Splits) -> None:
 
 
 def _prepare(model: Classifier, data: Splits) -> Splits:
-    return Splits(
-        model.prepare(data.train), model.prepare(data.validation), model.prepare(data.test), data.provenance
-    )
+    return Splits(model.prepare(data.train), model.prepare(data.validation), model.prepare(data.test), data.provenance)
 
 
 def _open_folder(folder: Path, config: RunConfig, data: Splits, resume: bool) -> None:
@@ -274,7 +271,7 @@ def _open_folder(folder: Path, config: RunConfig, data: Splits, resume: bool) ->
             "provenance": {
                 "config": config.hash(),
                 "equimodal": __version__,
-                "torch": torch.__version__,
+                "torch": str(torch.__version__),
                 "split": data.provenance,
             }
         }
@@ -344,9 +341,7 @@ def _held_out(data: Splits) -> dict[str, Dataset]:
     return {"validation": data.validation, "test": data.test}
 
 
-def _measure(
-    trainer: Trainer, part: Dataset, name: str, reference: Mapping[str, float] | None = None
-) -> Measurement:
+def _measure(trainer: Trainer, part: Dataset, name: str, reference: Mapping[str, float] | None = None) -> Measurement:
     with trainer.fabric.autocast():
         return measure(
             trainer.model,

@@ -25,9 +25,7 @@ def _grams(text: str, shortest: int, longest: int) -> Iterator[str]:
                 yield from (marked[i : i + size] for i in range(len(marked) - size + 1))
 
 
-def hash_text(
-    texts: Sequence[str], buckets: int, shortest: int, longest: int, limit: int
-) -> np.ndarray:
+def hash_text(texts: Sequence[str], buckets: int, shortest: int, longest: int, limit: int) -> np.ndarray:
     """Return bucket numbers (N, L) in 1 .. ``buckets``, padded with 0.
 
     Each word and each of its character n-grams ("<" and ">" mark the word's ends) gives one number by CRC-32,
@@ -38,8 +36,7 @@ def hash_text(
         (2, 5)
     """
     rows = [
-        [1 + zlib.crc32(gram.encode()) % buckets for gram in _grams(text, shortest, longest)][:limit]
-        for text in texts
+        [1 + zlib.crc32(gram.encode()) % buckets for gram in _grams(text, shortest, longest)][:limit] for text in texts
     ]
     ids = np.zeros((len(rows), max([1, *map(len, rows)])), dtype=np.int64)
     for i, row in enumerate(rows):

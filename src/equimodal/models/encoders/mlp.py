@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 from torch import Tensor, nn
 
@@ -36,7 +38,7 @@ class MLP(Encoder):
         self.standardise = Standardise(features)
         sizes = [features, *[hidden] * layers]
         blocks: list[nn.Module] = []
-        for before, after in zip(sizes[:-1], sizes[1:], strict=True):
+        for before, after in itertools.pairwise(sizes):
             blocks += [nn.Linear(before, after), nn.GELU(), nn.Dropout(dropout)]
         self.layers = nn.Sequential(*blocks, nn.Linear(sizes[-1], width))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -55,14 +57,12 @@ class Conv1d(Encoder):
         kernel: int = 5,
         dropout: float = 0.1,
     ) -> None:
-        super().__init__(
-            features=features, width=width, hidden=hidden, layers=layers, kernel=kernel, dropout=dropout
-        )
+        super().__init__(features=features, width=width, hidden=hidden, layers=layers, kernel=kernel, dropout=dropout)
         self.standardise = Standardise(features)
         sizes = [features, *[hidden] * layers]
         self.convolutions = nn.ModuleList(
             nn.Conv1d(before, after, kernel, stride=2, padding=kernel // 2)
-            for before, after in zip(sizes[:-1], sizes[1:], strict=True)
+            for before, after in itertools.pairwise(sizes)
         )
         self.norms = nn.ModuleList(nn.LayerNorm(hidden) for _ in range(layers))
         self.dropout = nn.Dropout(dropout)
@@ -107,9 +107,7 @@ class GRU(Encoder):
 
     kinds = ("sequence",)
 
-    def __init__(
-        self, features: int, width: int = 64, hidden: int = 64, layers: int = 1, dropout: float = 0.1
-    ) -> None:
+    def __init__(self, features: int, width: int = 64, hidden: int = 64, layers: int = 1, dropout: float = 0.1) -> None:
         super().__init__(features=features, width=width, hidden=hidden, layers=layers, dropout=dropout)
         self.standardise = Standardise(features)
         self.gru = nn.GRU(features, hidden, layers, batch_first=True)

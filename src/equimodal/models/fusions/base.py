@@ -42,7 +42,7 @@ class Fusion(nn.Module):
         self.classes = classes
         self.options = options
 
-    def own_parts(self, modality: str) -> list[nn.Module]:  # noqa: ARG002 - a hook
+    def own_parts(self, modality: str) -> list[nn.Module]:
         """Return the submodules that belong to one modality alone; all others are shared."""
         return []
 
@@ -55,8 +55,7 @@ class Fusion(nn.Module):
         K, B = len(coalitions), len(next(iter(encodings.values())))
         repeated = {name: encodings[name].repeat(K, 1) for name in self.modalities}
         masks = {
-            name: (coalitions[:, i, None] & present[name][None, :]).flatten()
-            for i, name in enumerate(self.modalities)
+            name: (coalitions[:, i, None] & present[name][None, :]).flatten() for i, name in enumerate(self.modalities)
         }
         return self(repeated, masks).unflatten(0, (K, B))
 
@@ -112,9 +111,7 @@ def masked_average(values: Tensor, mask: Tensor) -> Tensor:
     return (weights.unsqueeze(-1) * values).sum(-3)
 
 
-def build_fusion(
-    name: str, modalities: Sequence[str], width: int, classes: int, options: Mapping[str, Any]
-) -> Fusion:
+def build_fusion(name: str, modalities: Sequence[str], width: int, classes: int, options: Mapping[str, Any]) -> Fusion:
     """Return a new fusion by name.
 
     Raises:

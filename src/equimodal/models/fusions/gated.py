@@ -47,7 +47,5 @@ class Gated(Fusion):
         """Return logits (B, C)."""
         filled = self.substitute(encodings, present)
         gates = self.gate(torch.cat(filled, dim=1)).softmax(dim=1)  # (B, n)
-        values = torch.stack(
-            [torch.tanh(value(h)) for value, h in zip(self.values, filled, strict=True)], dim=1
-        )
+        values = torch.stack([torch.tanh(value(h)) for value, h in zip(self.values, filled, strict=True)], dim=1)
         return self.head((gates.unsqueeze(-1) * values).sum(1))

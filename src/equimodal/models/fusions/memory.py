@@ -195,9 +195,7 @@ class MemoryFusion(Fusion):
             count[visits] += here.unsqueeze(-1).to(dtype)
         return (total / count.clamp(min=1))[prefix]
 
-    def _visit(
-        self, name: str, encoding: Tensor, present: Tensor, states: list[Tensor], visits: Tensor
-    ) -> Tensor:
+    def _visit(self, name: str, encoding: Tensor, present: Tensor, states: list[Tensor], visits: Tensor) -> Tensor:
         """Update ``states`` (P, B, D) of the visiting prefixes in place; return their step logits (V, B, C)."""
         if not self.remembers:
             return self.head(name)(encoding).unsqueeze(0)

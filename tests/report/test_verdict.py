@@ -1,0 +1,102 @@
+import dataclasses
+
+import pytest
+
+from equimodal.contribution.bootstrap import Interval
+from equimodal.contribution.result import Intervals
+from equimodal.report.verdict import comparison_verdict, run_verdict
+
+from .made_up import make_comparison, make_run
+
+
+def with_edm_interval(run, low, high, floor):
+    measured = run.test.contribution
+    ends = Intervals({name: Interval(0, 0, 0) for name in measured.modalities}, None, Interval(low, low, high))
+    measured = dataclasses.replace(measured, intervals=ends, noise_floor=floor)
+    return dataclasses.replace(run, test=dataclasses.replace(run.test, contribution=measured))
+
+
+def test_under_used():
+    verdict = run_verdict(with_edm_interval(make_run(), 0.4, 0.6, 0.05))
+    assert verdict.headline == (
+        "text is under-used: alone it reaches 0.40 accuracy in this model, 0.60 trained alone (utilisation 0.50)."
+    )
+    assert verdict.details[0].startswith("EDM 0.50 [0.40, 0.60], noise floor 0.05: of the contribution, text has 25%")
+    assert "0.800 accuracy on 1000 test samples, 0.100 above the best of them alone (image)" in verdict.details[1]
+
+
+@pytest.mark.parametrize(("samples", "said"), [(20, "within the noise of 20"), (1000, "text is under-used")])
+def test_under_use_within_noise_is_not_claimed(samples, said):
+    verdict = run_verdict(make_run(alone=(0.7, 0.5), samples=samples))
+    assert said in verdict.headline
+
+
+def test_well_used():
+    headline = run_verdict(make_run(alone=(0.7, 0.59))).headline
+    assert "the smallest utilisation is 0.96 (image)" in headline
+    assert "under-used" not in headline
+
+
+def test_within_noise_of_equilibrium():
+    detail = run_verdict(with_edm_interval(make_run(), 0.02, 0.2, 0.05)).details[0]
+    assert "not to be told from equilibrium" in detail
+
+
+def test_undefined():
+    verdict = run_verdict(make_run(fused=0.1))
+    assert "no better than the label prior" in verdict.headline
+    assert verdict.details[0].startswith("EDM is undefined: all modalities together score 0.1")
+
+
+def test_no_reference():
+    assert (
+        "text contributes least. Whether it could do more is not known"
+        in run_verdict(make_run(reference=None)).headline
+    )
+
+
+def test_reference_no_better_than_the_prior():
+    assert "Utilisation is undefined" in run_verdict(make_run(reference=(0.2, 0.1))).headline
+
+
+def test_ensemble_is_not_judged_by_itself():
+    headline = run_verdict(make_run(method="unimodal_ensemble")).headline
+    assert headline.startswith("This is the unimodal ensemble")
+
+
+def test_fused_below_the_best_alone_is_said():
+    assert "0.050 below the best of them alone (image)" in run_verdict(make_run(fused=0.65)).details[1]
+
+
+def test_many_under_used_are_counted():
+    names = [f"m{i}" for i in range(6)]
+    headline = run_verdict(make_run(names, [0.75, *[0.3] * 5], reference=[0.76, *[0.7] * 5])).headline
+    assert headline.count("is under-used") == 3
+    assert "2 more are under-used" in headline
+
+
+def test_comparison_says_what_differs_and_what_does_not(comparison):
+    verdict = comparison_verdict(comparison)
+    assert "More accurate than joint: equilibrium (+0.080" in verdict.headline
+    assert "Not to be told from joint in accuracy: alternating." in verdict.headline
+    text = " ".join(verdict.details)
+    assert "does not confirm it for equilibrium" in text  # four seeds cannot reach .05
+    assert "The lowest EDM: equilibrium" in text
+
+
+def test_comparison_is_plain_about_losses():
+    verdict = comparison_verdict(make_comparison(fused=(0.70, 0.70, 0.6), weak=(0.5, 0.5, 0.3)))
+    assert "Less accurate than joint: equilibrium (\u22120.100" in verdict.headline
+    (losses,) = [detail for detail in verdict.details if detail.startswith("Worse than joint")]
+    assert "equilibrium: text alone \u22120.200" in losses
+    assert "equilibrium: EDM +" in losses
+
+
+def test_comparison_of_one_seed_or_one_method_claims_nothing():
+    assert "no difference can be told" in comparison_verdict(make_comparison(seeds=1)).headline
+    assert "nothing to compare" in comparison_verdict(make_comparison(["joint"])).headline
+
+
+def test_comparison_with_edm_nowhere_defined():
+    verdict = comparison_verdict(make_comparison(fused=(0.05, 0.05, 0.05)))
+    assert "The lowest EDM: undefined for every method." in verdict.details
