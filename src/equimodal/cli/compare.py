@@ -35,6 +35,8 @@ def compare(
     Finished runs in the folder (default: comparisons/DATA) are kept and interrupted ones go on, so the same
     command continues after any stop.
     """
+    import shlex
+    import sys
     from pathlib import Path
 
     from equimodal.cli.setup import configure
@@ -47,7 +49,9 @@ def compare(
     config = configure(recipe, data, changes, methods=method)
     splits = load(config.data.name, split_seed=config.data.split_seed)
     folder = out or Path("comparisons") / splits.name
-    comparison = run_comparison(config, splits, out=folder, workers=workers, quiet=quiet)
+    comparison = run_comparison(
+        config, splits, out=folder, workers=workers, quiet=quiet, command=f"equimodal {shlex.join(sys.argv[1:])}"
+    )
     page = comparison.report(folder / "report.html")
     print(comparison)
     print(f"\nruns in {folder}, report {page}")

@@ -16,7 +16,7 @@ from equimodal.data.archive import checksum
 from equimodal.data.dataset import Splits
 from equimodal.errors import RunError
 from equimodal.training.files import write_text
-from equimodal.training.run import _differences as differences
+from equimodal.training.run import differences as differences
 
 FILE = "compare.yaml"
 SAMPLE = 64

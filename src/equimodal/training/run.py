@@ -278,10 +278,10 @@ def _open_folder(folder: Path, config: RunConfig, data: Splits, resume: bool) ->
         write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
         return
     before = read_config(folder)
-    differences = _differences(before.to_dict(), config.to_dict())
-    if differences:
+    found = differences(before.to_dict(), config.to_dict())
+    if found:
         raise RunError(
-            f"{folder}: holds a run with another configuration ({'; '.join(differences)}). "
+            f"{folder}: holds a run with another configuration ({'; '.join(found)}). "
             "Choose another folder with --out, or give the same configuration."
         )
     if not resume:
@@ -290,7 +290,8 @@ def _open_folder(folder: Path, config: RunConfig, data: Splits, resume: bool) ->
         )
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Return a message for each setting in which two configurations differ; ``compare`` does not count."""
     found = []
     for key in sorted(set(before) | set(now)):
         path = f"{prefix}{key}"
@@ -298,7 +299,7 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str 
         if path == "compare" or one == other:
             continue
         if isinstance(one, Mapping) and isinstance(other, Mapping):
-            found += _differences(one, other, f"{path}.")
+            found += differences(one, other, f"{path}.")
         else:
             found.append(f"{path}: {one!r} there, {other!r} here")
     return found
