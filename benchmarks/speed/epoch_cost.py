@@ -19,7 +19,8 @@ from torch import Tensor, nn
 import equimodal as eq
 from equimodal.config import build_config
 from equimodal.data.catalogue import load
-from equimodal.data.dataset import Dataset, Splits
+from equimodal.data.dataset import Dataset
+from equimodal.data.splits import Splits
 from equimodal.methods.base import METHODS
 from equimodal.training.loop import Trainer
 from equimodal.training.progress import Quiet

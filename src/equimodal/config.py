@@ -65,7 +65,7 @@ class TrainingConfig(Section):
         schedule: of the learning rate, over all epochs of a phase: "cosine", "linear" (both to zero), "constant".
         warmup: share of the steps in which the learning rate rises linearly.
         clip_norm: largest gradient norm of one update; None: no clipping.
-        precision: Fabric's: "32-true", "bf16-mixed" ...
+        precision: "32-true", or "bf16-mixed" (bfloat16 where it is safe).
         accelerator: Fabric's: "auto", "cpu", "cuda" ...
         select: validation score that chooses the best epoch: "accuracy", "macro_f1" or "loss".
         patience: stop after so many epochs without a better score; None: never.
@@ -79,7 +79,7 @@ class TrainingConfig(Section):
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup: float = Field(default=0.0, ge=0, lt=1)
     clip_norm: float | None = Field(default=1.0, gt=0)
-    precision: Literal["32-true", "64-true", "bf16-mixed", "bf16-true", "16-mixed"] = "32-true"
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
     accelerator: str = "cpu"
     select: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
     patience: int | None = Field(default=None, ge=1)
@@ -159,7 +159,7 @@ class RunConfig(Section):
     training: TrainingConfig = TrainingConfig()
     measure: MeasureConfig = MeasureConfig()
     compare: CompareConfig = CompareConfig()
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     reference: bool = True
 
     @field_validator("method", mode="before")
@@ -282,16 +282,20 @@ def build_config(content: Mapping[str, Any]) -> RunConfig:
     """
     problems: list[str] = []
     content = dict(content)
-    for key in ("method", "compare"):  # parsed first: their errors join the others
+
+    def parsed(method: Any) -> MethodSpec | None:  # parsed first: their errors join the others
         try:
-            if key == "method" and key in content:
-                content[key] = parse_method(content[key])
-            elif key == "compare" and isinstance(content.get(key), Mapping):
-                methods = content[key].get("methods", [])
-                content[key] = {**content[key], "methods": [parse_method(m) for m in methods]}
+            return parse_method(method)
         except ConfigError as error:
-            problems += error.problems
-            del content[key]
+            problems.extend(error.problems)
+            return None
+
+    if "method" in content:
+        content["method"] = parsed(content["method"]) or MethodSpec(name="equilibrium")
+    compare = content.get("compare")
+    if isinstance(compare, Mapping) and isinstance(compare.get("methods"), (list, tuple)):
+        methods = [spec for spec in map(parsed, compare["methods"]) if spec is not None]
+        content["compare"] = {**compare, "methods": methods}
     try:
         config = RunConfig.model_validate(content)
     except ValidationError as error:
@@ -308,7 +312,11 @@ def _read_source(source: str | Path | None) -> dict[str, Any]:
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():
             raise ConfigError(f"{path}: no such file. Give a YAML file, a recipe or a method's name.")
-        return read_yaml(path.read_text(encoding="utf-8"), str(path))
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path}: cannot be read as a text file ({error}).") from error
+        return read_yaml(text, str(path))
     name = str(source)
     if name in recipe_names():
         return {key: value for key, value in read_recipe(name).items() if key != "about"}
@@ -352,6 +360,8 @@ def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
             node = node.setdefault(part, {})
             if not isinstance(node, dict):
                 raise ConfigError(f"'{key}': '{part}' is given a value and keys at once. Give one of them.")
+        if isinstance(node.get(last), dict):
+            raise ConfigError(f"'{key}': it is given a value and keys at once. Give one of them.")
         node[last] = value
     return nested
 
@@ -363,11 +373,16 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
         below = merged.get(key)
         if key == "method" and isinstance(value, Mapping) and "name" not in value:
             below = _flat(parse_method(below)) if below is not None else {"name": "equilibrium"}
-        if isinstance(value, Mapping) and isinstance(below, Mapping):
+        if isinstance(value, Mapping) and isinstance(below, Mapping) and not _another_method(key, below, value):
             merged[key] = merge(below, value)
         else:
             merged[key] = value
     return merged
+
+
+def _another_method(key: str, below: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
+    """Whether a method is replaced by one of another name, whose options are its own."""
+    return key == "method" and value.get("name", below.get("name")) != below.get("name")
 
 
 def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from equimodal.data.catalogue import DATASETS, BuiltIn, load
-from equimodal.data.dataset import Splits
+from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, DataError
 
 from .own_data import write_own_data

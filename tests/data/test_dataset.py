@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from equimodal.data import checks
-from equimodal.data.dataset import Dataset, Splits
+from equimodal.data.dataset import Dataset
+from equimodal.data.splits import Splits
 from equimodal.errors import DataError
 
 N = 12

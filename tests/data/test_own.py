@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from equimodal.data.archive import npz_keys, read_array, write_npz
-from equimodal.data.dataset import Dataset, Splits
+from equimodal.data.dataset import Dataset
 from equimodal.data.own import Description, load_path
+from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, DataError, EquimodalError
 
 from .own_data import write_own_data

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import ClassVar, cast
 
 from equimodal.data.archive import checksum, npz_keys, read_array
-from equimodal.data.dataset import Dataset, Splits
+from equimodal.data.dataset import Dataset
 from equimodal.data.own import load_path
+from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, DataError, did_you_mean
 from equimodal.registry import Registry
 

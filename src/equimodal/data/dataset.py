@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -13,10 +13,11 @@ import torch
 from equimodal.batch import Batch
 from equimodal.data import checks
 from equimodal.data.coerce import Array, Kind
-from equimodal.data.modality import Modality, join, read_modality
+from equimodal.data.modality import Modality, read_modality
 from equimodal.errors import DataError, did_you_mean
 
-PARTS = ("train", "validation", "test")
+if TYPE_CHECKING:
+    from equimodal.data.splits import Splits
 
 
 class Dataset:
@@ -241,7 +242,8 @@ class Dataset:
         Raises:
             DataError: there are no labels, too few rows or groups, or a part of training is wanting.
         """
-        from equimodal.data.splits import assign  # scikit-learn costs a second: only who splits pays
+        from equimodal.data.assignment import assign  # scikit-learn costs a second: only who splits pays
+        from equimodal.data.splits import PARTS, Splits
 
         data = self
         if groups is not None:
@@ -271,142 +273,3 @@ class Dataset:
         other = copy.copy(self)
         other.__dict__.update(changes)
         return other
-
-
-class Splits:
-    """Training, validation and test part of one data set.
-
-    Args:
-        train: what is learnt from.
-        validation: what decides (selection, steering, early stopping).
-        test: what is reported, once.
-        provenance: how the parts came about, JSON-safe; sizes and groups are added.
-
-    Raises:
-        DataError: the parts do not fit together or share a group, or training lacks labels, classes or a
-            modality.
-
-    Example:
-        >>> data = Dataset({"a": np.ones((50, 2)), "b": np.ones((50, 3))}, [0, 1] * 25).split(seed=0)
-        >>> data
-        Splits('data', train 30, validation 10, test 10)
-        >>> len(data.scarce(8, seed=0).train)
-        8
-    """
-
-    def __init__(
-        self, train: Dataset, validation: Dataset, test: Dataset, provenance: Mapping[str, Any] | None = None
-    ) -> None:
-        self.train, self.validation, self.test = train, validation, test
-        problems = [
-            f"{part}: its {what} are not those of train: expected {expected}, got {getattr(data, what)}."
-            for part, data in {"validation": validation, "test": test}.items()
-            for what in ("modalities", "classes", "kinds")
-            if (expected := getattr(train, what)) != getattr(data, what)
-        ]
-        for part, data in self.parts().items():
-            if not len(data):
-                problems.append(f"{part}: holds no row. Each part needs some.")
-            if data.labels is None:
-                problems.append(f"{part}: has no labels. Training and testing need them.")
-        problems += [f"train: {problem}" for problem in train.absence_problems() if len(train)]
-        if train.labels is not None and len(train) and len(np.unique(train.labels)) < 2:
-            only = train.classes[int(train.labels[0])]
-            problems.append(f"train: only one class ({only}); a classifier needs at least two in its training part.")
-        problems += self._shared_groups()
-        checks.raise_problems(problems, "the split")
-        self.provenance: dict[str, Any] = {
-            **(provenance or {"how": "given"}),
-            "groups": None if train.groups is None else len(np.unique(self._group_column())),
-            "sizes": {part: len(data) for part, data in self.parts().items()},
-        }
-
-    def __repr__(self) -> str:
-        return f"Splits('{self.name}', " + ", ".join(f"{part} {len(data)}" for part, data in self.parts().items()) + ")"
-
-    def parts(self) -> dict[str, Dataset]:
-        """Return the three parts by name, training first."""
-        return {"train": self.train, "validation": self.validation, "test": self.test}
-
-    @property
-    def modalities(self) -> tuple[str, ...]:
-        """Names of the modalities."""
-        return self.train.modalities
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of the classes."""
-        return self.train.classes
-
-    @property
-    def kinds(self) -> dict[str, Kind]:
-        """What each modality's array holds."""
-        return self.train.kinds
-
-    @property
-    def name(self) -> str:
-        """What the data set is called."""
-        return self.train.name
-
-    def redraw(self, seed: int) -> Splits:
-        """Return the same rows split anew into parts of the same shares, disjoint in groups if there are any.
-
-        The result depends on the rows, the sizes of the parts and the seed, not on the split before.
-        """
-        whole = concatenate(list(self.parts().values()))
-        whole = whole.subset(np.argsort(whole.ids, kind="stable"))
-        train, validation, test = (len(data) / len(whole) for data in self.parts().values())
-        drawn = whole.split(seed, fractions=(train, validation, test))
-        return Splits(drawn.train, drawn.validation, drawn.test, {**self.provenance, **drawn.provenance})
-
-    def scarce(self, labels: int, seed: int) -> Splits:
-        """Return the split with ``labels`` training rows only: stratified, at least one of each class.
-
-        Raises:
-            DataError: fewer rows than classes, or more than there are, are asked for.
-        """
-        from equimodal.data.splits import draw_stratified
-
-        rows = draw_stratified(cast(np.ndarray, self.train.labels), labels, seed)
-        provenance = {**self.provenance, "scarce": {"labels": int(labels), "seed": int(seed)}}
-        return Splits(self.train.subset(rows), self.validation, self.test, provenance)
-
-    def _group_column(self) -> np.ndarray:
-        return np.concatenate([cast(np.ndarray, data.groups) for data in self.parts().values()])
-
-    def _shared_groups(self) -> list[str]:
-        known = {part: data.groups for part, data in self.parts().items()}
-        without = [part for part, groups in known.items() if groups is None]
-        if without:
-            return (
-                [] if len(without) == len(known) else [f"{', '.join(without)}: no groups, the other parts have some."]
-            )
-        values = {part: np.unique(cast(np.ndarray, groups)) for part, groups in known.items()}
-        problems = []
-        for first, second in (("train", "validation"), ("train", "test"), ("validation", "test")):
-            shared = np.intersect1d(values[first], values[second])
-            if len(shared):
-                problems.append(
-                    f"groups: {len(shared)} are in {first} and in {second} (the first is '{shared[0]}'). "
-                    "Put each group into one part, or leave groups out if they may be shared."
-                )
-        return problems
-
-
-def concatenate(parts: Sequence[Dataset]) -> Dataset:
-    """Return the rows of all parts, in order; parts of one array go on sharing it.
-
-    Raises:
-        DataError: the parts' arrays differ in the shape of a row.
-    """
-
-    def stack(columns: Sequence[np.ndarray | None]) -> np.ndarray | None:
-        known = [column for column in columns if column is not None]
-        return np.concatenate(known) if len(known) == len(columns) else None
-
-    return parts[0]._with(
-        _columns={name: join(name, [part._columns[name] for part in parts]) for name in parts[0].modalities},
-        labels=stack([part.labels for part in parts]),
-        ids=stack([part.ids for part in parts]),
-        groups=stack([part.groups for part in parts]),
-    )

@@ -13,7 +13,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from equimodal.data.archive import SUFFIXES, npz_keys, read_array
 from equimodal.data.checks import list_rows, raise_problems
 from equimodal.data.coerce import KINDS, Kind
-from equimodal.data.dataset import PARTS, Dataset, Splits
+from equimodal.data.dataset import Dataset
+from equimodal.data.splits import PARTS, Splits
 from equimodal.errors import ConfigError, DataError, did_you_mean
 
 DESCRIPTION = "data.yaml"

@@ -1,167 +1,154 @@
-"""Fixed-size splits by scikit-learn: stratified by class, disjoint in groups, the same for the same seed."""
+"""Training, validation and test part of one data set."""
 
 from __future__ import annotations
 
-import warnings
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
-from equimodal.data.dataset import PARTS
-from equimodal.errors import DataError
+from equimodal.data import checks
+from equimodal.data.coerce import Kind
+from equimodal.data.dataset import Dataset
+from equimodal.data.modality import join
 
-FOLDS = 20
-"""Folds that grouped rows are first dealt into; parts are made of whole folds."""
+PARTS = ("train", "validation", "test")
 
 
-def assign(
-    labels: np.ndarray,
-    groups: np.ndarray | None,
-    fractions: tuple[float, float, float],
-    seed: int,
-) -> np.ndarray:
-    """Return the part of each row: 0 training, 1 validation, 2 test, int64 (N,).
-
-    Without groups the sizes are exact and every class keeps its share, as far as whole rows allow. With
-    groups, whole groups are dealt into folds of like class shares (``StratifiedGroupKFold``), and folds into
-    parts, largest fold first, to the part that lacks most (ours). A class that training would miss is then
-    brought there.
+class Splits:
+    """Training, validation and test part of one data set.
 
     Args:
-        labels: class numbers (N,).
-        groups: (N,), never shared between parts; None where rows stand alone.
-        fractions: shares of the three parts, each above 0, together 1.
-        seed: which split.
+        train: what is learnt from.
+        validation: what decides (selection, steering, early stopping).
+        test: what is reported, once.
+        provenance: how the parts came about, JSON-safe; sizes and groups are added.
 
     Raises:
-        DataError: the fractions are none, or there are fewer than three rows or groups.
+        DataError: the parts do not fit together or share a group, or training lacks labels, classes or a
+            modality.
 
     Example:
-        >>> np.bincount(assign(np.arange(50) % 2, None, (0.6, 0.2, 0.2), seed=0)).tolist()
-        [30, 10, 10]
+        >>> data = Dataset({"a": np.ones((50, 2)), "b": np.ones((50, 3))}, [0, 1] * 25).split(seed=0)
+        >>> data
+        Splits('data', train 30, validation 10, test 10)
+        >>> len(data.scarce(8, seed=0).train)
+        8
     """
-    if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise DataError(f"fractions: expected three shares above 0 that add up to 1, got {tuple(fractions)}.")
-    units = np.arange(len(labels)) if groups is None else np.unique(groups, return_inverse=True)[1]
-    count = len(np.unique(units))
-    if count < len(PARTS):
-        what = "rows" if groups is None else "groups"
-        raise DataError(f"A split into {', '.join(PARTS)} needs at least 3 {what}, got {count}. Add {what}.")
-    if groups is None:
-        part = _split_rows(labels, fractions, seed)
-    else:
-        part = _split_groups(labels, units, fractions, seed)
-    return _bring_classes_to_train(labels, units, part)
+
+    def __init__(
+        self, train: Dataset, validation: Dataset, test: Dataset, provenance: Mapping[str, Any] | None = None
+    ) -> None:
+        self.train, self.validation, self.test = train, validation, test
+        problems = [
+            f"{part}: its {what} are not those of train: expected {expected}, got {getattr(data, what)}."
+            for part, data in {"validation": validation, "test": test}.items()
+            for what in ("modalities", "classes", "kinds")
+            if (expected := getattr(train, what)) != getattr(data, what)
+        ]
+        for part, data in self.parts().items():
+            if not len(data):
+                problems.append(f"{part}: holds no row. Each part needs some.")
+            if data.labels is None:
+                problems.append(f"{part}: has no labels. Training and testing need them.")
+        problems += [f"train: {problem}" for problem in train.absence_problems() if len(train)]
+        if train.labels is not None and len(train) and len(np.unique(train.labels)) < 2:
+            only = train.classes[int(train.labels[0])]
+            problems.append(f"train: only one class ({only}); a classifier needs at least two in its training part.")
+        problems += self._shared_groups()
+        checks.raise_problems(problems, "the split")
+        self.provenance: dict[str, Any] = {
+            **(provenance or {"how": "given"}),
+            "groups": None if train.groups is None else len(np.unique(self._group_column())),
+            "sizes": {part: len(data) for part, data in self.parts().items()},
+        }
+
+    def __repr__(self) -> str:
+        return f"Splits('{self.name}', " + ", ".join(f"{part} {len(data)}" for part, data in self.parts().items()) + ")"
+
+    def parts(self) -> dict[str, Dataset]:
+        """Return the three parts by name, training first."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the modalities."""
+        return self.train.modalities
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return self.train.classes
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """What each modality's array holds."""
+        return self.train.kinds
+
+    @property
+    def name(self) -> str:
+        """What the data set is called."""
+        return self.train.name
+
+    def redraw(self, seed: int) -> Splits:
+        """Return the same rows split anew into parts of the same shares, disjoint in groups if there are any.
+
+        The result depends on the rows, the sizes of the parts and the seed, not on the split before.
+        """
+        whole = concatenate(list(self.parts().values()))
+        whole = whole.subset(np.argsort(whole.ids, kind="stable"))
+        train, validation, test = (len(data) / len(whole) for data in self.parts().values())
+        drawn = whole.split(seed, fractions=(train, validation, test))
+        return Splits(drawn.train, drawn.validation, drawn.test, {**self.provenance, **drawn.provenance})
+
+    def scarce(self, labels: int, seed: int) -> Splits:
+        """Return the split with ``labels`` training rows only: stratified, at least one of each class.
+
+        Raises:
+            DataError: fewer rows than classes, or more than there are, are asked for.
+        """
+        from equimodal.data.assignment import draw_stratified
+
+        rows = draw_stratified(cast(np.ndarray, self.train.labels), labels, seed)
+        provenance = {**self.provenance, "scarce": {"labels": int(labels), "seed": int(seed)}}
+        return Splits(self.train.subset(rows), self.validation, self.test, provenance)
+
+    def _group_column(self) -> np.ndarray:
+        return np.concatenate([cast(np.ndarray, data.groups) for data in self.parts().values()])
+
+    def _shared_groups(self) -> list[str]:
+        known = {part: data.groups for part, data in self.parts().items()}
+        without = [part for part, groups in known.items() if groups is None]
+        if without:
+            return (
+                [] if len(without) == len(known) else [f"{', '.join(without)}: no groups, the other parts have some."]
+            )
+        values = {part: np.unique(cast(np.ndarray, groups)) for part, groups in known.items()}
+        problems = []
+        for first, second in (("train", "validation"), ("train", "test"), ("validation", "test")):
+            shared = np.intersect1d(values[first], values[second])
+            if len(shared):
+                problems.append(
+                    f"groups: {len(shared)} are in {first} and in {second} (the first is '{shared[0]}'). "
+                    "Put each group into one part, or leave groups out if they may be shared."
+                )
+        return problems
 
 
-def draw_stratified(labels: np.ndarray, size: int, seed: int) -> np.ndarray:
-    """Return ``size`` row numbers, sorted, with the class shares of all rows and at least one row a class.
+def concatenate(parts: Sequence[Dataset]) -> Dataset:
+    """Return the rows of all parts, in order; parts of one array go on sharing it.
 
     Raises:
-        DataError: ``size`` is below the number of classes or above the number of rows.
-
-    Example:
-        >>> draw_stratified(np.array([0] * 90 + [1] * 9 + [2]), 10, seed=0).size
-        10
+        DataError: the parts' arrays differ in the shape of a row.
     """
-    classes, counts = np.unique(labels, return_counts=True)
-    if not len(classes) <= size <= len(labels):
-        raise DataError(
-            f"Cannot draw {size} training rows: at least {len(classes)} are needed (one of each class), "
-            f"and there are {len(labels)}. Ask for a number between."
-        )
-    taken = np.ones(len(classes), np.int64)
-    for _ in range(size - len(classes)):
-        lack = np.where(taken < counts, size * counts / len(labels) - taken, -np.inf)
-        taken[np.argmax(lack)] += 1
-    generator = np.random.default_rng(seed)
-    rows = [
-        generator.choice(np.flatnonzero(labels == label), number, replace=False)
-        for label, number in zip(classes, taken, strict=True)
-    ]
-    return np.sort(np.concatenate(rows))
 
+    def stack(columns: Sequence[np.ndarray | None]) -> np.ndarray | None:
+        known = [column for column in columns if column is not None]
+        return np.concatenate(known) if len(known) == len(columns) else None
 
-def _split_rows(labels: np.ndarray, fractions: tuple[float, float, float], seed: int) -> np.ndarray:
-    count = len(labels)
-    validation, test = (max(1, round(count * share)) for share in fractions[1:])
-    if validation + test >= count:
-        validation, test = 1, 1
-    part = np.zeros(count, np.int64)
-    rest = np.arange(count)
-    for number, size in ((2, test), (1, validation)):
-        rest, chosen = train_test_split(rest, test_size=size, random_state=seed, stratify=_strata(labels[rest], size))
-        part[chosen] = number
-    return part
-
-
-def _strata(labels: np.ndarray, size: int) -> np.ndarray | None:
-    """Return what to stratify by: the classes, single rows lumped with the commonest; None if impossible."""
-    _, numbers, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    common = int(np.argmax(counts))
-    strata = np.where(counts[numbers] < 2, common, numbers)
-    kinds = len(np.unique(strata))
-    return strata if counts[common] > 1 and kinds <= min(size, len(labels) - size) else None
-
-
-def _split_groups(
-    labels: np.ndarray, units: np.ndarray, fractions: tuple[float, float, float], seed: int
-) -> np.ndarray:
-    folds = min(FOLDS, len(np.unique(units)), int(np.bincount(labels).max()))
-    fold = np.zeros(len(labels), np.int64)
-    if folds > len(PARTS):
-        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-        with warnings.catch_warnings():
-            # Classes with fewer rows than folds cannot be in every fold; training gets them all the same.
-            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-            for number, (_, rows) in enumerate(splitter.split(labels, labels, units)):
-                fold[rows] = number
-    if len(np.unique(fold)) < len(PARTS):
-        shuffled = np.random.default_rng(seed).permutation(units.max() + 1)
-        fold = shuffled[units]
-    names, sizes = np.unique(fold, return_counts=True)
-    lack = np.array(fractions) * len(labels)
-    chosen = {}
-    for name, size in sorted(zip(names, sizes, strict=True), key=lambda entry: (-entry[1], entry[0])):
-        chosen[name] = int(np.argmax(lack))
-        lack[chosen[name]] -= size
-    for number in range(len(PARTS)):
-        if number not in chosen.values():
-            held = [name for name in names if list(chosen.values()).count(chosen[name]) > 1]
-            chosen[min(held, key=lambda name: (sizes[names == name][0], name))] = number
-    return np.array([chosen[name] for name in fold], np.int64)
-
-
-def _bring_classes_to_train(labels: np.ndarray, units: np.ndarray, part: np.ndarray) -> np.ndarray:
-    """Move or swap whole units until training holds every class, as far as no other part becomes empty."""
-    part = part.copy()
-    table = np.zeros((units.max() + 1, labels.max() + 1), np.int64)
-    np.add.at(table, (units, labels), 1)
-    place = np.zeros(len(table), np.int64)
-    place[units] = part
-    sizes = table.sum(1)
-    for label in np.flatnonzero(table.sum(0)):
-        if table[place == 0, label].any():
-            continue
-        for unit in sorted(np.flatnonzero(table[:, label]), key=lambda unit: (sizes[unit], unit)):
-            home = place[unit]
-            spare = _spare_unit(table, sizes, place, cast(int, unit))
-            if spare is not None:
-                place[spare] = home
-            elif (place == home).sum() < 2:
-                continue
-            place[unit] = 0
-            break
-    return place[units]
-
-
-def _spare_unit(table: np.ndarray, sizes: np.ndarray, place: np.ndarray, incoming: int) -> int | None:
-    """Return a unit of training, as large as the incoming one, whose classes are in training without it."""
-    held = table[place == 0].sum(0) + table[incoming]
-    candidates = [
-        unit
-        for unit in np.flatnonzero(place == 0).tolist()
-        if sizes[unit] <= 2 * sizes[incoming] and not ((held - table[unit] == 0) & (table[unit] > 0)).any()
-    ]
-    return min(candidates, key=lambda unit: (abs(sizes[unit] - sizes[incoming]), unit), default=None)
+    return parts[0]._with(
+        _columns={name: join(name, [part._columns[name] for part in parts]) for name in parts[0].modalities},
+        labels=stack([part.labels for part in parts]),
+        ids=stack([part.ids for part in parts]),
+        groups=stack([part.groups for part in parts]),
+    )

@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 import torch
 
 from equimodal.config import MethodSpec, RunConfig, build_config
-from equimodal.data.dataset import Splits
+from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, DataError, EquimodalError, Interrupted
 from equimodal.evaluate.comparison import Comparison, Result
 from equimodal.evaluate.folder import open_folder, provenance, safe_name

@@ -6,8 +6,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 from equimodal.data.catalogue import DATASETS, load
-from equimodal.data.dataset import Dataset, Splits
+from equimodal.data.dataset import Dataset
 from equimodal.data.own import load_path
+from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, DataError, did_you_mean
 from equimodal.models.classifier import Classifier
 from equimodal.training.measure import Measurement, measure

@@ -13,7 +13,7 @@ import yaml
 from equimodal._version import __version__
 from equimodal.config import MethodSpec, RunConfig, build_config, read_yaml
 from equimodal.data.archive import checksum
-from equimodal.data.dataset import Splits
+from equimodal.data.splits import Splits
 from equimodal.errors import RunError
 from equimodal.training.files import write_text
 from equimodal.training.run import differences as differences

@@ -180,6 +180,7 @@ class Equilibrium(Method):
 
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
         """Yield one update for each modality visited, weak to strong, then the fusion step."""
+        coalition = self._fusion_coalition()  # before dropout draws as many numbers as the batch has rows
         chain = self.fusion.start(len(batch)) if self._memory_in_steps else None
         reach = max((self.order.index(name) + 1 for name in self.visiting), default=0)
         for name in self.order[:reach]:
@@ -193,7 +194,7 @@ class Equilibrium(Method):
         if chain is not None and reach == len(self.order):
             self._count_state(chain.state, batch)
         if self.config.fusion_step.enabled and (self.config.alternation == "batch" or not self.visiting):
-            yield from self._fusion_step(batch)
+            yield self._fusion_step(batch, coalition)
 
     @property
     def _memory_in_steps(self) -> bool:
@@ -216,17 +217,19 @@ class Equilibrium(Method):
             losses[f"{name}+alignment"] = (self.config.mapping.alignment * total, count)
         return after.detach(), losses
 
-    def _fusion_step(self, batch: Batch) -> Generator[Update, Outcome, None]:
-        coalition = batch.modalities
+    def _fusion_coalition(self) -> tuple[str, ...]:
         if float(torch.rand(())) < self.config.fusion_step.random_coalitions:
-            coalition = random_coalition(batch.modalities)
+            return random_coalition(self.model.modalities)
+        return self.model.modalities
+
+    def _fusion_step(self, batch: Batch, coalition: tuple[str, ...]) -> Update:
         seen = batch.restrict(coalition)
         encodings = self.model.encode(seen)
         logits, state = self.fusion.run(encodings, seen.present)
         anything = torch.stack(list(seen.present.values())).any(0)
         if state is not None and not self._memory_in_steps:
             self._count_state(state, seen)
-        yield Update({"fused": cross_entropy(logits, batch.labels, anything)}, coalition)
+        return Update({"fused": cross_entropy(logits, batch.labels, anything)}, coalition)
 
     @torch.no_grad()
     def _count_state(self, state: tuple[Tensor, Tensor], batch: Batch) -> None:

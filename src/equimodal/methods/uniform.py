@@ -52,5 +52,5 @@ class Uniform(Method):
         }
         for name, head in self.heads.items():
             total, count = cross_entropy(head(encodings[name]), batch.labels, batch.present[name])
-            losses[name] = (self.weight * total, count)
+            losses[f"{name} alone"] = (self.weight * total, count)
         yield Update(losses, batch.modalities)

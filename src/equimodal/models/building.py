@@ -36,6 +36,8 @@ def encoder_for(
     name = given if isinstance(given, str) else options.pop("name", None)
     name = name or default_encoder(train.kinds[modality], modality)
     values = train.arrays[modality]
+    if not isinstance(name, str):
+        raise ConfigError(f"model.encoders.{modality}.name: expected an encoder's name, got {name!r}.")
     cls = ENCODERS.get(name)
     if isinstance(values, dict) or train.kinds[modality] not in cls.kinds:
         raise ConfigError(

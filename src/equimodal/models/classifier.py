@@ -16,7 +16,8 @@ from equimodal.models.encoders.base import Encoder, build_encoder, call_encoder
 from equimodal.models.fusions.base import Encodings, Fusion, Presence, build_fusion
 
 if TYPE_CHECKING:
-    from equimodal.data.dataset import Dataset, Splits
+    from equimodal.data.dataset import Dataset
+    from equimodal.data.splits import Splits
 
 
 class Classifier(nn.Module):

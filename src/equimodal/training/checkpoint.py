@@ -19,6 +19,11 @@ from equimodal.training.files import write_whole
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
     """Write tensors and JSON metadata as one file, whole or not at all."""
     flat = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
+    stored: set[int] = set()
+    for name, tensor in flat.items():  # tied weights are written under each of their names
+        if tensor.data_ptr() in stored:
+            flat[name] = tensor.clone()
+        stored.add(tensor.data_ptr())
     header = {"equimodal": json.dumps(metadata)}
 
     def write(temporary: Path) -> None:
@@ -46,7 +51,10 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise RunError(f"{path}: cannot be read, it is damaged or cut short ({error}).") from error
     if metadata is None:
         raise RunError(f"{path}: was not written by equimodal (its header lacks our metadata).")
-    return tensors, json.loads(metadata)
+    try:
+        return tensors, json.loads(metadata)
+    except json.JSONDecodeError as error:
+        raise RunError(f"{path}: cannot be read, its header is damaged ({error}).") from error
 
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer, names: Mapping[int, str]) -> dict[str, Tensor]:
@@ -66,8 +74,7 @@ def load_optimiser_tensors(
     for full_name, tensor in tensors.items():
         name, _, key = full_name.rpartition("|")
         parameter = parameters[name]
-        value = tensor if key == "step" else tensor.to(parameter.device)
-        optimiser.state[parameter][key] = value.clone()
+        optimiser.state[parameter][key] = tensor.to(parameter.device, copy=True)  # fused AdamW counts steps there too
 
 
 def with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from equimodal.batch import Batch
 from equimodal.config import RunConfig, TrainingConfig
-from equimodal.data.dataset import Splits
+from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, Interrupted, RunError
 from equimodal.methods.base import EpochResult, Method, Phase
 from equimodal.training import checkpoint
@@ -111,10 +111,12 @@ class Trainer:
             Interrupted: Ctrl-C; a checkpoint was written.
             RunError: a loss is not finite, or the disk refuses.
         """
-        with self._stoppable():
-            while (phase := self._phase()) is not None:
-                self._run_phase(phase)
-        self.reporter.finish()
+        try:
+            with self._stoppable():
+                while (phase := self._phase()) is not None:
+                    self._run_phase(phase)
+        finally:
+            self.reporter.finish()
 
     def _phase(self) -> Phase | None:
         return self.method.next_phase(self.cursor.phase, self.config.training.epochs)
@@ -279,8 +281,11 @@ class Trainer:
         tensors, metadata = checkpoint.load_tensors(path)
         if metadata["config"] != self.config.hash():
             raise RunError(f"{path}: belongs to a run with another configuration. Choose another folder.")
-        self.model.load_state_dict(checkpoint.under_prefix("model", tensors))
-        self.method.load_state_dict(checkpoint.under_prefix("method", tensors))
+        try:
+            self.model.load_state_dict(checkpoint.under_prefix("model", tensors))
+            self.method.load_state_dict(checkpoint.under_prefix("method", tensors))
+        except RuntimeError as error:
+            raise RunError(f"{path}: its weights are not those of this model. Give the same model: {error}") from error
         if state := checkpoint.under_prefix("optimiser", tensors):
             checkpoint.load_optimiser_tensors(self._make_updater().optimiser, state, self._parameters())
         self.cursor = Cursor(**metadata["cursor"])
@@ -289,7 +294,6 @@ class Trainer:
         self.history.resume(metadata["history"])
 
     def _interrupt(self) -> None:
-        self.reporter.finish()
         if self.folder is None:
             raise KeyboardInterrupt
         self._save_checkpoint()

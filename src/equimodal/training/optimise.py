@@ -63,8 +63,9 @@ class Updater:
             name: {id(p) for p in (*model.own_parameters(name), *method.own_parameters(name))}
             for name in model.modalities
         }
+        # Several owners: one encoder may serve several modalities.
         self.parameters = [*model.parameters(), *method.parameters()]
-        self.owner = [next((m for m, ids in own.items() if id(p) in ids), None) for p in self.parameters]
+        self.owners = [{m for m, ids in own.items() if id(p) in ids} for p in self.parameters]
 
     def apply(self, update: Update) -> Outcome:
         """Take one step on the sum of the update's mean losses.
@@ -87,8 +88,8 @@ class Updater:
         self.optimiser.zero_grad(set_to_none=True)
         self.fabric.backward(torch.stack(list(terms.values())).sum())
         moving = []
-        for parameter, owner in zip(self.parameters, self.owner, strict=True):
-            if owner is not None and owner not in update.modalities:
+        for parameter, owners in zip(self.parameters, self.owners, strict=True):
+            if owners and owners.isdisjoint(update.modalities):
                 parameter.grad = None
             elif parameter.grad is not None:
                 moving.append(parameter)

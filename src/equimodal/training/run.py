@@ -15,7 +15,8 @@ from torch import nn
 
 from equimodal._version import __version__
 from equimodal.config import MethodSpec, RunConfig, build_config, read_yaml
-from equimodal.data.dataset import Dataset, Splits
+from equimodal.data.dataset import Dataset
+from equimodal.data.splits import Splits
 from equimodal.errors import RunError
 from equimodal.methods.base import METHODS, prepare_fusion
 from equimodal.models.classifier import Classifier
@@ -163,6 +164,7 @@ def train(
         method = method_class(model, options, config.seed)
     trainer = Trainer(method, prepared, config, folder, make_reporter(quiet))
     if folder is not None:  # only now: a mistake found above leaves no folder behind
+        model.specification()  # raises for an encoder that could not be saved
         _open_folder(folder, config, data, resume)
     if reference is None and config.reference and config.method.name != REFERENCE:
         reference = train_reference(config, data, untrained, folder=folder, resume=resume, quiet=quiet)

@@ -107,7 +107,7 @@ def build_encoder(name: str, modality: str, arguments: dict[str, Any]) -> Encode
     """Return a new encoder by name.
 
     Raises:
-        ConfigError: the name, or one of the arguments, is unknown.
+        ConfigError: the name, or one of the arguments, is unknown, or a value is impossible.
     """
     cls = ENCODERS.get(name)
     known = [p for p in inspect.signature(cls.__init__).parameters if p != "self"]
@@ -118,7 +118,10 @@ def build_encoder(name: str, modality: str, arguments: dict[str, Any]) -> Encode
     ]
     if problems:
         raise ConfigError(problems)
-    return cls(**arguments)
+    try:
+        return cls(**arguments)
+    except (TypeError, ValueError, RuntimeError) as error:  # torch's own words for sizes and rates it cannot take
+        raise ConfigError(f"model.encoders.{modality}: encoder '{name}' cannot be made: {error}.") from error
 
 
 def default_encoder(kind: str, modality: str) -> str:

@@ -115,7 +115,7 @@ def build_fusion(name: str, modalities: Sequence[str], width: int, classes: int,
     """Return a new fusion by name.
 
     Raises:
-        ConfigError: the name, or one of the options, is unknown.
+        ConfigError: the name, or one of the options, is unknown, or a value is impossible.
     """
     cls = FUSIONS.get(name)
     fixed = ("self", "modalities", "width", "classes")
@@ -127,4 +127,9 @@ def build_fusion(name: str, modalities: Sequence[str], width: int, classes: int,
     ]
     if problems:
         raise ConfigError(problems)
-    return cls(modalities, width, classes, **options)
+    try:
+        return cls(modalities, width, classes, **options)
+    except ConfigError:
+        raise
+    except (TypeError, ValueError, RuntimeError) as error:  # torch's own words for sizes and rates it cannot take
+        raise ConfigError(f"model.fusion: fusion '{name}' cannot be made: {error}.") from error

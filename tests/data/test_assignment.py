@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equimodal.data.splits import assign, draw_stratified
+from equimodal.data.assignment import assign, draw_stratified
 from equimodal.errors import DataError
 
 FRACTIONS = st.sampled_from([(0.6, 0.2, 0.2), (0.7, 0.1, 0.2), (0.8, 0.1, 0.1), (0.5, 0.25, 0.25)])
