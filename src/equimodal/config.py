@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from importlib import resources
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from equimodal.errors import ConfigError, did_you_mean
-
-RECIPES = resources.files("equimodal") / "recipes"
+from equimodal.recipes import read_recipe, recipe_names
+from equimodal.yaml_text import nest, read_yaml_file, split_assignments
 
 
 class Section(BaseModel):
     """Base of the configuration's parts; unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DataConfig(Section):
@@ -185,33 +184,6 @@ def _flat(method: MethodSpec) -> dict[str, Any]:
     return {"name": method.name, **label, **method.options}
 
 
-def recipe_names() -> tuple[str, ...]:
-    """Return the names of the recipes that come with the package."""
-    return tuple(sorted(p.name.removesuffix(".yaml") for p in RECIPES.iterdir() if p.name.endswith(".yaml")))
-
-
-def read_yaml(text: str, where: str) -> dict[str, Any]:
-    """Return the mapping that a YAML text holds.
-
-    Raises:
-        ConfigError: it is no YAML, or no mapping.
-    """
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{where}: not valid YAML ({' '.join(str(error).split())}).") from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigError(f"{where}: expected a mapping (key: value lines), got {type(content).__name__}.")
-    return content
-
-
-def read_recipe(name: str) -> dict[str, Any]:
-    """Return a recipe's content; ``about`` says in a line what it is for."""
-    return read_yaml((RECIPES / f"{name}.yaml").read_text(encoding="utf-8"), f"recipe '{name}'")
-
-
 def parse_method(value: Any) -> MethodSpec:
     """Return the method that a name, a ``name:key=value`` string or a mapping stands for.
 
@@ -228,7 +200,8 @@ def parse_method(value: Any) -> MethodSpec:
         return value
     if isinstance(value, str):
         name, _, tail = value.partition(":")
-        options = nest(split_assignments(tail.split(","), f"method '{value}'")) if tail else {}
+        items = re.split(r",(?![^\[{]*[\]}])", tail)  # commas within a list belong to its value
+        options = nest(split_assignments(items, f"method '{value}'")) if tail else {}
         label = value
     elif isinstance(value, Mapping):
         options = dict(value)
@@ -312,11 +285,7 @@ def _read_source(source: str | Path | None) -> dict[str, Any]:
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():
             raise ConfigError(f"{path}: no such file. Give a YAML file, a recipe or a method's name.")
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path}: cannot be read as a text file ({error}).") from error
-        return read_yaml(text, str(path))
+        return read_yaml_file(path)
     name = str(source)
     if name in recipe_names():
         return {key: value for key, value in read_recipe(name).items() if key != "about"}
@@ -326,44 +295,6 @@ def _read_source(source: str | Path | None) -> dict[str, Any]:
         return {"method": name}
     known = [*recipe_names(), *METHODS.names()]
     raise ConfigError(f"Unknown recipe or method '{name}'.{did_you_mean(name, known)}")
-
-
-def split_assignments(items: Iterable[str], where: str) -> dict[str, Any]:
-    """Return {dotted key: value} of ``key=value`` strings; values are read as YAML.
-
-    Raises:
-        ConfigError: an item has no "=" or its value is no YAML; all of them together.
-    """
-    values: dict[str, Any] = {}
-    problems = []
-    for item in items:
-        key, equals, text = item.partition("=")
-        if not equals or not key:
-            problems.append(f"{where}: expected key=value, got '{item}'.")
-            continue
-        try:
-            values[key.strip()] = yaml.safe_load(text)
-        except yaml.YAMLError:
-            problems.append(f"{where}: the value of '{key}' is not valid YAML: '{text}'.")
-    if problems:
-        raise ConfigError(problems)
-    return values
-
-
-def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``{"a.b": 1}`` as ``{"a": {"b": 1}}``."""
-    nested: dict[str, Any] = {}
-    for key, value in flat.items():
-        *path, last = key.split(".")
-        node = nested
-        for part in path:
-            node = node.setdefault(part, {})
-            if not isinstance(node, dict):
-                raise ConfigError(f"'{key}': '{part}' is given a value and keys at once. Give one of them.")
-        if isinstance(node.get(last), dict):
-            raise ConfigError(f"'{key}': it is given a value and keys at once. Give one of them.")
-        node[last] = value
-    return nested
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

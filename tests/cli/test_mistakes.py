@@ -66,6 +66,7 @@ def refuses(result: tuple[int, str, str], *parts: str) -> None:
         (["train", "-s", "model.encoders.imag=cnn"], ["'imag'", "Did you mean 'image'?"]),
         (["train", "-s", "model.encoders.image=cnnn"], ["'cnnn'", "Did you mean 'cnn'?"]),
         (["train", "-s", "model.encoders.text=cnn"], ["serves image", "of kind text"]),
+        (["train", "-s", "model.encoders.image={name: cnn, height: 9}"], ["height", "Leave it out"]),
         (["train", "-s", "model.fusion=concat"], ["fusions memory", "'concat'"]),
         (["train", "-s", "method.order=[image,txt]"], ["each modality once", "image, txt"]),
         (["train", "-s", "measure.target={image: 0.9, text: 0.3}"], ["1.2"]),
@@ -204,6 +205,15 @@ def test_a_folder_of_another_configuration_is_left_alone(
     (tmp_path / "papers" / "thesis.tex").write_text("years of work")
     refuses(run(*first[:-1], "papers"), "papers", "not empty")
     assert [path.name for path in (tmp_path / "papers").iterdir()] == ["thesis.tex"]
+
+
+def test_a_run_does_not_go_on_with_other_data(
+    run: Callable[..., tuple[int, str, str]], own: Path, tmp_path: Path
+) -> None:
+    command = ["train", "alternating", "--data", own, *SHORT, "-s", "reference=false", "-o", "out", "--resume"]
+    assert run(*command)[0] == 0
+    _array(own, "physio", lambda values: values + 1)
+    refuses(run(*command), "out", "the data themselves")
 
 
 @pytest.mark.parametrize("name", ["state.safetensors", "model.safetensors", "metrics.json", "config.yaml"])

@@ -192,6 +192,10 @@ def test_memory_maps_are_checked_in_chunks_and_never_read_whole(tmp_path, monkey
     assert 0 < Watched.largest <= 64
 
 
+def test_a_plus_in_a_name_would_read_as_a_coalition(arrays):
+    fails("Rename it, for instance to 'a_b'", {**arrays, "a+b": arrays["face"]}, LABELS)
+
+
 @pytest.mark.parametrize("name", ["", "a.b", "type", "items", "training", 3])
 def test_names_that_a_module_dict_cannot_hold(arrays, name):
     fails("Rename it", {**arrays, name: arrays["face"]}, LABELS)

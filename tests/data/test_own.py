@@ -284,7 +284,7 @@ def test_all_mistakes_of_a_yaml_are_reported(folder):
     ("content", "message"),
     [
         ("labels: labels.npy", "arrays: is missing. Name a file for each modality"),
-        ("- a\n- b", "expected keys such as 'arrays' and 'labels', got list"),
+        ("- a\n- b", "expected a mapping (key: value lines), got list"),
         ("arrays: {a: b", "not valid YAML at line 1"),
         ("arrays: {audio: audio.npy, face: {key: x}}", "arrays.face.file: is missing"),
         (

@@ -17,7 +17,6 @@ from equimodal.data import catalogue
 from equimodal.errors import ConfigError, DataError, Interrupted, RunError
 from equimodal.evaluate import compare as module
 from equimodal.evaluate.comparison import load_comparison
-from equimodal.evaluate.folder import fingerprint
 from equimodal.training.loop import Trainer
 from equimodal.training.run import train
 
@@ -412,9 +411,9 @@ def test_compare_yaml_is_a_recipe_of_the_comparison(finished):
 def test_fingerprint_sees_what_changes_results(data):
     columns, labels = arrays()
     same = eq.Dataset(columns, labels, name="another name").split(seed=0)
-    assert fingerprint(same) == fingerprint(data)
-    assert fingerprint(eq.Dataset(columns, labels).split(seed=1)) != fingerprint(data)
+    assert same.fingerprint() == data.fingerprint()
+    assert eq.Dataset(columns, labels).split(seed=1).fingerprint() != data.fingerprint()
     scaled = eq.Dataset(columns | {"weak": columns["weak"] * 2}, labels).split(seed=0)
-    assert fingerprint(scaled) != fingerprint(data)
+    assert scaled.fingerprint() != data.fingerprint()
     lacking = eq.Dataset(columns, labels, present={"weak": labels > 0}).split(seed=0)
-    assert fingerprint(lacking) != fingerprint(data)
+    assert lacking.fingerprint() != data.fingerprint()

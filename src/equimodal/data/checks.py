@@ -36,7 +36,7 @@ def list_rows(rows: np.ndarray, shown: int = 5) -> str:
 
 
 def name_problems(names: Iterable[Any], fewest: int = 2) -> list[str]:
-    """Check modality names: encoders live in a ``torch.nn.ModuleDict``, which cannot hold every name."""
+    """Check modality names: a ``torch.nn.ModuleDict`` cannot hold every name, and "+" joins names of coalitions."""
     container, names = torch.nn.ModuleDict(), list(names)
     problems = []
     if len(names) < fewest:
@@ -46,12 +46,11 @@ def name_problems(names: Iterable[Any], fewest: int = 2) -> list[str]:
     for name in names:
         if not isinstance(name, str) or not name:
             problems.append(f"A modality's name must be a string that is not empty, got {name!r}. Rename it.")
-        elif "." in name or hasattr(container, name):
-            why = "contains a dot" if "." in name else "is a name that torch.nn.ModuleDict uses itself"
-            problems.append(
-                f"The modality name '{name}' {why}. Rename it, for instance to "
-                f"'{name.replace('.', '_')}{'' if '.' in name else '_input'}'."
-            )
+        elif "." in name or "+" in name or hasattr(container, name):
+            mark = next((mark for mark in ".+" if mark in name), None)
+            why = f"contains '{mark}'" if mark else "is a name that torch.nn.ModuleDict uses itself"
+            better = name.replace(".", "_").replace("+", "_") if mark else f"{name}_input"
+            problems.append(f"The modality name '{name}' {why}. Rename it, for instance to '{better}'.")
     return problems
 
 

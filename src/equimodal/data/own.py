@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any, cast
 
 import numpy as np
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from equimodal.data.archive import SUFFIXES, npz_keys, read_array
@@ -16,6 +15,7 @@ from equimodal.data.coerce import KINDS, Kind
 from equimodal.data.dataset import Dataset
 from equimodal.data.splits import PARTS, Splits
 from equimodal.errors import ConfigError, DataError, did_you_mean
+from equimodal.yaml_text import read_yaml_file
 
 DESCRIPTION = "data.yaml"
 COLUMNS = ("labels", "split", "groups", "ids", "classes")
@@ -234,16 +234,7 @@ def _sort_out(found: dict[str, Source], path: Path) -> Description:
 
 
 def _read_yaml(path: Path) -> Description:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({error}).") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ConfigError(f"{path}: not valid YAML{where}: {getattr(error, 'problem', error)}.") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: expected keys such as 'arrays' and 'labels', got {type(content).__name__}.")
+    content = read_yaml_file(path)
     try:
         return Description.model_validate(content)
     except ValidationError as error:

@@ -8,11 +8,15 @@ from typing import Any, cast
 import numpy as np
 
 from equimodal.data import checks
+from equimodal.data.archive import checksum
 from equimodal.data.coerce import Kind
 from equimodal.data.dataset import Dataset
 from equimodal.data.modality import join
 
 PARTS = ("train", "validation", "test")
+
+SAMPLE = 64
+"""Rows of each part whose values enter the fingerprint: reading all would cost a pass over a memory map."""
 
 
 class Splits:
@@ -89,6 +93,19 @@ class Splits:
     def name(self) -> str:
         """What the data set is called."""
         return self.train.name
+
+    def fingerprint(self) -> str:
+        """Return a checksum of all labels, ids and presence, and of the values of each part's first rows."""
+        arrays: dict[str, np.ndarray] = {}
+        for part, rows in self.parts().items():
+            columns = {"labels": rows.labels, "ids": rows.ids, **rows.present}
+            for name, value in rows.batch(np.arange(min(SAMPLE, len(rows)))).inputs.items():
+                for key, values in (value if isinstance(value, dict) else {"": value}).items():
+                    columns[f"{name}/{key}"] = np.asarray(values)
+            for name, column in columns.items():
+                column = np.asarray(column)
+                arrays[f"{part}/{name}"] = column.astype(str) if column.dtype.kind == "O" else column
+        return checksum(arrays)[:16]
 
     def redraw(self, seed: int) -> Splits:
         """Return the same rows split anew into parts of the same shares, disjoint in groups if there are any.

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from equimodal.config import read_yaml
 from equimodal.errors import ConfigError, RunError, did_you_mean
 from equimodal.evaluate.statistics import estimate, holm, paired, permutation_p
 from equimodal.training.files import write_text
 from equimodal.training.history import read_history
+from equimodal.yaml_text import read_yaml_file
 
 if TYPE_CHECKING:
     from equimodal.training.run import Run
@@ -72,7 +72,7 @@ class Result:
         """
         try:
             metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-            config = read_yaml((folder / "config.yaml").read_text(encoding="utf-8"), "config.yaml")
+            config = read_yaml_file(folder / "config.yaml")
             history = read_history(folder / "history.jsonl")
             return cls._assemble(method, metrics, history, config["provenance"]["split"]["sizes"])
         except (OSError, ValueError, KeyError, TypeError) as error:

@@ -6,21 +6,18 @@ import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import yaml
 
 from equimodal._version import __version__
-from equimodal.config import MethodSpec, RunConfig, build_config, read_yaml
-from equimodal.data.archive import checksum
+from equimodal.config import MethodSpec, RunConfig, build_config
 from equimodal.data.splits import Splits
 from equimodal.errors import RunError
 from equimodal.training.files import write_text
-from equimodal.training.run import differences as differences
+from equimodal.training.run import differences
+from equimodal.yaml_text import read_yaml_file
 
 FILE = "compare.yaml"
-SAMPLE = 64
-"""Rows of each part whose values enter the fingerprint: reading all would cost a pass over a memory map."""
 
 
 def safe_name(label: str) -> str:
@@ -33,27 +30,13 @@ def safe_name(label: str) -> str:
     return re.sub(r"[^\w.]+", "-", label).strip("-.") or "method"
 
 
-def fingerprint(data: Splits) -> str:
-    """Return a checksum of all labels, ids and presence, and of the values of each part's first rows."""
-    arrays: dict[str, np.ndarray] = {}
-    for part, rows in data.parts().items():
-        columns = {"labels": rows.labels, "ids": rows.ids, **rows.present}
-        for name, value in rows.batch(np.arange(min(SAMPLE, len(rows)))).inputs.items():
-            for key, values in (value if isinstance(value, dict) else {"": value}).items():
-                columns[f"{name}/{key}"] = np.asarray(values)
-        for name, column in columns.items():
-            column = np.asarray(column)
-            arrays[f"{part}/{name}"] = column.astype(str) if column.dtype.kind == "O" else column
-    return checksum(arrays)[:16]
-
-
 def provenance(config: RunConfig, data: Splits, command: str | None) -> dict[str, Any]:
     """Return what a comparison's numbers rest on, JSON-safe."""
     return {
         "config": config.hash(),
         "configuration": config.to_dict(),
         "data": data.name,
-        "fingerprint": fingerprint(data),
+        "fingerprint": data.fingerprint(),
         "split": data.provenance,
         "command": command,
         "equimodal": __version__,
@@ -74,10 +57,10 @@ def open_folder(folder: Path, config: RunConfig, data: Splits, resume: bool) -> 
     if path.exists():
         if not resume:
             raise RunError(f"{folder}: holds a comparison already. Go on with it (resume), or choose another folder.")
-        content = read_yaml(path.read_text(encoding="utf-8"), str(path))
+        content = read_yaml_file(path)
         known = content.pop("provenance", {})
         found = _changes(build_config(content), config)
-        if known.get("fingerprint") != fingerprint(data):
+        if known.get("fingerprint") != data.fingerprint():
             found.append(f"other data ({known.get('data')} there, {data.name} here, or other rows of it)")
         if found:
             raise RunError(
@@ -90,7 +73,7 @@ def open_folder(folder: Path, config: RunConfig, data: Splits, resume: bool) -> 
         raise RunError(f"{folder}: is a file, and a comparison needs a folder. Choose another name.")
     about = {
         "data": data.name,
-        "fingerprint": fingerprint(data),
+        "fingerprint": data.fingerprint(),
         "equimodal": __version__,
         "torch": str(torch.__version__),
     }

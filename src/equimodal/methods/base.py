@@ -71,7 +71,7 @@ class EpochResult:
 class MethodConfig(BaseModel):
     """Base of the methods' typed options; unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Method(nn.Module):

@@ -44,7 +44,13 @@ def encoder_for(
             f"model.encoders.{modality}: encoder '{name}' serves {', '.join(cls.kinds)}, "
             f"but '{modality}' is of kind {train.kinds[modality]}."
         )
-    encoder = build_encoder(name, modality, {**cls.describe(values), "width": width, **options})
+    described = {**cls.describe(values), "width": width}
+    given_twice = [key for key in options if key in described]
+    if given_twice:
+        raise ConfigError(
+            f"model.encoders.{modality}: {', '.join(given_twice)} follows from the data and model.width. Leave it out."
+        )
+    encoder = build_encoder(name, modality, {**described, **options})
     rows = np.flatnonzero(train.present[modality])
     lengths = train.lengths.get(modality)
     whole = len(rows) == len(values)

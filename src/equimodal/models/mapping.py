@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from equimodal.errors import ConfigError
+
 
 def correlations(first: Tensor, second: Tensor) -> Tensor:
     """Return the Pearson correlation of each row of ``first`` (B, D) with each row of ``second`` (B', D), (B, B')."""
@@ -92,7 +94,10 @@ class CrossModalMapping(nn.Module):
         width: size of the encodings and of the shared space.
         feature_level: learn the maps; without it encodings pass as they are.
         sample_level: mix rows by correlation in training.
-        tau: correlations below it are dropped.
+        tau: correlations below it are dropped, in (0, 1].
+
+    Raises:
+        ConfigError: ``tau`` is out of its range.
 
     Example:
         >>> mapping = CrossModalMapping(["audio", "image"], width=8)
@@ -112,6 +117,8 @@ class CrossModalMapping(nn.Module):
         tau: float = 0.5,
     ) -> None:
         super().__init__()
+        if not isinstance(tau, (int, float)) or not 0 < tau <= 1:
+            raise ConfigError(f"tau: expected a number above 0 and up to 1, got {tau!r}.")
         self.maps = nn.ModuleDict({name: nn.Linear(width, width) for name in modalities} if feature_level else {})
         self.sample_level = sample_level
         self.tau = tau

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from equimodal.data.dataset import Dataset
+from equimodal.errors import DataError
 from equimodal.models.classifier import Classifier
 
 
@@ -24,19 +25,24 @@ def predict(
 
     Args:
         model: a trained classifier.
-        data: samples, labelled or not.
+        data: samples, labelled or not; a modality that they lack counts as absent.
         modalities: use these only; None: all that are present.
         batch_size: rows at a time.
         device: where the model is.
 
     Raises:
-        DataError: the data lack a modality of the model, or ``modalities`` names an unknown one.
+        DataError: an array has another shape than the model was made for, or ``modalities`` names an unknown one.
     """
-    training = model.training
-    model.eval()
+    if not any(name in data.modalities for name in model.modalities):
+        raise DataError(
+            f"{data.name}: holds {', '.join(data.modalities)}, none of which the model knows "
+            f"({', '.join(model.modalities)})."
+        )
     data = model.prepare(data)
     if modalities is not None:
         data = data.restrict(modalities)
+    training = model.training
+    model.eval()
     logits = [model(batch.to(device)).float().cpu() for batch in data.batches(batch_size)]
     model.train(training)
     return torch.cat(logits).softmax(-1)

@@ -12,7 +12,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from equimodal._version import __version__
-from equimodal.config import read_yaml
 from equimodal.evaluate.tables import reading
 from equimodal.report.charts import Chart
 from equimodal.report.comparison_figures import ComparisonCharts
@@ -21,6 +20,7 @@ from equimodal.report.run_figures import RunCharts, updates_taken
 from equimodal.report.verdict import comparison_verdict, run_verdict
 from equimodal.report.words import interval, number
 from equimodal.training.files import write_text
+from equimodal.yaml_text import read_yaml_file
 
 if TYPE_CHECKING:
     from equimodal.evaluate.comparison import Comparison
@@ -140,7 +140,7 @@ def _run_provenance(run: Run) -> dict[str, Any]:
     kept: dict[str, Any] = {"equimodal": __version__, "torch": str(torch.__version__)}
     if run.folder is not None:
         file = run.folder / "config.yaml"
-        kept |= read_yaml(file.read_text(encoding="utf-8"), str(file)).get("provenance") or {}
+        kept |= read_yaml_file(file).get("provenance") or {}
     return kept | {"config": run.config.hash(), "seed": run.config.seed}
 
 

@@ -19,11 +19,15 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for stale in path.parent.glob(f".{path.name}.*"):
+            stale.unlink(missing_ok=True)  # left by a process killed while it wrote
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         write(temporary)
         temporary.chmod(0o644)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())  # on the disk before the name is: a power cut leaves the old file or the new
         temporary.replace(path)
     except OSError as error:
         reason = error.strerror or str(error)

@@ -68,6 +68,13 @@ class History:
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:
-    """Return the lines of a history file."""
-    with path.open(encoding="utf-8") as file:
-        return [json.loads(line) for line in file if line.strip()]
+    """Return the lines of a history file.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
+    try:
+        with path.open(encoding="utf-8") as file:
+            return [json.loads(line) for line in file if line.strip()]
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: is missing or damaged ({error}).") from error

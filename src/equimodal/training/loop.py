@@ -25,7 +25,7 @@ from equimodal.methods.base import EpochResult, Method, Phase
 from equimodal.training import checkpoint
 from equimodal.training.history import History
 from equimodal.training.measure import Measurement, measure
-from equimodal.training.optimise import Updater, learning_rate, make_optimiser
+from equimodal.training.optimise import NOT_FINITE, Updater, learning_rate, make_optimiser
 from equimodal.training.progress import Reporter
 from equimodal.training.seeds import derive_seed, permutation
 from equimodal.training.selection import Selection
@@ -112,7 +112,7 @@ class Trainer:
             RunError: a loss is not finite, or the disk refuses.
         """
         try:
-            with self._stoppable():
+            with self._stoppable(), torch.random.fork_rng():  # a caller's random numbers stay as they were
                 while (phase := self._phase()) is not None:
                     self._run_phase(phase)
         finally:
@@ -190,6 +190,8 @@ class Trainer:
 
     def _end_epoch(self, phase: Phase) -> None:
         started = time.perf_counter()
+        if not all(bool(parameter.isfinite().all()) for parameter in self._parameters().values()):
+            raise RunError(f"Epoch {self.cursor.total + 1}: some weights became infinite or NaN. {NOT_FINITE}")
         measurement = self._measure()
         self.method.eval()
         order = self.method.order
@@ -279,6 +281,8 @@ class Trainer:
             self.history.resume(0)
             return
         tensors, metadata = checkpoint.load_tensors(path)
+        if "cursor" not in metadata:
+            raise RunError(f"{path}: is not a checkpoint, though equimodal wrote it. Start anew in another folder.")
         if metadata["config"] != self.config.hash():
             raise RunError(f"{path}: belongs to a run with another configuration. Choose another folder.")
         try:
@@ -298,7 +302,7 @@ class Trainer:
             raise KeyboardInterrupt
         self._save_checkpoint()
         raise Interrupted(
-            f"Interrupted in epoch {self.cursor.total + 1}. Everything is kept in {self.folder}; "
+            f"Interrupted after {self.cursor.total} whole epochs. Everything is kept in {self.folder}; "
             "the same command with --resume goes on."
         )
 

@@ -13,6 +13,11 @@ from equimodal.config import TrainingConfig
 from equimodal.errors import RunError
 from equimodal.methods.base import Method, Outcome, Update
 
+NOT_FINITE = (
+    "The last checkpoint is whole; try a smaller training.learning_rate or training.clip_norm, or look for extreme "
+    "values in the data."
+)
+
 
 def make_optimiser(parameters: Sequence[nn.Parameter], config: TrainingConfig) -> torch.optim.Optimizer:
     """Return the optimiser that the configuration names."""
@@ -79,10 +84,7 @@ class Updater:
         values = {name: float(term.detach()) for name, term in terms.items()}
         for name, value in values.items():
             if not math.isfinite(value):
-                raise RunError(
-                    f"the loss '{name}' became {value}. The last checkpoint is whole; try a smaller "
-                    "training.learning_rate or training.clip_norm, or look for extreme values in the data."
-                )
+                raise RunError(f"the loss '{name}' became {value}. {NOT_FINITE}")
         if not terms:
             return Outcome(values, stepped=False)
         self.optimiser.zero_grad(set_to_none=True)

@@ -14,7 +14,7 @@ import yaml
 from torch import nn
 
 from equimodal._version import __version__
-from equimodal.config import MethodSpec, RunConfig, build_config, read_yaml
+from equimodal.config import MethodSpec, RunConfig, build_config
 from equimodal.data.dataset import Dataset
 from equimodal.data.splits import Splits
 from equimodal.errors import RunError
@@ -27,6 +27,7 @@ from equimodal.training.loop import Trainer
 from equimodal.training.measure import Measurement, measure
 from equimodal.training.progress import make_reporter
 from equimodal.training.seeds import derive_seed
+from equimodal.yaml_text import read_yaml_file
 
 REFERENCE = "unimodal_ensemble"
 Reference = Mapping[str, Mapping[str, float]]
@@ -207,7 +208,17 @@ def load(folder: str | Path, encoders: Mapping[str, nn.Module] | None = None) ->
         encoders: the modules of yours that the model was made with, if any.
 
     Raises:
+        ConfigError: an encoder of yours is missing.
         RunError: there is no finished run, or a file is damaged.
+
+    Example:
+        >>> import tempfile, numpy as np, equimodal as eq
+        >>> y = np.arange(60) % 2
+        >>> data = eq.Dataset({"a": y[:, None] + np.zeros((60, 2)), "b": np.ones((60, 3))}, y).split(seed=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     run = eq.fit(eq.Classifier.for_data(data), data, "joint", out=folder, epochs=1, quiet=True)
+        ...     eq.load(folder).test == run.test
+        True
     """
     folder = Path(folder)
     if not (folder / "metrics.json").is_file():
@@ -215,16 +226,17 @@ def load(folder: str | Path, encoders: Mapping[str, nn.Module] | None = None) ->
         raise RunError(f"{folder}: holds no finished run ({state}).")
     try:
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        history = read_history(folder / "history.jsonl")
-    except (OSError, json.JSONDecodeError) as error:
-        raise RunError(f"{folder}: a file of the run is missing or damaged ({error}).") from error
+        validation, test = (Measurement.from_dict(metrics[part]) for part in ("validation", "test"))
+        reference = metrics["reference"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{folder / 'metrics.json'}: is damaged ({error!r}).") from error
     return Run(
         model=load_model(folder / "model.safetensors", encoders),
         config=read_config(folder),
-        history=history,
-        validation=Measurement.from_dict(metrics["validation"]),
-        test=Measurement.from_dict(metrics["test"]),
-        reference=metrics["reference"],
+        history=read_history(folder / "history.jsonl"),
+        validation=validation,
+        test=test,
+        reference=reference,
         folder=folder,
     )
 
@@ -232,6 +244,8 @@ def load(folder: str | Path, encoders: Mapping[str, nn.Module] | None = None) ->
 def load_model(path: Path, encoders: Mapping[str, nn.Module] | None = None) -> Classifier:
     """Return the classifier that a run's ``model.safetensors`` holds, in evaluation mode."""
     tensors, metadata = load_tensors(path)
+    if "specification" not in metadata:
+        raise RunError(f"{path}: holds no model, though equimodal wrote it.")
     model = Classifier.from_specification(metadata["specification"], encoders)
     try:
         model.load_state_dict(tensors)
@@ -245,7 +259,7 @@ def read_config(folder: Path) -> RunConfig:
     path = folder / "config.yaml"
     if not path.is_file():
         raise RunError(f"{folder}: not the folder of a run (there is no config.yaml).")
-    content = read_yaml(path.read_text(encoding="utf-8"), str(path))
+    content = read_yaml_file(path)
     content.pop("provenance", None)
     return build_config(content)
 
@@ -274,13 +288,16 @@ def _open_folder(folder: Path, config: RunConfig, data: Splits, resume: bool) ->
                 "config": config.hash(),
                 "equimodal": __version__,
                 "torch": str(torch.__version__),
+                "data": data.fingerprint(),
                 "split": data.provenance,
             }
         }
         write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
         return
-    before = read_config(folder)
-    found = differences(before.to_dict(), config.to_dict())
+    found = differences(read_config(folder).to_dict(), config.to_dict())
+    known = read_yaml_file(path).get("provenance", {}).get("data")
+    if known != data.fingerprint():
+        found.append("the data themselves: other rows, values or split")
     if found:
         raise RunError(
             f"{folder}: holds a run with another configuration ({'; '.join(found)}). "

@@ -1,0 +1,81 @@
+"""Reading YAML, from files and from ``key=value`` words, with errors that say where and what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from equimodal.errors import ConfigError
+
+
+def read_yaml(text: str, where: str) -> dict[str, Any]:
+    """Return the mapping that a YAML text holds.
+
+    Raises:
+        ConfigError: it is no YAML, or no mapping.
+    """
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ConfigError(f"{where}: not valid YAML{place}: {getattr(error, 'problem', error)}.") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{where}: expected a mapping (key: value lines), got {type(content).__name__}.")
+    return content
+
+
+def read_yaml_file(path: Path) -> dict[str, Any]:
+    """Return the mapping that a YAML file holds.
+
+    Raises:
+        ConfigError: it cannot be read, is no YAML, or no mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as a text file ({error}).") from error
+    return read_yaml(text, str(path))
+
+
+def split_assignments(items: Iterable[str], where: str) -> dict[str, Any]:
+    """Return {dotted key: value} of ``key=value`` strings; values are read as YAML.
+
+    Raises:
+        ConfigError: an item has no "=" or its value is no YAML; all of them together.
+    """
+    values: dict[str, Any] = {}
+    problems = []
+    for item in items:
+        key, equals, text = item.partition("=")
+        if not equals or not key:
+            problems.append(f"{where}: expected key=value, got '{item}'.")
+            continue
+        try:
+            values[key.strip()] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            problems.append(f"{where}: the value of '{key}' is not valid YAML: '{text}'.")
+    if problems:
+        raise ConfigError(problems)
+    return values
+
+
+def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``{"a.b": 1}`` as ``{"a": {"b": 1}}``."""
+    nested: dict[str, Any] = {}
+    for key, value in flat.items():
+        *path, last = key.split(".")
+        node = nested
+        for part in path:
+            node = node.setdefault(part, {})
+            if not isinstance(node, dict):
+                raise ConfigError(f"'{key}': '{part}' is given a value and keys at once. Give one of them.")
+        if isinstance(node.get(last), dict):
+            raise ConfigError(f"'{key}': it is given a value and keys at once. Give one of them.")
+        node[last] = value
+    return nested

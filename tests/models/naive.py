@@ -1,0 +1,99 @@
+"""Every fusion again, one sample at a time in NumPy: slow, plain, and independent of the package's tensors."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def _array(tensor):
+    return tensor.detach().double().numpy()
+
+
+def _linear(layer, x):
+    out = _array(layer.weight) @ x
+    return out if layer.bias is None else out + _array(layer.bias)
+
+
+def _softmax(x):
+    e = np.exp(x - x.max())
+    return e / e.sum()
+
+
+def _sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def lstm(cell, x, h, c):
+    """One step of an LSTM cell, by its definition."""
+    gates = _array(cell.weight_ih) @ x + _array(cell.bias_ih) + _array(cell.weight_hh) @ h + _array(cell.bias_hh)
+    i, f, g, o = np.split(gates, 4)
+    c = _sigmoid(f) * c + _sigmoid(i) * np.tanh(g)
+    return _sigmoid(o) * np.tanh(c), c
+
+
+def memory(fusion, sample):
+    total, count = np.zeros(fusion.classes), 0
+    h = c = np.zeros(fusion.width)
+    if fusion.remembers:
+        h, c = _array(fusion.memory.inherited_h), _array(fusion.memory.inherited_c)
+    for name in fusion.order:
+        if name not in sample:
+            continue
+        z = sample[name]
+        refined = z
+        if fusion.remembers:
+            mapped = _linear(fusion.mapping.maps[name], z) if name in fusion.mapping.maps else z
+            h, c = lstm(fusion.memory.cell, mapped, h, c)
+            refined = z + _linear(fusion.memory.refinement, h)
+        total += _linear(fusion.heads["shared" if "shared" in fusion.heads else name], refined)
+        count += 1
+    return total / count
+
+
+def late(fusion, sample):
+    logits = [_linear(fusion.heads["shared" if "shared" in fusion.heads else name], z) for name, z in sample.items()]
+    if fusion.average == "logits":
+        return np.mean(logits, axis=0)
+    return np.log(np.mean([_softmax(one) for one in logits], axis=0))
+
+
+def _filled(fusion, sample):
+    stand_in = fusion.substitute
+    zeros = stand_in.substitute == "zeros"
+    return [
+        sample.get(name, np.zeros(fusion.width) if zeros else _array(stand_in.mean[i]))
+        for i, name in enumerate(fusion.modalities)
+    ]
+
+
+def concat(fusion, sample):
+    return _linear(fusion.head, np.concatenate(_filled(fusion, sample)))
+
+
+def gated(fusion, sample):
+    filled = _filled(fusion, sample)
+    gates = _softmax(_linear(fusion.gate, np.concatenate(filled)))
+    mixed = sum(g * np.tanh(_linear(value, z)) for g, value, z in zip(gates, fusion.values, filled, strict=True))
+    return _linear(fusion.head, mixed)
+
+
+def added(fusion, sample):
+    return _linear(fusion.head, sum(sample.values()) * len(fusion.modalities) / len(sample))
+
+
+FUSIONS = {"memory": memory, "late": late, "concat": concat, "gated": gated, "sum": added}
+
+
+def table(name, fusion, encodings, present, coalitions):
+    """Return logits (K, B, C), NaN where a sample has nothing of a coalition."""
+    names = fusion.modalities
+    B = len(encodings[names[0]])
+    out = np.full((len(coalitions), B, fusion.classes), np.nan)
+    for k, members in enumerate(coalitions.tolist()):
+        for b in range(B):
+            sample = {
+                m: _array(encodings[m][b]) for m, inside in zip(names, members, strict=True) if inside and present[m][b]
+            }
+            if sample:
+                out[k, b] = FUSIONS[name](fusion, sample)
+    return out

@@ -1,0 +1,122 @@
+"""Tiny runs, and how two of them are compared."""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from equimodal.data.splits import Splits
+from equimodal.methods.base import METHODS, Method
+from equimodal.training.run import Run, fit
+from synthetic import make_model, make_splits
+
+EVERY_METHOD = (
+    "joint",
+    "uniform",
+    "modality_dropout",
+    "unimodal_ensemble",
+    "alternating",
+    "equilibrium",
+    "equilibrium:alternation=epoch,order=random",
+    "paper",
+    "paper:alternation=epoch,mapping.alignment=0.1",
+)
+BATCHES = 2
+"""Batches in one pass over the tiny training part."""
+EPOCHS = 2
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Splits:
+    """48 training rows, vector and sequence, some entries absent."""
+    return make_splits(80, modalities=("vector", "sequence"))
+
+
+def fit_tiny(tiny: Splits, method: str, out: Path | None = None, **options: Any) -> Run:
+    """Train a new small model for a moment; the same arguments give the same run."""
+    model = options.pop("model", None) or make_model(tiny, width=6, encoders={"vector": {"dropout": 0.2}})
+    options = {"epochs": EPOCHS, "batch_size": 24, "reference": False, "measure": {"bootstrap": 10}, **options}
+    return fit(model, tiny, method, out=out, quiet=True, **options)
+
+
+def lines_of(folder: Path) -> list[dict[str, Any]]:
+    """Return the history without the times, which differ."""
+    lines = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
+
+
+def assert_same_weights(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
+    """Assert that two sets of weights are equal to the bit."""
+    assert one.keys() == other.keys()
+    assert [name for name in one if not torch.equal(one[name], other[name])] == []
+
+
+def assert_same_run(one: Path, other: Path) -> None:
+    """Assert that two folders hold the same run: weights to the bit, history, measurements."""
+    for name in ("model.safetensors", "checkpoint/state.safetensors"):
+        assert_same_weights(load_file(one / name), load_file(other / name))
+    assert lines_of(one) == lines_of(other)
+    assert (one / "metrics.json").read_text() == (other / "metrics.json").read_text()
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the names of what a folder holds, sorted."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def temporaries(folder: Path) -> list[Path]:
+    """Return what was left half-written under a folder."""
+    return [path for path in folder.rglob("*") if path.name.startswith(".")]
+
+
+@contextmanager
+def at_batch(number: int, action: Callable[[], None]) -> Iterator[None]:
+    """Do something in the midst of the ``number``-th batch that any method works on, after its first update."""
+    batches = 0
+
+    def wrap(plain: Callable[..., Any]) -> Callable[..., Any]:
+        def updates(self: Method, batch: Any) -> Any:
+            nonlocal batches
+            batches += 1
+            inner = plain(self, batch)
+            outcome = yield next(inner)
+            if batches == number:
+                action()
+            while True:
+                try:
+                    outcome = yield inner.send(outcome)
+                except StopIteration:
+                    return
+
+        return updates
+
+    with pytest.MonkeyPatch.context() as patch:
+        for cls in map(METHODS.get, METHODS.names()):
+            patch.setattr(cls, "updates", wrap(cls.updates))
+        yield
+
+
+def press_ctrl_c() -> None:
+    """Send this process a real SIGINT."""
+    signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Let the system refuse to write files beyond ``size`` bytes, as a full disk does."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
