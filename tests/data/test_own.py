@@ -11,7 +11,7 @@ from equimodal.data.archive import npz_keys, read_array, write_npz
 from equimodal.data.dataset import Dataset
 from equimodal.data.own import Description, load_path
 from equimodal.data.splits import Splits
-from equimodal.errors import ConfigError, DataError, EquimodalError
+from equimodal.errors import ConfigError, DataError, EquimodalError, RunError
 
 from .own_data import write_own_data
 
@@ -316,7 +316,7 @@ def test_a_failing_write_leaves_the_old_file(tmp_path, monkeypatch):
         raise OSError(28, "No space left")
 
     monkeypatch.setattr(np.lib.format, "write_array", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(RunError, match="No space left"):
         write_npz(path, {"a": np.arange(4)})
     monkeypatch.undo()
     assert read_array(path, "a").tolist() == [0, 1, 2]

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from equimodal.errors import DataError
+from equimodal.files import write_whole
 
 SUFFIXES = (".npy", ".npz", ".txt", ".csv")
 
@@ -66,19 +67,18 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays to a compressed ``.npz`` whose bytes depend on the arrays and zlib's version only.
 
     Raises:
-        OSError: the disk is full, or the folder cannot be written; the file is then as it was.
+        RunError: the disk is full, or the folder cannot be written; the file is then as it was.
     """
-    partial = path.with_name(path.name + ".partial")
-    try:
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+
+    def write(temporary: Path) -> None:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             for name, array in arrays.items():
                 entry = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 with archive.open(entry, "w") as file:
                     np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+
+    write_whole(path, write)
 
 
 def checksum(arrays: Mapping[str, np.ndarray]) -> str:

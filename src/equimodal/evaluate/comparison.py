@@ -14,7 +14,7 @@ import numpy as np
 
 from equimodal.errors import ConfigError, RunError, did_you_mean
 from equimodal.evaluate.statistics import estimate, holm, paired, permutation_p
-from equimodal.training.files import write_text
+from equimodal.files import write_text
 from equimodal.training.history import read_history
 from equimodal.yaml_text import read_yaml_file
 

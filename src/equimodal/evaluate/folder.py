@@ -13,7 +13,7 @@ from equimodal._version import __version__
 from equimodal.config import MethodSpec, RunConfig, build_config
 from equimodal.data.splits import Splits
 from equimodal.errors import RunError
-from equimodal.training.files import write_text
+from equimodal.files import write_text
 from equimodal.training.run import differences
 from equimodal.yaml_text import read_yaml_file
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from equimodal.errors import ConfigError
 from equimodal.evaluate.evaluation import restrict, select_data
+from equimodal.files import write_whole
 from equimodal.models.predict import predict
-from equimodal.training.files import write_whole
 from equimodal.training.run import load as load_run
 
 

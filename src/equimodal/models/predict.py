@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from equimodal.data.dataset import Dataset
 from equimodal.errors import DataError
 from equimodal.models.classifier import Classifier
+
+if TYPE_CHECKING:
+    from equimodal.data.dataset import Dataset
 
 
 @torch.no_grad()

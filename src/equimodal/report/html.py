@@ -13,13 +13,13 @@ from markupsafe import Markup
 
 from equimodal._version import __version__
 from equimodal.evaluate.tables import reading
+from equimodal.files import write_text
 from equimodal.report.charts import Chart
 from equimodal.report.comparison_figures import ComparisonCharts
 from equimodal.report.drawing import draw
 from equimodal.report.run_figures import RunCharts, updates_taken
 from equimodal.report.verdict import comparison_verdict, run_verdict
 from equimodal.report.words import interval, number
-from equimodal.training.files import write_text
 from equimodal.yaml_text import read_yaml_file
 
 if TYPE_CHECKING:

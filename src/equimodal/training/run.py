@@ -18,10 +18,10 @@ from equimodal.config import MethodSpec, RunConfig, build_config
 from equimodal.data.dataset import Dataset
 from equimodal.data.splits import Splits
 from equimodal.errors import RunError
+from equimodal.files import write_text
 from equimodal.methods.base import METHODS, prepare_fusion
 from equimodal.models.classifier import Classifier
 from equimodal.training.checkpoint import load_tensors
-from equimodal.training.files import write_text
 from equimodal.training.history import read_history
 from equimodal.training.loop import Trainer
 from equimodal.training.measure import Measurement, measure

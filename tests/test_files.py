@@ -5,7 +5,7 @@ import re
 import pytest
 
 from equimodal.errors import RunError
-from equimodal.training.files import write_text, write_whole
+from equimodal.files import write_text, write_whole
 from training.runs import largest_file, names_in
 
 
