@@ -1,9 +1,12 @@
 """Files are written whole or not at all."""
 
+import errno
 import re
 
+import numpy as np
 import pytest
 
+from equimodal.data.archive import write_npz
 from equimodal.errors import RunError
 from equimodal.files import write_text, write_whole
 from training.runs import largest_file, names_in
@@ -57,6 +60,44 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     with pytest.raises(RunError, match=r"note\.txt: could not be written"):
         write_text(tmp_path / "file" / "note.txt", "text")
     assert (tmp_path / "file").read_text() == "in the way"
+
+
+@pytest.mark.parametrize(
+    ("code", "cure"),
+    [
+        (errno.ENOSPC, "free some space or choose another folder"),
+        (errno.EDQUOT, "free some space or choose another folder"),
+        (errno.EROFS, "choose a folder that you may write to"),
+        (errno.EACCES, "choose a folder that you may write to"),
+        (errno.EIO, "choose another folder"),
+    ],
+)
+def test_the_advice_fits_the_cause_and_the_caller(tmp_path, code, cure):
+    def write(temporary):
+        raise OSError(code, "Reason")
+
+    path = tmp_path / "note.txt"
+    text = f"{path}: could not be written (Reason). What was there before is untouched; {cure}, then "
+    for then, end in (({}, "go on with --resume."), ({"then": "write it again"}, "write it again.")):
+        with pytest.raises(RunError) as caught:
+            write_whole(path, write, **then)
+        assert str(caught.value) == text + end
+
+
+def test_a_folder_or_a_file_in_the_way_asks_for_another_name(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="choose another name, for a folder has this one, then write it again"):
+        write_text(tmp_path / "folder", "text", then="write it again")
+    with pytest.raises(RunError, match="choose another folder, for a file is in the way"):
+        write_text(tmp_path / "file" / "note.txt", "text")
+    assert names_in(tmp_path) == ["file", "folder"]
+
+
+def test_arrays_that_cannot_be_written_are_not_a_run_to_go_on_with(tmp_path):
+    (tmp_path / "arrays.npz").mkdir()
+    with pytest.raises(RunError, match="choose another name, for a folder has this one, then write it again"):
+        write_npz(tmp_path / "arrays.npz", {"a": np.arange(3)})
 
 
 def test_what_a_killed_process_left_is_cleared(tmp_path):

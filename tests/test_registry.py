@@ -49,28 +49,102 @@ def test_a_name_cannot_be_taken_twice():
     assert registry.get("mine") is first
 
 
-def test_a_package_outside_adds_a_method_by_an_entry_point(tmp_path):
-    (tmp_path / "theirs.py").write_text(
-        textwrap.dedent(
-            """
-            from equimodal.methods.joint import Joint
-
-            class Theirs(Joint):
-                '''A method from elsewhere.'''
-            """
-        )
-    )
-    info = tmp_path / "theirs-1.0.dist-info"
+def install(folder, name, code, entry_points):
+    """Put a package where an interpreter that has ``folder`` on its path takes it for installed."""
+    (folder / f"{name}.py").write_text(textwrap.dedent(code))
+    info = folder / f"{name}-1.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[equimodal.methods]\ntheirs_joint = theirs:Theirs\n")
-    code = textwrap.dedent(
-        f"""
-        import sys; sys.path.insert(0, {str(tmp_path)!r})
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(textwrap.dedent(entry_points))
+
+
+def run_beside(folder, code):
+    """Run code in a new interpreter that finds the packages of ``folder``."""
+    code = f"import sys; sys.path.insert(0, {str(folder)!r})\n{textwrap.dedent(code)}"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+THEIRS = """
+    from equimodal.methods.joint import Joint
+
+    class Theirs(Joint):
+        '''A method from elsewhere.'''
+"""
+
+
+def test_a_package_outside_adds_a_method_by_an_entry_point(tmp_path):
+    install(tmp_path, "theirs", THEIRS, "[equimodal.methods]\ntheirs_joint = theirs:Theirs\n")
+    done = run_beside(
+        tmp_path,
+        """
         from equimodal.config import load_config
         from equimodal.methods.base import METHODS
         print(METHODS.get("theirs_joint").__name__, load_config("theirs_joint").method.name)
-        """
+        """,
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["Theirs", "theirs_joint"], done.stderr
+
+
+BROKEN = [
+    ("import no_such_package\n", "theirs:Theirs", "ModuleNotFoundError: No module named 'no_such_package'."),
+    ("1 / 0\n", "theirs:Theirs", "ZeroDivisionError: division by zero."),
+    ("x = 1\n", "theirs:Theirs", "AttributeError: module 'theirs' has no attribute 'Theirs'."),
+]
+
+
+@pytest.mark.parametrize(("code", "value", "reason"), BROKEN)
+def test_a_broken_package_matters_only_when_it_is_asked_for(tmp_path, code, value, reason):
+    install(tmp_path, "theirs", code, f"[equimodal.methods]\nmine = {value}\n[equimodal.datasets]\nfaces = {value}\n")
+    install(tmp_path, "sound", THEIRS, "[equimodal.methods]\nsound = sound:Theirs\n")
+    done = run_beside(
+        tmp_path,
+        """
+        from equimodal.config import build_config
+        from equimodal.data.catalogue import load
+        from equimodal.errors import ConfigError
+        from equimodal.methods.base import METHODS
+
+        build_config({"method": "sound"}), build_config({"method": "joint"})
+        assert "sound" in dict(METHODS.items()) and "mine" not in dict(METHODS.items())
+        for ask in (lambda: build_config({"method": "mine"}), lambda: load("faces"), lambda: METHODS.get("mine")):
+            try:
+                ask()
+            except ConfigError as error:
+                print(*error.problems)
+        """,
+    )
+    message = "The {} '{}' of package theirs 1.0 (entry point {}) cannot be loaded: {} Mend or uninstall that package."
+    method, data = message.format("method", "mine", value, reason), message.format("data set", "faces", value, reason)
+    assert done.stdout.splitlines() == [method, data, method], done.stderr
+
+
+def test_a_name_that_a_package_takes_again_is_refused_to_who_asks_for_it(tmp_path):
+    install(tmp_path, "theirs", THEIRS, "[equimodal.methods]\njoint = theirs:Theirs\n")
+    done = run_beside(
+        tmp_path,
+        """
+        from equimodal.methods.base import METHODS
+        print(METHODS.get("uniform").__name__)
+        METHODS.get("joint")
+        """,
+    )
+    assert done.stdout.split() == ["Uniform"]
+    assert "Two methods want the name 'joint'" in done.stderr
+    assert "package theirs 1.0" in done.stderr
+
+
+def test_the_list_marks_what_is_broken_and_goes_on(tmp_path):
+    install(tmp_path, "theirs", "1 / 0\n", "[equimodal.methods]\nlost = theirs:Theirs\n")
+    done = run_beside(
+        tmp_path,
+        """
+        from equimodal.cli.main import main
+        sys.argv = ["equimodal", "list"]
+        main()
+        """,
+    )
+    lines = [line.split(maxsplit=1) for line in done.stdout.splitlines()]
+    shown = {line[0]: line[-1] for line in lines}
+    assert shown["lost"].startswith("broken. The method 'lost' of package theirs 1.0")
+    assert {"joint", "uniform", "mlp", "concat", "emoji", "paper"} <= set(shown), done.stderr
+    assert not shown["joint"].startswith("broken")

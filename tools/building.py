@@ -14,6 +14,7 @@ import numpy as np
 
 from equimodal.data.archive import checksum, write_npz
 from equimodal.data.catalogue import BuiltIn
+from equimodal.errors import RunError
 
 Arrays = dict[str, np.ndarray]
 
@@ -34,7 +35,7 @@ def fetch_npm(package: str, sha256: str, folder: Path) -> Path:
 def build(data_set: type[BuiltIn], derive: Callable[[Path], Arrays]) -> None:
     """Derive the arrays in an empty folder, compare them with what is shipped, and write them if asked to.
 
-    Exits with 1 when the result is not what the package expects.
+    Exits with 1 when the result is not what the package expects, or cannot be written.
     """
     parser = argparse.ArgumentParser(description=f"Rebuild {data_set.title} from its packages.")
     parser.add_argument("--write", action="store_true", help="replace the file in src; without it, only compare")
@@ -44,7 +45,10 @@ def build(data_set: type[BuiltIn], derive: Callable[[Path], Arrays]) -> None:
     for name, array in arrays.items():
         print(f"{name:20} {array.dtype!s:10} {array.shape}")
     if write:
-        write_npz(data_set.path(), arrays)
+        try:
+            write_npz(data_set.path(), arrays)
+        except RunError as error:
+            sys.exit(str(error))
         print(f"wrote {data_set.path().name}, {data_set.path().stat().st_size / 1e6:.2f} MB")
     found = checksum(arrays)
     if found != data_set.checksum:

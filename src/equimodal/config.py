@@ -1,19 +1,34 @@
-"""The typed configuration of a run: what it may say, where it comes from, and what is wrong with it."""
+"""The typed configuration of a run: what it may say, and where it comes from."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from equimodal.errors import ConfigError, did_you_mean
+from equimodal.method_spec import MethodSpec, lay_method, parse_method, parse_methods
+from equimodal.problems import problems_of
 from equimodal.recipes import read_recipe, recipe_names
-from equimodal.yaml_text import nest, read_yaml_file, split_assignments
+from equimodal.registry import Registry
+from equimodal.yaml_text import lay, nest, read_yaml_file, split_assignments
+
+DEFAULT_METHOD = "equilibrium"
+LARGEST_SEED = 2**32 - 1
+"""NumPy's generators take no larger one."""
+
+
+def _check_seed(seed: int) -> int:
+    if not 0 <= seed <= LARGEST_SEED:
+        raise ValueError(f"expected a whole number from 0 to {LARGEST_SEED}, got {seed}")
+    return seed
+
+
+Seed = Annotated[int, AfterValidator(_check_seed)]
 
 
 class Section(BaseModel):
@@ -33,7 +48,7 @@ class DataConfig(Section):
 
     name: str = "emoji"
     labels: int | None = Field(default=None, ge=2)
-    split_seed: int | None = None
+    split_seed: Seed | None = None
 
 
 class ModelConfig(Section):
@@ -50,6 +65,42 @@ class ModelConfig(Section):
     encoders: dict[str, str | dict[str, Any]] = {}
     fusion: str | None = None
     fusion_options: dict[str, Any] = {}
+
+    @field_validator("encoders")
+    @classmethod
+    def _known_encoders(cls, encoders: dict[str, str | dict[str, Any]]) -> dict[str, str | dict[str, Any]]:
+        from equimodal.models.encoders.base import ENCODERS  # imports torch
+
+        names = {key: given if isinstance(given, str) else given.get("name") for key, given in encoders.items()}
+        problems = [
+            problem
+            for modality, name in names.items()
+            if name is not None
+            for problem in _unknown(f"model.encoders.{modality}", ENCODERS, name)
+        ]
+        if problems:
+            raise ConfigError(problems)
+        return encoders
+
+    @field_validator("fusion")
+    @classmethod
+    def _known_fusion(cls, fusion: str | None) -> str | None:
+        from equimodal.models.fusions.base import FUSIONS  # imports torch
+
+        if fusion is not None and (problems := _unknown("model.fusion", FUSIONS, fusion)):
+            raise ConfigError(problems)
+        return fusion
+
+
+def _unknown(where: str, registry: Registry[Any], name: Any) -> list[str]:
+    """Return a message if nothing of the name can be had from the registry."""
+    if not isinstance(name, str):
+        return [f"{where}: expected a name, or a mapping with 'name', got the name {name!r}."]
+    try:
+        registry.get(name)
+    except ConfigError as error:
+        return [f"{where}: {problem}" for problem in error.problems]
+    return []
 
 
 class TrainingConfig(Section):
@@ -101,22 +152,17 @@ class MeasureConfig(Section):
     bootstrap: int = Field(default=200, ge=0)
     budget: int | None = Field(default=None, ge=6)
 
+    @field_validator("target")
+    @classmethod
+    def _possible_target(cls, target: dict[str, float] | None) -> dict[str, float] | None:
+        from equimodal.contribution.equilibrium import target_vector  # imports torch
 
-class MethodSpec(Section):
-    """A training method by name, with its options as far as they differ from the defaults.
-
-    In YAML: a name, or a mapping with ``name`` and the options. On the command line and in lists also
-    ``name:key=value,key=value``. The name may be a recipe's, which stands for that recipe's method.
-    """
-
-    name: str
-    options: dict[str, Any] = {}
-    label: str = ""
-
-    def model_post_init(self, context: Any, /) -> None:
-        """Label an unlabelled method by its name."""
-        if not self.label:
-            object.__setattr__(self, "label", self.name)
+        if target is not None:
+            try:
+                target_vector(target, list(target))  # whether these are the modalities, the data will say
+            except ConfigError as error:
+                raise ConfigError([f"measure.{problem}" for problem in error.problems]) from error
+        return target
 
 
 class CompareConfig(Section):
@@ -135,7 +181,7 @@ class CompareConfig(Section):
     @field_validator("methods", mode="before")
     @classmethod
     def _parse(cls, methods: Any) -> Any:
-        return [parse_method(m) for m in methods] if isinstance(methods, (list, tuple)) else methods
+        return parse_methods(methods) if isinstance(methods, (list, tuple)) else methods
 
 
 class RunConfig(Section):
@@ -154,76 +200,30 @@ class RunConfig(Section):
 
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
-    method: MethodSpec = MethodSpec(name="equilibrium")
+    method: MethodSpec = MethodSpec(name=DEFAULT_METHOD)
     training: TrainingConfig = TrainingConfig()
     measure: MeasureConfig = MeasureConfig()
     compare: CompareConfig = CompareConfig()
-    seed: int = Field(default=0, ge=0, lt=2**32)
+    seed: Seed = 0
     reference: bool = True
 
     @field_validator("method", mode="before")
     @classmethod
     def _parse(cls, method: Any) -> Any:
-        return parse_method(method)
+        return parse_method(method, default=DEFAULT_METHOD)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the configuration as plain values, ``method`` flattened as it is written in YAML."""
+        """Return the configuration as plain values, defaults included, ``method`` as it is written in YAML."""
         plain = self.model_dump(mode="json")
-        plain["method"] = _flat(self.method)
-        plain["compare"]["methods"] = [_flat(method) for method in self.compare.methods]
+        plain["method"] = self.method.to_dict()
+        plain["compare"]["methods"] = [method.to_dict() for method in self.compare.methods]
         return plain
 
     def hash(self) -> str:
-        """Return a short hash of everything that decides the result of the run."""
+        """Return a short hash of everything that decides the result of the run; what its method is called does not."""
         plain = {key: value for key, value in self.to_dict().items() if key != "compare"}
+        plain["method"].pop("label", None)
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _flat(method: MethodSpec) -> dict[str, Any]:
-    label = {"label": method.label} if method.label != method.name else {}
-    return {"name": method.name, **label, **method.options}
-
-
-def parse_method(value: Any) -> MethodSpec:
-    """Return the method that a name, a ``name:key=value`` string or a mapping stands for.
-
-    Raises:
-        ConfigError: the method is unknown, or one of its options is.
-
-    Example:
-        >>> parse_method("equilibrium:order=random,memory.in_steps=true").options
-        {'order': 'random', 'memory': {'in_steps': True}}
-    """
-    from equimodal.methods.base import METHODS  # imports torch
-
-    if isinstance(value, MethodSpec):
-        return value
-    if isinstance(value, str):
-        name, _, tail = value.partition(":")
-        items = re.split(r",(?![^\[{]*[\]}])", tail)  # commas within a list belong to its value
-        options = nest(split_assignments(items, f"method '{value}'")) if tail else {}
-        label = value
-    elif isinstance(value, Mapping):
-        options = dict(value)
-        name, label = options.pop("name", None), options.pop("label", None)
-        if not isinstance(name, str):
-            raise ConfigError(
-                f"method: expected a name, or a mapping with 'name', got {json.dumps(value, default=str)}."
-            )
-    else:
-        raise ConfigError(f"method: expected a name or a mapping, got {type(value).__name__}.")
-    if name not in METHODS.names() and name in recipe_names() and "method" in read_recipe(name):
-        base = parse_method(read_recipe(name)["method"])
-        label, name, options = label or name, base.name, merge(base.options, options)
-    if name not in METHODS.names():
-        known = [*METHODS.names(), *(r for r in recipe_names() if "method" in read_recipe(r))]
-        raise ConfigError(f"Unknown method '{name}'.{did_you_mean(name, known)}")
-    config = METHODS.get(name).Config
-    try:
-        config.model_validate(options)
-    except ValidationError as error:
-        raise ConfigError(problems_of(error, config, "method")) from error
-    return MethodSpec(name=name, options=options, label=label or name)
 
 
 def load_config(
@@ -253,29 +253,10 @@ def build_config(content: Mapping[str, Any]) -> RunConfig:
     Raises:
         ConfigError: all mistakes, together.
     """
-    problems: list[str] = []
-    content = dict(content)
-
-    def parsed(method: Any) -> MethodSpec | None:  # parsed first: their errors join the others
-        try:
-            return parse_method(method)
-        except ConfigError as error:
-            problems.extend(error.problems)
-            return None
-
-    if "method" in content:
-        content["method"] = parsed(content["method"]) or MethodSpec(name="equilibrium")
-    compare = content.get("compare")
-    if isinstance(compare, Mapping) and isinstance(compare.get("methods"), (list, tuple)):
-        methods = [spec for spec in map(parsed, compare["methods"]) if spec is not None]
-        content["compare"] = {**compare, "methods": methods}
     try:
-        config = RunConfig.model_validate(content)
+        return RunConfig.model_validate(dict(content))
     except ValidationError as error:
-        raise ConfigError([*problems, *problems_of(error, RunConfig)]) from error
-    if problems:
-        raise ConfigError(problems)
-    return config
+        raise ConfigError(problems_of(error, RunConfig)) from error
 
 
 def _read_source(source: str | Path | None) -> dict[str, Any]:
@@ -298,43 +279,8 @@ def _read_source(source: str | Path | None) -> dict[str, Any]:
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with ``over`` laid on it, mappings key by key."""
-    merged = dict(base)
-    for key, value in over.items():
-        below = merged.get(key)
-        if key == "method" and isinstance(value, Mapping) and "name" not in value:
-            below = _flat(parse_method(below)) if below is not None else {"name": "equilibrium"}
-        if isinstance(value, Mapping) and isinstance(below, Mapping) and not _another_method(key, below, value):
-            merged[key] = merge(below, value)
-        else:
-            merged[key] = value
+    """Return ``base`` with ``over`` laid on it, mappings key by key; another method's options are its own."""
+    merged = lay(base, over)
+    if isinstance(over.get("method"), Mapping):
+        merged["method"] = lay_method(base.get("method"), over["method"], DEFAULT_METHOD)
     return merged
-
-
-def _another_method(key: str, below: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
-    """Whether a method is replaced by one of another name, whose options are its own."""
-    return key == "method" and value.get("name", below.get("name")) != below.get("name")
-
-
-def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:
-    """Return a message for each mistake that pydantic found, with the key's path and near names."""
-    messages = []
-    for item in error.errors(include_url=False):
-        path = ".".join(str(part) for part in (*([prefix] if prefix else []), *item["loc"]))
-        if item["type"] == "extra_forbidden":
-            known = _fields_at(model, item["loc"][:-1])
-            messages.append(f"Unknown key '{path}'.{did_you_mean(str(item['loc'][-1]), known)}")
-        elif item["type"] == "value_error":
-            messages.append(f"{path or 'configuration'}: {item.get('ctx', {}).get('error', item['msg'])}.")
-        else:
-            messages.append(f"{path}: {item['msg'][0].lower()}{item['msg'][1:]}, got {item['input']!r}.")
-    return messages
-
-
-def _fields_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
-    for part in path:
-        field = model.model_fields.get(str(part))
-        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
-            return []
-        model = field.annotation
-    return list(model.model_fields)

@@ -38,6 +38,17 @@ class Interrupted(RunError):
     """The run was asked to stop (Ctrl-C), and left a checkpoint from which it goes on."""
 
 
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the part of an error message that offers the nearest known name; empty where none is near.
+
+    Example:
+        >>> nearest("jiont", ["joint", "alternating"]), nearest("x", ["joint"])
+        (" Did you mean 'joint'?", '')
+    """
+    close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
+    return f" Did you mean '{close[0]}'?" if close else ""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return the end of an error message: the nearest known name, then all of them.
 
@@ -46,6 +57,4 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         " Did you mean 'joint'? Known: alternating, joint."
     """
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f" Did you mean '{close[0]}'?" if close else ""
-    return f"{hint} Known: {', '.join(names) or 'none'}."
+    return f"{nearest(name, names)} Known: {', '.join(names) or 'none'}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
 from equimodal.errors import ConfigError, did_you_mean
@@ -19,7 +19,8 @@ class Registry(Generic[T]):
 
     The package given is imported whole at the first lookup, so that adding a member is adding a file there.
     Packages outside add theirs by an entry point in the group ``equimodal.<package>``, where ``<package>`` is
-    the last part of the package's name (``equimodal.methods``, ``equimodal.encoders`` ...).
+    the last part of the package's name (``equimodal.methods``, ``equimodal.encoders`` ...). One of those that
+    cannot be loaded is in nobody's way: its name is known, and only who asks for it gets the error.
 
     Args:
         kind: what is registered, in the words of error messages ("method", "encoder").
@@ -35,6 +36,7 @@ class Registry(Generic[T]):
         self.kind = kind
         self.package = package
         self._members: dict[str, T] = {}
+        self._broken: dict[str, str] = {}
         self._discovered = False
 
     def register(self, name: str) -> Callable[[M], M]:
@@ -55,21 +57,27 @@ class Registry(Generic[T]):
         """Return the member called ``name``.
 
         Raises:
-            ConfigError: no member has that name; the message lists the known ones.
+            ConfigError: no member has that name (the message lists the known ones), or it cannot be loaded.
         """
-        self._discover()
-        if name not in self._members:
-            raise ConfigError(f"Unknown {self.kind} '{name}'.{did_you_mean(name, self._members)}")
+        if name not in self.names():
+            raise ConfigError(f"Unknown {self.kind} '{name}'.{did_you_mean(name, self.names())}")
+        if name in self._broken:
+            raise ConfigError(self._broken[name])
         return self._members[name]
 
     def names(self) -> tuple[str, ...]:
-        """Return every registered name, sorted."""
+        """Return every name, sorted."""
         self._discover()
-        return tuple(sorted(self._members))
+        return tuple(sorted({*self._members, *self._broken}))
 
     def items(self) -> Iterator[tuple[str, T]]:
-        """Yield (name, member), sorted by name."""
-        return ((name, self._members[name]) for name in self.names())
+        """Yield (name, member), sorted by name, of all that can be had."""
+        return ((name, self._members[name]) for name in self.names() if name not in self._broken)
+
+    def broken(self) -> dict[str, str]:
+        """Return, by name, what is wrong with those members of packages outside that cannot be had."""
+        self._discover()
+        return dict(self._broken)
 
     def _discover(self) -> None:
         if self._discovered:
@@ -79,4 +87,14 @@ class Registry(Generic[T]):
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{self.package}.{module.name}")
         for entry in entry_points(group=f"equimodal.{self.package.rpartition('.')[2]}"):
-            self.register(entry.name)(entry.load())
+            try:
+                self.register(entry.name)(entry.load())
+            except Exception as error:  # noqa: BLE001 - another package's code, which may raise anything
+                self._broken[entry.name] = (
+                    f"The {self.kind} '{entry.name}' of {_distribution(entry)} (entry point {entry.value}) cannot be "
+                    f"loaded: {type(error).__name__}: {error}. Mend or uninstall that package."
+                )
+
+
+def _distribution(entry: EntryPoint) -> str:
+    return "an unnamed package" if entry.dist is None else f"package {entry.dist.name} {entry.dist.version}"

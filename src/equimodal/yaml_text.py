@@ -11,14 +11,31 @@ import yaml
 from equimodal.errors import ConfigError
 
 
+class _Loader(yaml.SafeLoader):
+    """Plain values only, as in ``yaml.safe_load``, and no key twice in a mapping, where the last would silently win."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """Return the mapping that comes next, once its keys are known to differ."""
+        node = super().compose_mapping_node(anchor)
+        lines: dict[tuple[str, str], int] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                written = (key.tag, key.value)
+                if written in lines:
+                    problem = f"the key '{key.value}' is there already, at line {lines[written]}"
+                    raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+                lines[written] = key.start_mark.line + 1
+        return node
+
+
 def read_yaml(text: str, where: str) -> dict[str, Any]:
     """Return the mapping that a YAML text holds.
 
     Raises:
-        ConfigError: it is no YAML, or no mapping.
+        ConfigError: it is no YAML, holds a key twice, or is no mapping.
     """
     try:
-        content = yaml.safe_load(text)
+        content = yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -57,7 +74,7 @@ def split_assignments(items: Iterable[str], where: str) -> dict[str, Any]:
             problems.append(f"{where}: expected key=value, got '{item}'.")
             continue
         try:
-            values[key.strip()] = yaml.safe_load(text)
+            values[key.strip()] = yaml.load(text, _Loader)
         except yaml.YAMLError:
             problems.append(f"{where}: the value of '{key}' is not valid YAML: '{text}'.")
     if problems:
@@ -79,3 +96,17 @@ def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
             raise ConfigError(f"'{key}': it is given a value and keys at once. Give one of them.")
         node[last] = value
     return nested
+
+
+def lay(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``over`` laid on it, mappings key by key.
+
+    Example:
+        >>> lay({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}})
+        {'a': {'b': 1, 'c': 3}}
+    """
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = lay(below, value) if isinstance(value, Mapping) and isinstance(below, Mapping) else value
+    return merged

@@ -6,6 +6,7 @@ import torch
 from equimodal.batch import Batch
 from equimodal.contribution import diagnose, plan, play
 from equimodal.errors import ConfigError, DataError
+from synthetic import make_splits
 
 # Ten samples of class 1 or 0. "a" says the class outright where it is there; "b" is right on even rows only.
 LABELS = torch.tensor([1, 1, 1, 1, 1, 1, 0, 0, 0, 0])
@@ -226,6 +227,34 @@ def test_wrong_predictions_are_named(answer, message):
 def test_mistakes_are_named(options, error, message):
     with pytest.raises(error, match=message):
         diagnose(predict, data(), **options)
+
+
+class Parts:
+    """What a split looks like from here: parts, and no batches of its own."""
+
+    train = validation = test = Split()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (Parts(), r"^data: expected one part, got all of them \(Parts\)\. Give one, for instance splits\.test\.$"),
+        (make_splits(samples=60), r"got all of them \(Splits\)\. Give one, for instance splits\.test"),
+        (3, r"^data: expected a Dataset, a Batch or batches, got int\."),
+        (None, "got NoneType"),
+        (torch.zeros(4, 2), r"^data: expected batches, got Tensor as number 0\."),
+        ([data(), (1, 2)], "expected batches, got tuple as number 1"),
+        ({"a": torch.zeros(4)}, "expected batches, got str as number 0"),
+    ],
+)
+def test_what_holds_no_batches_is_named(wrong, message):
+    with pytest.raises(DataError, match=message):
+        diagnose(predict, wrong)
+
+
+def test_a_model_that_cannot_be_called_is_named():
+    with pytest.raises(ConfigError, match=r"predict: expected a function .* got Batch\. The data come second"):
+        diagnose(data(), predict)  # pyright: ignore[reportArgumentType]
 
 
 def test_no_data_is_named():

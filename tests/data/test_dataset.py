@@ -1,6 +1,5 @@
 """Data sets in memory: what they accept, what they hand out, and how each mistake is told."""
 
-import json
 import re
 
 import numpy as np
@@ -9,7 +8,6 @@ import torch
 
 from equimodal.data import checks
 from equimodal.data.dataset import Dataset
-from equimodal.data.splits import Splits
 from equimodal.errors import DataError
 
 N = 12
@@ -280,6 +278,8 @@ def test_bad_arrays(arrays, change, message):
         ({"labels": [[0, 1]] * N}, "labels: expected one label a row, shape (N,), got shape (12, 2)"),
         ({"labels": [0.5, 1.0] * 6}, "labels: expected whole numbers or strings, got float64"),
         ({"labels": np.array([None] * N)}, "labels: row 0 is None"),
+        ({"labels": ["a", "b", ""] * 4}, "labels: blank in rows 2, 5, 8, 11. Name the class, or leave the sample out."),
+        ({"labels": ["a", "b"] * 5 + [" ", "a"], "classes": ["a", "b"]}, "labels: blank in row 10."),
         (
             {"classes": ["a", "b"]},
             "labels: rows 2, 5, 8, 11 outside the classes: row 2 is '2', known are 0, 1",
@@ -290,6 +290,24 @@ def test_bad_arrays(arrays, change, message):
 )
 def test_bad_options(arrays, options, message):
     assert "problems" not in fails(message, arrays, **{"labels": LABELS, **options})
+
+
+def test_lengths_of_a_picture_are_refused_and_not_taken_for_padding(random):
+    """An image's second axis is its height: lengths would blacken the rows beyond."""
+    values = {"face": random.integers(1, 255, (N, 6, 6), dtype=np.uint8), "clip": random.normal(size=(N, 6, 6, 3))}
+    steps = np.full(N, 2)
+    message = fails(
+        "face: lengths are for sequences, but 'face' is of kind image", values, LABELS, lengths={"face": steps}
+    )
+    assert "declare it: kind 'sequence'. Otherwise leave its lengths out" in message
+    fails("declare it: kind 'tensor'", values, LABELS, lengths={"clip": steps})
+    ragged = [np.ones((2 + row % 3, 6), np.uint8) for row in range(N)]
+    fails("give every row one shape", {**values, "face": ragged}, LABELS)
+    kinds = {"face": "sequence", "clip": "tensor"}
+    batch = Dataset(values, LABELS, lengths={"face": steps, "clip": steps}, kinds=kinds).batch(slice(None))
+    for name in kinds:
+        np.testing.assert_allclose(batch.inputs[name][:, :2], values[name][:, :2].astype(np.float32))
+        assert not batch.inputs[name][:, 2:].any()
 
 
 def test_flawed_rows_are_named(arrays):
@@ -349,120 +367,3 @@ def test_no_row():
 def test_data_to_predict_on_may_lack_a_modality(arrays):
     arrays["face"][:] = np.nan
     assert not Dataset(arrays).present["face"].any()
-
-
-# Splits
-
-
-@pytest.fixture
-def data(random):
-    count = 60
-    return Dataset(
-        {"audio": random.normal(size=(count, 5, 2)), "face": random.normal(size=(count, 4))},
-        np.arange(count) % 3,
-        groups=np.arange(count) // 3,
-        lengths={"audio": np.full(count, 3)},
-    )
-
-
-def test_split_sizes_and_provenance(data):
-    splits = data.split(seed=4)
-    assert [len(part) for part in splits.parts().values()] == [36, 12, 12]
-    assert splits.modalities == data.modalities
-    assert splits.classes == data.classes
-    assert splits.kinds == data.kinds
-    provenance = json.loads(json.dumps(splits.provenance))
-    assert provenance == {
-        "how": "stratified by class, disjoint in groups",
-        "seed": 4,
-        "groups": 20,
-        "sizes": {"train": 36, "validation": 12, "test": 12},
-    }
-
-
-def test_groups_given_to_split_go_before_the_data_sets_own(data):
-    groups = np.arange(60) // 6
-    splits = data.split(groups=groups)
-    assert splits.provenance["groups"] == 10
-    with pytest.raises(DataError, match=r"groups: expected one a row, shape \(60,\), got shape \(2,\)"):
-        data.split(groups=[1, 2])
-
-
-def test_redraw_depends_on_rows_and_seed_only(data):
-    first = data.split(seed=0)
-    again = first.redraw(7)
-    assert first.redraw(3).redraw(7).train.ids.tolist() == again.train.ids.tolist()
-    assert again.train.ids.tolist() != first.train.ids.tolist()
-    assert again.provenance["seed"] == 7
-    assert sorted(np.concatenate([part.ids for part in again.parts().values()])) == list(range(60))
-    row = again.test.ids[0]
-    np.testing.assert_array_equal(again.test.arrays["face"][0], data.arrays["face"][row])
-    assert again.test.lengths["audio"][0] == data.lengths["audio"][row]
-
-
-def test_redraw_of_parts_with_arrays_of_their_own(data):
-    parts = [data.subset(slice(start, stop)) for start, stop in ((0, 30), (30, 45), (45, 60))]
-    prepared = [part.replace_array("face", part.arrays["face"] + 1) for part in parts]
-    again = Splits(*prepared).redraw(0)
-    np.testing.assert_array_equal(again.test.arrays["face"], data.arrays["face"][again.test.ids] + 1)
-    short = prepared[1].replace_array("face", np.ones((15, 9)))
-    with pytest.raises(DataError, match="face: the parts' rows differ in shape"):
-        Splits(prepared[0], short, prepared[2]).redraw(0)
-
-
-def test_scarce_keeps_every_class_and_only_touches_training(data):
-    splits = data.split()
-    few = splits.scarce(4, seed=1)
-    assert len(few.train) == 4
-    assert set(few.train.labels) == {0, 1, 2}
-    assert few.test is splits.test
-    assert few.provenance["scarce"] == {"labels": 4, "seed": 1}
-    assert few.provenance["sizes"]["train"] == 4
-    assert few.train.ids.tolist() == splits.scarce(4, seed=1).train.ids.tolist()
-    assert set(few.train.ids) <= set(splits.train.ids)
-    with pytest.raises(DataError, match="Cannot draw 2 training rows: at least 3 are needed"):
-        splits.scarce(2, seed=0)
-    with pytest.raises(DataError, match=r"Cannot draw 37 training rows.*there are 36"):
-        splits.scarce(37, seed=0)
-
-
-def test_training_is_judged_by_itself(data):
-    one = data.subset(data.labels == 0)
-    rest = data.subset(data.labels != 0)
-    with pytest.raises(DataError, match=r"train: only one class \(0\)"):
-        Splits(one.subset(slice(0, 10)), rest.subset(slice(0, 3)), rest.subset(slice(30, 40)))
-    lacking = Dataset(
-        data.arrays,
-        data.labels,
-        present={"face": np.arange(60) >= 30},
-        classes=data.classes,
-        lengths=data.lengths,
-    )
-    with pytest.raises(DataError, match="train: face: no sample holds this modality"):
-        Splits(lacking.subset(slice(0, 30)), lacking.subset(slice(30, 45)), lacking.subset(slice(45, 60)))
-
-
-def test_parts_that_do_not_fit(data):
-    other = Dataset({"audio": np.ones((4, 2)), "face": np.ones((4, 4))}, ["x", "y"] * 2)
-    empty = data.subset([])
-    with pytest.raises(DataError) as caught:
-        Splits(data, other, empty)
-    message = str(caught.value)
-    assert "problems in the split" in message
-    for part in (
-        "validation: its classes",
-        "validation: its kinds",
-        "test: holds no row",
-        "validation: no groups",
-    ):
-        assert part in message
-    unlabelled = Dataset(data.arrays)
-    with pytest.raises(DataError, match="test: has no labels"):
-        Splits(data, data, unlabelled)
-    with pytest.raises(DataError, match="cannot split data without labels"):
-        unlabelled.split()
-
-
-def test_a_shared_group_is_an_error(data):
-    with pytest.raises(DataError, match=r"groups: 1 are in train and in test \(the first is '3'\)"):
-        Splits(data.subset(slice(0, 10)), data.subset(slice(30, 40)), data.subset(slice(10, 30)))

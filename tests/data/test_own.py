@@ -241,6 +241,16 @@ def test_strange_files_in_a_folder(folder):
     assert "audio.npy: 'audio' is also in audio.csv. Keep one of the two" in message
 
 
+def test_a_folder_in_a_folder_is_not_passed_over(folder):
+    (folder / "faces").mkdir()
+    np.save(folder / "faces" / "more.npy", np.ones((N, 2)))
+    (folder / ".cache").mkdir()  # hidden ones are, like hidden files
+    message = fails("faces: is a folder, and folders in a data folder are not read. Move it away", folder)
+    assert "cache" not in message
+    describe(folder, arrays={"audio": "audio.npy", "more": "faces/more.npy"}, labels="labels.npy")
+    assert load_path(folder).modalities == ("audio", "more")
+
+
 def test_lengths_without_a_modality(folder):
     np.save(folder / "adio_lengths.npy", np.ones(N, int))
     fails("'adio_lengths' belongs to no modality 'adio'. Did you mean 'audio'?", folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -12,7 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from equimodal.evaluate.statistics import estimate, holm, paired, permutation_p, seeds_needed, smallest_p
+from equimodal.evaluate.statistics import (
+    estimate,
+    holm,
+    paired,
+    permutation_p,
+    seeds_needed,
+    smallest_p,
+    told_apart,
+)
 
 
 def interval(values, overlap=0.0):
@@ -29,8 +38,11 @@ VALUES = st.lists(st.integers(-60, 60).map(lambda count: count / 48), min_size=2
 @given(VALUES)
 def test_interval_of_independent_values_is_students(values):
     found = estimate(values)
-    expected = stats.ttest_1samp(values, 0).confidence_interval(0.95) if np.ptp(values) else (values[0],) * 2
-    assert (found.low, found.high) == pytest.approx(tuple(expected), abs=1e-12)
+    if np.ptp(values):
+        expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+        assert (found.low, found.high) == pytest.approx(tuple(expected), abs=1e-12)
+    else:
+        assert (found.low, found.high) == (None, None)
     assert found.mean == pytest.approx(np.mean(values), abs=1e-12)
     assert found.median == pytest.approx(np.median(values), abs=1e-12)
 
@@ -65,9 +77,32 @@ def test_undefined_values_are_counted_and_left_out():
     assert estimate([None]).undefined == 1
 
 
-def test_one_value_has_no_interval_and_equal_ones_have_none_of_width():
-    assert estimate([0.5]).low is None
-    assert (estimate([0.5] * 4).low, estimate([0.5] * 4).high) == (0.5, 0.5)
+@pytest.mark.parametrize(
+    "values",
+    [
+        [0.5],
+        [0.5, None],
+        [0.5] * 4,
+        [0.70 - 0.65, 0.75 - 0.70, 0.80 - 0.75],  # the same but for rounding
+        [0.0, 0.0],
+    ],
+)
+def test_without_spread_there_is_no_interval(values):
+    found = estimate(values, overlap=0.5)
+    assert (found.low, found.high) == (None, None)
+    assert found.mean == pytest.approx(values[0])
+    assert found.count + found.undefined == len(values)
+
+
+@given(VALUES, st.sampled_from([0.0, 0.5]))
+def test_a_difference_is_told_apart_where_its_interval_leaves_out_0(values, overlap):
+    said = told_apart(asdict(estimate(values, overlap)))
+    if np.ptp(values) == 0:
+        assert said == ("level" if values[0] == 0 else "unknown")
+        return
+    t = np.mean(values) / (np.std(values, ddof=1) * math.sqrt(1 / len(values) + overlap))
+    bound = stats.t.ppf(0.975, len(values) - 1)
+    assert said == ("above" if t > bound else "below" if t < -bound else "level")
 
 
 def test_pairs_with_an_undefined_side_are_undefined():

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 from scipy.special import log_softmax
 
+from equimodal.errors import ConfigError
 from equimodal.methods.base import METHODS, Method, MethodConfig, Phase, Update, cross_entropy
-from synthetic import linear_batch
+from synthetic import linear_batch, linear_model
 
 from .plain import carry_out, make_method
 
@@ -51,6 +54,45 @@ def test_a_batch_of_nothing_is_no_error(name):
     done = carry_out(method, [linear_batch(("a", "b", "c"), probability=-1)])
     assert done and not any(outcome.stepped for _, outcome in done)
     assert all(torch.equal(p, q) for p, q in zip(method.model.parameters(), before, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "found"),
+    [
+        ("joint", {"absent": "zeros"}, {"absent": "zeros"}),
+        ("equilibrium", {"heads": "own", "dropout": 0.1}, {"heads": "own", "dropout": 0.1, "tau": 0.5}),
+        ("alternating", {"heads": "own"}, {"heads": "own", "average": "logits"}),
+    ],
+)
+def test_options_without_a_fusions_name_go_to_the_methods_own(name, options, found):
+    model = linear_model(("a", "b", "c"), fusion_options=options)
+    method = make_method(name, model)
+    assert model.fusion_name == METHODS.get(name).fusions[0]
+    assert found.items() <= model.fusion.options.items()
+    assert all(outcome.stepped for _, outcome in carry_out(method, [linear_batch(("a", "b", "c"))]))
+
+
+def test_an_option_that_the_methods_fusion_lacks_is_refused():
+    with pytest.raises(ConfigError) as caught:
+        make_method("equilibrium", linear_model(("a", "b"), fusion_options={"droput": 0.1}))
+    message = "model.fusion_options: fusion 'memory' has no option 'droput'. Did you mean 'dropout'?"
+    assert str(caught.value).startswith(message)
+
+
+def test_options_meant_for_one_fusion_do_not_reach_the_next():
+    """The reference is trained on a copy without fusion: the ensemble's late fusion has no dropout."""
+    model = linear_model(("a", "b"), fusion_options={"dropout": 0.1})
+    untrained = copy.deepcopy(model)
+    untrained.clear_fusion()
+    assert make_method("unimodal_ensemble", untrained).model.fusion_name == "late"
+    assert make_method("equilibrium", model).model.fusion.options["dropout"] == 0.1
+
+
+def test_a_fusion_without_the_memory_that_the_method_trains():
+    model = linear_model(("a", "b"), fusion_options={"memory": False})
+    method = make_method("equilibrium", model, memory={"in_steps": True})
+    with pytest.raises(ConfigError, match="'memory': it is false, but the method trains the memory in its steps"):
+        carry_out(method, [linear_batch(("a", "b"))])
 
 
 def test_a_method_of_ones_own_is_one_class():

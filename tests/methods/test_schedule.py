@@ -132,3 +132,41 @@ def test_mistakes_are_named():
     for wrong in (["a", "b"], ["a", "b", "b"], ["a", "b", "d"]):
         with pytest.raises(ConfigError, match="name each modality once: expected some order of a, b, c; got a, b"):
             WeakToStrong(NAMES, initial=wrong)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_name_given_twice(strategy):
+    with pytest.raises(ConfigError, match=r"modalities that differ in name, got a, b, a\."):
+        make_schedule(strategy, ("a", "b", "a"))
+
+
+@pytest.mark.parametrize("wrong", [-0.5, float("nan"), float("inf"), "much", None])
+def test_hysteresis_out_of_its_range(wrong):
+    with pytest.raises(ConfigError, match=r"^hysteresis: expected a number from 0 up \(standard errors\), got "):
+        WeakToStrong(NAMES, hysteresis=wrong)
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1, 1.5, float("nan"), "much"])
+def test_smoothing_out_of_its_range(wrong):
+    with pytest.raises(ConfigError, match=r"^smoothing: expected a number from 0 to below 1"):
+        make_schedule("strong_to_weak", NAMES, smoothing=wrong)
+
+
+def test_ranges_hold_their_ends_and_mistakes_come_together():
+    assert WeakToStrong(NAMES, hysteresis=0, smoothing=0.25).order == NAMES
+    with pytest.raises(ConfigError, match="2 problems") as caught:
+        WeakToStrong(NAMES, hysteresis=-1, smoothing=1)
+    assert len(caught.value.problems) == 2
+
+
+@pytest.mark.parametrize("names", ["ab", "abcd", "abx"])
+@pytest.mark.parametrize("size", [0.1, 0.0])  # with shares, and without
+def test_the_contribution_of_another_model_is_refused(names, size):
+    schedule = WeakToStrong(NAMES)
+    with pytest.raises(ConfigError) as caught:
+        schedule.update(additive({name: size * (1 + i) for i, name in enumerate(names)}))
+    listed = ", ".join(names)
+    assert f"The schedule orders a, b, c, but the contribution is of {listed}." in str(caught.value)
+    assert schedule.order == NAMES and schedule.smoothed.isnan().all()
+    schedule.update(additive({"c": 0.1, "b": 0.3, "a": 0.2}))  # another order of the names is none
+    assert schedule.order == ("c", "a", "b")

@@ -11,9 +11,10 @@ from torch import nn
 from equimodal.data.dataset import Dataset
 from equimodal.errors import ConfigError, DataError
 from equimodal.models.classifier import Classifier
+from equimodal.models.encoders.cnn import CNN
 from equimodal.models.encoders.mlp import MLP
-from equimodal.training.loop import save_model
 from equimodal.training.run import load_model
+from equimodal.training.weights import save_model
 from synthetic import linear_batch, linear_model, make_model
 
 
@@ -40,6 +41,13 @@ class Flat(nn.Module):
 
     def forward(self, x):
         return self.layer(x.float().flatten(1) / 255)
+
+
+class Tuple(nn.Module):
+    """A recurrent network's usual mistake: its output and its state."""
+
+    def forward(self, x, lengths):
+        return x[:, 0], x[:, -1]
 
 
 def test_encoders_of_ones_own_of_differing_widths(splits):
@@ -152,13 +160,79 @@ def test_a_subclass_of_encoder_must_be_registered_to_be_saved(splits, tmp_path):
         ({"vector": 3}, ConfigError, "expected a torch module, a name or a mapping with 'name', got int"),
         ({"vector": {"name": 7}}, ConfigError, "model.encoders.vector.name: expected an encoder's name, got 7"),
         ({"vector": {"hiden": 7}}, ConfigError, "no option 'hiden'. Did you mean 'hidden'?"),
-        ({"vector": nn.Flatten(0)}, DataError, "should return a tensor (B, D)"),
+        (
+            {"vector": nn.Flatten(0)},
+            ConfigError,
+            "model.encoders.vector: Flatten should return a tensor (batch, width), here (2, width), got shape (10,).",
+        ),
+        (
+            {"sequence": Tuple()},
+            ConfigError,
+            "Tuple should return a tensor (batch, width), here (2, width), got tuple.",
+        ),
+        (nn.Linear(2, 2), ConfigError, "encoders: expected a mapping from modalities to encoders, got Linear"),
     ],
 )
 def test_mistakes_are_named(splits, encoders, error, message):
     with pytest.raises(error) as caught:
         Classifier.for_data(splits, encoders)
     assert message in str(caught.value)
+
+
+def test_an_encoder_of_another_width_is_named():
+    """Made by hand: nothing has run the encoders before."""
+    encoders = {"a": nn.Linear(4, 6), "b": nn.Linear(4, 7)}
+    batch = linear_batch(samples=10)
+    here = int(batch.present["b"].sum())
+    assert 0 < here < 10
+    expected = (
+        f"model.encoders.b: Linear should return a tensor (batch, width), here ({here}, 6), got shape ({here}, 7)."
+    )
+    with pytest.raises(ConfigError) as caught:
+        Classifier(encoders, ["x", "y", "z"], width=6, fusion="late")(batch)
+    assert str(caught.value).startswith(expected) and "widths={'b': 7}" in str(caught.value)
+    assert Classifier(encoders, ["x", "y", "z"], width=6, widths={"b": 7}, fusion="late")(batch).shape == (10, 3)
+    wrong = Classifier(encoders, ["x", "y", "z"], width=6, widths={"b": 9}, fusion="late")
+    with pytest.raises(ConfigError, match=rf"here \({here}, 9\), got shape \({here}, 7\)"):
+        wrong(batch)
+
+
+def test_encoders_that_are_no_modules_are_named(splits, tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        Classifier({"a": 3, "b": nn.Linear, "c": nn.Linear(2, 2)}, ["x", "y"])  # pyright: ignore[reportArgumentType]
+    assert "encoders: 'a' should be an instance of torch.nn.Module, got int." in str(caught.value)
+    assert "encoders: 'b' should be an instance of torch.nn.Module, got the class Linear." in str(caught.value)
+    saved = Classifier.for_data(splits, {"sequence": Recurrent()}, width=8).specification()
+    for given, message in (
+        ({"sequence": 3}, "encoders: 'sequence' should be an instance of torch.nn.Module, got int."),
+        ({"sequence": Recurrent(), "vector": "mlp"}, "encoders: 'vector' should be an instance"),
+        ({"sequence": Recurrent(), "vektor": Flat(8)}, "no modality 'vektor'. Did you mean 'vector'?"),
+        (Recurrent(), "encoders: expected a mapping from modalities to encoders, got Recurrent"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            Classifier.from_specification(saved, given)  # pyright: ignore[reportArgumentType]
+        assert message in str(caught.value)
+    modules = nn.ModuleDict({"sequence": Recurrent()})
+    assert Classifier.from_specification(saved, modules).specification() == saved  # pyright: ignore[reportArgumentType]
+
+
+def test_a_fusions_options_wait_for_the_fusion(splits):
+    model = make_model(splits, fusion_options={"heads": "own"})
+    assert model.fusion_options == {"heads": "own"} and not model.has_fusion
+    saved = json.loads(json.dumps(model.specification()))
+    again = Classifier.from_specification(saved)
+    assert again.fusion_options == {"heads": "own"} and not again.has_fusion
+    model.set_fusion("late", heads="shared")
+    assert model.fusion_options == {"heads": "shared", "average": "logits"}
+    model.clear_fusion()
+    assert model.fusion_options == {}
+
+
+def test_data_that_are_not_split(splits):
+    with pytest.raises(DataError, match=r"got Dataset\. Split it first: data\.split\(seed=0\)"):
+        Classifier.for_data(splits.train)
+    with pytest.raises(DataError, match=r"expected data in three parts \(Splits\), got dict"):
+        Classifier.for_data({"a": np.ones((3, 2))})  # pyright: ignore[reportArgumentType]
 
 
 def test_fewer_than_two_modalities():
@@ -188,3 +262,44 @@ def test_data_of_another_shape_are_refused(splits):
         model.prepare(wrong)
     assert "vector: the model was made for features 5, the data have features 4." in str(caught.value)
     assert "image: the model was made for height 8, width_pixels 8, channels 3" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("trained", "given", "message"),
+    [
+        (np.uint8, np.float32, "trained on pictures of integers from 0 to 255 (uint8), got floats. Give them as they"),
+        (np.uint8, np.int64, "trained on pictures of integers from 0 to 255 (uint8), got integers (not uint8)."),
+        (np.float32, np.uint8, "trained on pictures of floats, got integers from 0 to 255 (uint8). Scale them"),
+        (np.int64, np.float32, "trained on pictures of integers (not uint8), got floats."),
+        (np.float32, np.float64, None),
+        (np.uint8, np.uint8, None),
+        (np.int64, np.int32, None),
+    ],
+)
+def test_pictures_of_another_scale_are_refused(splits, trained, given, message):
+    """The statistics of 0 to 255 would turn floats from 0 to 1 into one grey, and predictions into nonsense."""
+
+    def pictures(dtype):
+        values = np.asarray(splits.train.arrays["image"])
+        return (values / 255).astype(dtype) if np.dtype(dtype).kind == "f" else values.astype(dtype)
+
+    vector = splits.train.arrays["vector"]
+    data = Dataset({"vector": vector, "image": pictures(trained)}, splits.train.labels).split(seed=0)
+    model = Classifier.for_data(data, {"image": {"hidden": [4]}}, width=8, fusion="late")
+    again = Classifier.from_specification(json.loads(json.dumps(model.specification())))
+    new = Dataset({"image": pictures(given)}, kinds={"image": "image"})
+    for one in (model, again):
+        if message is None:
+            assert one.prepare(new) is new
+            continue
+        with pytest.raises(DataError) as caught:
+            one.prepare(new)
+        assert message in str(caught.value) and "data: image: " in str(caught.value)
+
+
+def test_a_cnn_made_without_data_takes_pictures_of_any_scale(splits):
+    encoder = CNN(height=8, width_pixels=8, channels=3, width=8, hidden=[4])
+    model = make_model(splits, encoders={"image": encoder})
+    assert len(model.prepare(splits.test)) == len(splits.test)
+    with pytest.raises(ConfigError, match=r"model\.encoders\.image: pixels follows from the data"):
+        make_model(splits, encoders={"image": {"pixels": "float"}})

@@ -139,7 +139,7 @@ def test_probabilities_far_apart_stay_finite():
     ("name", "options", "message"),
     [
         ("concta", {}, "Unknown fusion 'concta'. Did you mean 'concat'?"),
-        ("concat", {"absen": "zeros"}, "has no option 'absen'. Did you mean 'absent'?"),
+        ("concat", {"absen": "zeros"}, "model.fusion_options: fusion 'concat' has no option 'absen'. Did you mean"),
         ("concat", {"absent": "no"}, "expected 'mean' or 'zeros', got 'no'"),
         ("gated", {"absent": "no"}, "expected 'mean' or 'zeros', got 'no'"),
         ("late", {"heads": "x", "average": "y"}, "2 problems"),

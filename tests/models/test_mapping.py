@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from equimodal.errors import ConfigError
 from equimodal.models.mapping import CrossModalMapping, alignment_loss, alignment_weights
 
 
@@ -56,6 +57,14 @@ def test_alignment_is_the_weights_times_the_mapped_rows_in_training_only():
     assert torch.equal(mapping.eval()("a", x, previous, valid), mapped)
     plain = CrossModalMapping(["a", "b"], 5, feature_level=False, sample_level=False)
     assert torch.equal(plain("a", x, previous), x) and not list(plain.parameters())
+
+
+@pytest.mark.parametrize("feature_level", [True, False])
+def test_an_unknown_modality_is_refused(feature_level):
+    mapping = CrossModalMapping(["audio", "image"], 5, feature_level=feature_level)
+    for ask in (mapping, mapping.map):
+        with pytest.raises(ConfigError, match=r"no modality 'imgae'\. Did you mean 'image'\?"):
+            ask("imgae", torch.randn(2, 5))
 
 
 def test_no_gradient_reaches_the_weaker_modality():

@@ -190,7 +190,7 @@ def test_comparison_table_holds_its_numbers(comparison, tmp_path):
     numbers = table["joint"]["accuracy"]
     assert rows["joint"][1] == f"0.715 [{numbers['low']:.3f}, {numbers['high']:.3f}]"
     assert rows["joint"][2:4] == ["baseline", "\u2013"]
-    assert rows["equilibrium"][2].startswith("+0.080 [+0.080")
+    assert rows["equilibrium"][2].startswith("+0.080 [+0.074, +0.086]")
     assert rows["equilibrium"][3] == f"{table['equilibrium']['accuracy']['difference']['p_holm']:.3f}"
     assert "abc123" in page.text
     assert "epochs: 7" in page.text
@@ -216,3 +216,12 @@ def test_a_failing_write_leaves_what_was_there(run, tmp_path, monkeypatch):
         write_run_report(run, path)
     assert path.read_text() == "before"
     assert [entry.name for entry in tmp_path.iterdir()] == ["page.html"]
+
+
+@pytest.mark.parametrize(("made", "write"), [("run", write_run_report), ("comparison", write_comparison_report)])
+def test_a_folder_in_the_way_is_answered_by_fitting_advice(made, write, request, tmp_path):
+    (tmp_path / "page").mkdir()
+    with pytest.raises(RunError) as caught:
+        write(request.getfixturevalue(made), tmp_path / "page")
+    assert "choose another name, for a folder has this one, then write it again." in str(caught.value)
+    assert "--resume" not in str(caught.value) and "space" not in str(caught.value)

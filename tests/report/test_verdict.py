@@ -31,6 +31,16 @@ def test_under_use_within_noise_is_not_claimed(samples, said):
     assert said in verdict.headline
 
 
+@pytest.mark.parametrize("value", ["macro_f1", "log_likelihood_gain", "true_class_probability"])
+@pytest.mark.parametrize(("alone", "smallest"), [((0.7, 0.4), "0.50 (text)"), ((0.7, 0.59), "0.96 (image)")])
+def test_nothing_is_claimed_of_values_whose_noise_is_not_known(value, alone, smallest):
+    run = make_run(alone=alone, samples=20)
+    measured = dataclasses.replace(run.test.contribution, value=value)
+    headline = run_verdict(dataclasses.replace(run, test=dataclasses.replace(run.test, contribution=measured))).headline
+    assert headline.startswith("Whether a modality is under-used is open: ")
+    assert f"the smallest utilisation is {smallest}, and its noise is not known for" in headline
+
+
 def test_well_used():
     headline = run_verdict(make_run(alone=(0.7, 0.59))).headline
     assert "the smallest utilisation is 0.96 (image)" in headline
@@ -82,6 +92,16 @@ def test_comparison_says_what_differs_and_what_does_not(comparison):
     text = " ".join(verdict.details)
     assert "does not confirm it for equilibrium" in text  # four seeds cannot reach .05
     assert "The lowest EDM: equilibrium" in text
+
+
+@pytest.mark.parametrize("seeds", [2, 4])
+def test_comparison_does_not_judge_by_intervals_of_no_width(seeds):
+    verdict = comparison_verdict(make_comparison(seeds=seeds, fused=(0.70, 0.701, 0.6), weak=(0.5, 0.5, 0.3), wobble=0))
+    assert verdict.headline == (
+        "Not to be told from joint in accuracy: alternating. Not to be judged: equilibrium (\u22120.100), "
+        "where all seeds gave the same difference and so no interval."
+    )
+    assert not any("text alone" in detail or "confirm" in detail for detail in verdict.details)
 
 
 def test_comparison_is_plain_about_losses():

@@ -15,7 +15,8 @@ from equimodal.errors import ConfigError, DataError, EquimodalError, Interrupted
 from equimodal.models.classifier import Classifier
 from equimodal.models.encoders.mlp import MLP
 from equimodal.models.predict import predict
-from equimodal.training.run import differences, fit, load, load_model, read_config, train
+from equimodal.training.folder import differences, read_config
+from equimodal.training.run import fit, load, load_model, train
 from synthetic import make_model
 from training.runs import (
     BATCHES,
@@ -145,7 +146,8 @@ def test_a_mistake_leaves_no_folder_behind(tiny, tmp_path):
 
 
 def test_data_of_another_shape_than_the_model_was_made_for(tiny, tmp_path):
-    wide = Dataset({"vector": np.ones((30, 7)), "sequence": np.ones((30, 9, 3))}, np.arange(30) % 3)
+    labels = np.array(["ant", "bee", "cat"] * 10)
+    wide = Dataset({"vector": np.ones((30, 7)), "sequence": np.ones((30, 9, 3))}, labels)
     model = Classifier.for_data(wide.split(seed=0))
     with pytest.raises(DataError, match="vector: the model was made for features 7, the data have features 5"):
         fit_tiny(tiny, "joint", tmp_path / "run", model=model)

@@ -39,16 +39,15 @@ def compare(
     import sys
     from pathlib import Path
 
-    from equimodal.cli.setup import configure
+    from equimodal.cli.setup import configure_comparison
     from equimodal.data.catalogue import load
     from equimodal.evaluate.compare import run_comparison
+    from equimodal.files import safe_name
 
-    changes = [*(settings or [])]
-    if seeds is not None:
-        changes.append(f"compare.seeds={seeds}")
-    config = configure(recipe, data, changes, methods=method)
+    changes = [*(settings or []), *([] if seeds is None else [f"compare.seeds={seeds}"])]
+    config = configure_comparison(recipe, data, changes, method)
     splits = load(config.data.name, split_seed=config.data.split_seed)
-    folder = out or Path("comparisons") / splits.name
+    folder = out or Path("comparisons") / safe_name(splits.name)
     comparison = run_comparison(
         config, splits, out=folder, workers=workers, quiet=quiet, command=f"equimodal {shlex.join(sys.argv[1:])}"
     )

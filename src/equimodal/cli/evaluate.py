@@ -12,7 +12,7 @@ from equimodal.cli.options import Data, Present, RunFolder, Split
 def evaluate(
     run: RunFolder,
     data: Data = None,
-    split: Split = "test",
+    split: Split = None,
     present: Present = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

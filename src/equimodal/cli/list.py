@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,9 +21,11 @@ def list_known(
     from equimodal.models.encoders.base import ENCODERS
     from equimodal.models.fusions.base import FUSIONS
     from equimodal.recipes import read_recipe, recipe_names
+    from equimodal.registry import Registry
 
-    def described(registry: object) -> list[tuple[str, str]]:
-        return [(name, _first_line(member.__doc__)) for name, member in registry.items()]  # pyright: ignore
+    def described(registry: Registry[Any]) -> list[tuple[str, str]]:
+        sound = [(name, _first_line(member.__doc__)) for name, member in registry.items()]
+        return sorted([*sound, *((name, f"broken. {why}") for name, why in registry.broken().items())])
 
     tables = {
         "methods": lambda: described(METHODS),

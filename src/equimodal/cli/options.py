@@ -47,7 +47,13 @@ Present = Annotated[
         show_default=False,
     ),
 ]
-Split = Annotated[str, typer.Option(help="Which part of split data: train, validation or test.")]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        help="One part of data that are split: train, validation or test. Default: measure test, predict all.",
+        show_default=False,
+    ),
+]
 
 
 def names(text: str | None) -> list[str] | None:

@@ -14,7 +14,7 @@ def predict(
     run: RunFolder,
     data: Annotated[str, typer.Argument(help="Data to predict: a folder, .npz or YAML, or a built-in set.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="A .csv or .jsonl file to write.")] = Path("predictions.csv"),
-    split: Split = "test",
+    split: Split = None,
     present: Present = None,
 ) -> None:
     """Predict classes and their probabilities, with all modalities that are there or some of them."""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from equimodal.config import RunConfig, load_config
+from equimodal.errors import ConfigError
 
 
 def configure(
     recipe: str | None,
     data: str | None,
     settings: Sequence[str] | None,
-    methods: Sequence[str] | None = None,
+    content: Mapping[str, Any] | None = None,
 ) -> RunConfig:
     """Return the configuration that the options describe; all mistakes are reported together.
 
@@ -23,16 +24,51 @@ def configure(
         recipe: name or path; None: the defaults.
         data: name or path; None: the recipe's.
         settings: ``key=value``.
-        methods: methods to compare; None: the recipe's.
+        content: more settings, nested.
     """
     from equimodal.data.catalogue import DATASETS
 
-    content: dict[str, Any] = {} if data is None else {"data": {"name": data}}
-    if methods:
-        content["compare"] = {"methods": list(methods)}
-    config = load_config(recipe, settings or [], content)
+    named = {} if data is None else {"data": {"name": data}}
+    config = load_config(recipe, settings or [], {**named, **(content or {})})
     name = config.data.name
     if name not in DATASETS.names() and Path(name).exists():
         located = config.data.model_copy(update={"name": str(Path(name).resolve())})
         config = config.model_copy(update={"data": located})
+    return config
+
+
+def configure_comparison(
+    recipe: str | None, data: str | None, settings: Sequence[str], methods: Sequence[str] | None
+) -> RunConfig:
+    """Return the configuration of a comparison, in which nothing that was said about a method is lost.
+
+    Args:
+        recipe: name or path; None: the defaults.
+        data: name or path; None: the recipe's.
+        settings: ``key=value``.
+        methods: methods to compare; None: the recipe's.
+
+    Raises:
+        ConfigError: the options or the recipe describe a method that is not compared.
+    """
+    lost = [item for item in settings if item.partition("=")[0].partition(".")[0].strip() == "method"]
+    if lost:
+        key, _, value = lost[0].partition("=")
+        wanted = value if key.strip() == "method" else f"equilibrium:{lost[0].strip().removeprefix('method.')}"
+        raise ConfigError(
+            f"{key}: 'method' is what train trains; compare trains the methods of compare.methods or -m. "
+            f"Say it there, for instance -m {wanted}."
+        )
+    config = configure(recipe, data, settings, {"compare": {"methods": list(methods)}} if methods else None)
+    listed = [(method.name, method.options) for method in config.compare.methods]
+    if (
+        listed
+        and not methods
+        and "method" in config.model_fields_set
+        and (config.method.name, config.method.options) not in listed
+    ):
+        raise ConfigError(
+            f"method: '{config.method.label}' with its options is not among compare.methods, so that it would not "
+            "be trained. Add it there with the same options, or name the methods with -m."
+        )
     return config

@@ -25,11 +25,12 @@ def train(
 
     from equimodal.cli.setup import configure
     from equimodal.data.catalogue import load
+    from equimodal.files import safe_name
     from equimodal.training.run import train as carry_out
 
     config = configure(recipe, data, settings)
     splits = load(config.data.name, labels=config.data.labels, split_seed=config.data.split_seed)
-    folder = out or Path("runs") / f"{splits.name}-{config.method.name}"
+    folder = out or Path("runs") / safe_name(f"{splits.name}-{config.method.name}")
     run = carry_out(config, splits, folder=folder, resume=resume, quiet=quiet)
     page = run.report(folder / "report.html")
     print(run.test)

@@ -17,7 +17,7 @@ from equimodal.contribution.measure import contribution
 from equimodal.contribution.result import Contribution
 from equimodal.contribution.shapley import plan
 from equimodal.contribution.values import ValueFunction, value_function
-from equimodal.errors import DataError
+from equimodal.errors import ConfigError, DataError
 
 
 @runtime_checkable
@@ -67,7 +67,8 @@ def diagnose(
 
     Raises:
         ConfigError: unknown value function, impossible target, too small a budget.
-        DataError: no data, unknown modalities, predictions or a prior of the wrong shape.
+        DataError: no data, all parts of a split instead of one, something that holds no batches, unknown
+            modalities, predictions or a prior of the wrong shape.
 
     Example:
         >>> import torch
@@ -84,6 +85,11 @@ def diagnose(
 
     Source: shares and EDM from the paper; the callback and the prior at absent samples are ours.
     """
+    if not callable(predict):
+        raise ConfigError(
+            f"predict: expected a function (inputs, present) -> logits, got {type(predict).__name__}. "
+            "The data come second."
+        )
     stream = _stream(data, batch_size)
     first = next(stream, None)
     if first is None:
@@ -116,4 +122,22 @@ def diagnose(
 def _stream(data: Batched | Batch | Iterable[Batch], batch_size: int) -> Iterator[Batch]:
     if isinstance(data, Batch):
         return iter((data,))
-    return iter(data.batches(batch_size) if isinstance(data, Batched) else data)
+    if isinstance(data, Batched):
+        return _checked(data.batches(batch_size))
+    if all(isinstance(getattr(data, part, None), Batched) for part in ("train", "test")):
+        raise DataError(
+            f"data: expected one part, got all of them ({type(data).__name__}). Give one, for instance splits.test."
+        )
+    if not isinstance(data, Iterable):
+        raise DataError(f"data: expected a Dataset, a Batch or batches, got {type(data).__name__}. Give one of these.")
+    return _checked(data)
+
+
+def _checked(batches: Iterable[Batch]) -> Iterator[Batch]:
+    for number, batch in enumerate(batches):
+        if not isinstance(batch, Batch):
+            raise DataError(
+                f"data: expected batches, got {type(batch).__name__} as number {number}. "
+                "Give a Dataset, or make each an equimodal.Batch."
+            )
+        yield batch

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from equimodal.errors import ConfigError
+from equimodal.errors import ConfigError, did_you_mean
 
 Target = Mapping[str, float] | Sequence[float] | Tensor | None
 """The shares that count as equilibrium: by name or in the modalities' order; None means equal shares."""
@@ -143,7 +143,7 @@ def target_vector(target: Target, modalities: Sequence[str]) -> Tensor:
     if isinstance(target, Mapping):
         problems = [f"target: no share for modality '{name}'." for name in modalities if name not in target]
         problems += [
-            f"target: '{name}' is not a modality; they are {', '.join(modalities)}."
+            f"target: '{name}' is not a modality.{did_you_mean(str(name), modalities)}"
             for name in target
             if name not in modalities
         ]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from equimodal.data.checks import list_rows
 from equimodal.errors import DataError
 from equimodal.files import write_whole
 
@@ -26,7 +27,8 @@ def read_array(path: Path, key: str | None = None, *, words: bool = False) -> np
         path: ``.npy`` (memory-mapped), ``.npz`` (``key`` says which), ``.txt`` (a string a line) or ``.csv``
             (numbers; a first line of names is passed over, an empty cell is NaN).
         key: the array's name in an ``.npz``.
-        words: the file is a column of labels or names: whole numbers if all lines are such, else strings.
+        words: the file is one column of labels or names, none of them blank: whole numbers if all lines are such,
+            else strings.
 
     Raises:
         DataError: the file is missing, damaged, pickled, or of another form.
@@ -45,7 +47,7 @@ def read_array(path: Path, key: str | None = None, *, words: bool = False) -> np
     if path.suffix in (".txt", ".csv"):
         lines = _lines(path)
         if words:
-            return _parse_words(lines, path.stem if path.suffix == ".csv" else None)
+            return _parse_words(path, lines)
         return np.array(lines, dtype=str) if path.suffix == ".txt" else _parse_numbers(path, lines)
     raise DataError(f"{path}: cannot read '{path.suffix}'. Save it as one of {', '.join(SUFFIXES)}.")
 
@@ -78,7 +80,7 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
                 with archive.open(entry, "w") as file:
                     np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
 
-    write_whole(path, write)
+    write_whole(path, write, then="write it again")
 
 
 def checksum(arrays: Mapping[str, np.ndarray]) -> str:
@@ -135,14 +137,34 @@ def _lines(path: Path) -> list[str]:
     return lines[:-1] if lines[-1] == "" else lines
 
 
-def _parse_words(lines: list[str], header: str | None) -> np.ndarray:
-    cells = [line.strip().strip('"') for line in lines]
-    if header and cells and cells[0].lower() in (header.lower(), header.lower().removesuffix("s")):
-        cells = cells[1:]
+def _parse_words(path: Path, lines: list[str]) -> np.ndarray:
+    if path.suffix == ".csv":
+        cells, header = _only_column(path, lines), path.stem.lower()
+        if cells and cells[0].lower() in (header, header.removesuffix("s")):
+            cells = cells[1:]
+    else:
+        cells = [line.strip().strip('"').strip() for line in lines]
+    blank = np.flatnonzero([not cell for cell in cells])
+    if len(blank):
+        raise DataError(f"{path}: blank in {list_rows(blank)}. Fill it in, or leave the sample out of every file.")
     try:
         return np.array([int(cell) for cell in cells], dtype=np.int64)
     except ValueError:
         return np.array(cells, dtype=str)
+
+
+def _only_column(path: Path, lines: list[str]) -> list[str]:
+    """Return the cells of a table of one column; a comma, semicolon or tab may stand in quotes."""
+    written = [line for line in lines if line.strip()]
+    separator = next((mark for mark in ";\t" if written and all(mark in line for line in written)), ",")
+    rows = [next(csv.reader([line], delimiter=separator, skipinitialspace=True), [""]) for line in lines]
+    for number, (row, line) in enumerate(zip(rows, lines, strict=True), start=1):
+        if len(row) > 1:
+            raise DataError(
+                f"{path}: expected one column, got {len(row)}: line {number} is {line!r}. Keep the column of "
+                f"{path.stem} alone; an entry that holds {separator!r} goes into double quotes."
+            )
+    return [row[0].strip() if row else "" for row in rows]
 
 
 def _parse_numbers(path: Path, lines: list[str]) -> np.ndarray:

@@ -90,4 +90,9 @@ def load(name_or_path: str | Path, labels: int | None = None, split_seed: int | 
         splits = splits.split(split_seed or 0)
     elif split_seed is not None:
         splits = splits.redraw(split_seed)
-    return splits if labels is None else splits.scarce(labels, split_seed or 0)
+    if labels is not None:
+        splits = splits.scarce(labels, split_seed or 0)
+    name = name_or_path if str(name_or_path) in DATASETS.names() else Path(name_or_path).resolve()
+    # What loads these very rows again; a run that was given them in Python stores it.
+    splits.provenance["source"] = {"name": str(name), "labels": labels, "split_seed": split_seed}
+    return splits

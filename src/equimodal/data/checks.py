@@ -82,8 +82,8 @@ def mask_problem(name: str, given: np.ndarray, count: int) -> str | None:
     )
 
 
-def length_form_problem(name: str, lengths: np.ndarray, array: Array, count: int) -> str | None:
-    """Check that lengths are one whole number a row and that there is a time axis for them."""
+def length_form_problem(name: str, lengths: np.ndarray, array: Array, kind: str, count: int) -> str | None:
+    """Check that lengths are one whole number a row and that the modality's kind has a time axis for them."""
     if lengths.shape != (count,) or lengths.dtype.kind not in "iu":
         return (
             f"{name}: lengths must be one whole number a row, shape ({count},), "
@@ -92,6 +92,13 @@ def length_form_problem(name: str, lengths: np.ndarray, array: Array, count: int
     if isinstance(array, dict) or array.ndim < 3:
         got = "several arrays" if isinstance(array, dict) else f"shape {array.shape}"
         return f"{name}: lengths need an array with a time axis, (N, T, ...), got {got}. Leave its lengths out."
+    if kind == "image":  # of the kinds with three axes or more, the one whose second axis is not time
+        better = "sequence" if array.ndim == 3 else "tensor"
+        return (
+            f"{name}: lengths are for sequences, but '{name}' is of kind image, {array.dtype} of shape {array.shape}. "
+            f"If its second axis is time, declare it: kind '{better}'. Otherwise leave its lengths out, and give "
+            "every row one shape."
+        )
     return None
 
 
@@ -233,6 +240,10 @@ def encode_labels(labels: Any, classes: Sequence[Any] | None) -> tuple[np.ndarra
             f"labels: expected whole numbers or strings, got {values.dtype}. "
             "Convert them with labels.astype(int), or say which rows have none by leaving those out."
         )
+    if values.dtype.kind in "UT":
+        blank = np.flatnonzero(np.char.strip(values.astype(str)) == "")
+        if len(blank):
+            raise DataError(f"labels: blank in {list_rows(blank)}. Name the class, or leave the sample out.")
     if classes is None:
         known, numbers = np.unique(values, return_inverse=True)
         names = tuple(str(value) for value in known)

@@ -90,7 +90,7 @@ def read_modality(name: str, value: Any, kind: str | None, present: Any, lengths
         else:
             mask = mask & given.astype(bool)
     steps = coerced.lengths if lengths is None else np.asarray(lengths)
-    if steps is not None and (problem := checks.length_form_problem(name, steps, array, len(mask))):
+    if steps is not None and (problem := checks.length_form_problem(name, steps, array, known, len(mask))):
         problems.append(problem)
         steps = None
     mask, found = checks.finiteness(name, array, mask, steps)

@@ -73,13 +73,14 @@ class Description(BaseModel):
     name: str | None = None
 
 
-def load_path(path: str | Path, labels_required: bool = True) -> Dataset | Splits:
+def load_path(path: str | Path, labels_required: bool = True, split: bool = True) -> Dataset | Splits:
     """Return the data at a path, as parts if a split comes with them.
 
     Args:
         path: a folder (described by its ``data.yaml``, or by its file names), an ``.npz`` (by its keys), or a
             YAML.
         labels_required: False for data to predict on, which may lack labels.
+        split: False for all rows in their order, whatever split comes with them.
 
     Raises:
         DataError: a file is missing, damaged or pickled, or the arrays are not what they should be.
@@ -113,10 +114,10 @@ def load_path(path: str | Path, labels_required: bool = True) -> Dataset | Split
             "'labels' to an .npz, or the key 'labels' to the YAML."
         )
     name = description.name or (path.parent.resolve().name if path.name == DESCRIPTION else path.resolve().stem)
-    return _load(description, folder, name)
+    return _load(description, folder, name, split)
 
 
-def _load(description: Description, folder: Path, name: str) -> Dataset | Splits:
+def _load(description: Description, folder: Path, name: str, split: bool) -> Dataset | Splits:
     problems: list[str] = []
 
     def read(source: Source | None, default_key: str, words: bool = False) -> np.ndarray | None:
@@ -157,7 +158,7 @@ def _load(description: Description, folder: Path, name: str) -> Dataset | Splits
         kinds={modality: source.kind for modality, source in description.arrays.items() if source.kind},
         name=name,
     )
-    if columns["split"] is None or data.labels is None:
+    if columns["split"] is None or data.labels is None or not split:
         return data
     part = _read_split(columns["split"], len(data))
     train, validation, test = (data.subset(part == number) for number in range(len(PARTS)))
@@ -199,9 +200,14 @@ def _describe_folder(folder: Path) -> Description:
     found: dict[str, Source] = {}
     problems = []
     for file in sorted(folder.iterdir()):
-        if file.name.startswith(".") or file.is_dir() or file.suffix in (".md", ".partial"):
+        if file.name.startswith(".") or file.suffix in (".md", ".partial"):
             continue
-        if file.suffix not in (".npy", ".txt", ".csv"):
+        if file.is_dir():
+            problems.append(
+                f"{file}: is a folder, and folders in a data folder are not read. Move it away, or say in "
+                f"{DESCRIPTION} which files hold the arrays."
+            )
+        elif file.suffix not in (".npy", ".txt", ".csv"):
             problems.append(
                 f"{file}: in a folder each array is a .npy, .txt or .csv file. Convert it, move it away, or "
                 f"describe the folder in {DESCRIPTION}."

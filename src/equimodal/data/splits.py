@@ -12,6 +12,7 @@ from equimodal.data.archive import checksum
 from equimodal.data.coerce import Kind
 from equimodal.data.dataset import Dataset
 from equimodal.data.modality import join
+from equimodal.errors import DataError
 
 PARTS = ("train", "validation", "test")
 
@@ -116,7 +117,8 @@ class Splits:
         whole = whole.subset(np.argsort(whole.ids, kind="stable"))
         train, validation, test = (len(data) / len(whole) for data in self.parts().values())
         drawn = whole.split(seed, fractions=(train, validation, test))
-        return Splits(drawn.train, drawn.validation, drawn.test, {**self.provenance, **drawn.provenance})
+        provenance = {**self.provenance, **drawn.provenance, "source": None}
+        return Splits(drawn.train, drawn.validation, drawn.test, provenance)
 
     def scarce(self, labels: int, seed: int) -> Splits:
         """Return the split with ``labels`` training rows only: stratified, at least one of each class.
@@ -127,7 +129,8 @@ class Splits:
         from equimodal.data.assignment import draw_stratified
 
         rows = draw_stratified(cast(np.ndarray, self.train.labels), labels, seed)
-        provenance = {**self.provenance, "scarce": {"labels": int(labels), "seed": int(seed)}}
+        scarce = {"labels": int(labels), "seed": int(seed)}
+        provenance = {**self.provenance, "scarce": scarce, "source": None}
         return Splits(self.train.subset(rows), self.validation, self.test, provenance)
 
     def _group_column(self) -> np.ndarray:
@@ -150,6 +153,17 @@ class Splits:
                     "Put each group into one part, or leave groups out if they may be shared."
                 )
         return problems
+
+
+def check_splits(data: object) -> None:
+    """Raise an error for anything that is not data in three parts.
+
+    Raises:
+        DataError: it is a whole data set, or something else.
+    """
+    if not isinstance(data, Splits):
+        advice = "Split it first: data.split(seed=0)." if isinstance(data, Dataset) else "Make a Dataset and split it."
+        raise DataError(f"expected data in three parts (Splits), got {type(data).__name__}. {advice}")
 
 
 def concatenate(parts: Sequence[Dataset]) -> Dataset:

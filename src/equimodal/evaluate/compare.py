@@ -12,15 +12,16 @@ from typing import Any, Literal, cast
 
 import torch
 
-from equimodal.config import MethodSpec, RunConfig, build_config
-from equimodal.data.splits import Splits
-from equimodal.errors import ConfigError, DataError, EquimodalError, Interrupted
+from equimodal.config import LARGEST_SEED, MethodSpec, RunConfig, build_config
+from equimodal.data.splits import Splits, check_splits
+from equimodal.errors import ConfigError, EquimodalError, Interrupted
 from equimodal.evaluate.comparison import Comparison, Result
-from equimodal.evaluate.folder import open_folder, provenance, safe_name
+from equimodal.evaluate.folder import open_folder, provenance
 from equimodal.evaluate.progress import Progress
+from equimodal.files import safe_name
 from equimodal.methods.base import METHODS
 from equimodal.models.classifier import Classifier
-from equimodal.training.run import REFERENCE, Reference, train
+from equimodal.training.run import REFERENCE, Reference, set_up, train
 from equimodal.training.seeds import derive_seed
 
 ModelMaker = Callable[[int], Classifier]
@@ -78,16 +79,13 @@ def compare(
         >>> table.methods, len(table.values("joint", "accuracy"))
         (('joint', 'alternating'), 2)
     """
-    if not isinstance(data, Splits):
-        raise DataError(
-            f"compare: expected data in three parts (Splits), got {type(data).__name__}. "
-            "Split it first: data.split(seed=0)."
-        )
+    check_splits(data)
     if isinstance(methods, (str, Mapping, MethodSpec)):
         raise ConfigError("compare.methods: expected a list of methods, got one. Write [method].")
+    source = data.provenance.get("source")
     config = build_config(
         {
-            "data": {"name": data.name},
+            "data": {"name": source["name"] if source and source["labels"] is None else data.name},
             "training": training,
             "measure": dict(measure or {}),
             "compare": {"methods": list(methods), "seeds": seeds, "redraw": redraw},
@@ -130,13 +128,14 @@ def run_comparison(
     problems = _problems(config, model, workers)
     if problems:
         raise ConfigError(problems)
-    folder = None if out is None else Path(out)
-    if folder is not None:
-        open_folder(folder, config, data, resume)
     methods = config.compare.methods
     listed = next((method for method in methods if method.name == REFERENCE), None)
     ensemble = listed or MethodSpec(name=REFERENCE)
     others = [method for method in methods if method is not ensemble]
+    _check_runs(config, [ensemble, *others], data, model)
+    folder = None if out is None else Path(out)
+    if folder is not None:  # only now: a mistake found above leaves no folder behind
+        open_folder(folder, config, data, resume)
     seeds = range(config.seed, config.seed + config.compare.seeds)
     results: dict[tuple[str, int], Result] = {}
 
@@ -242,9 +241,29 @@ def _problems(config: RunConfig, model: object, workers: int) -> list[str]:
             f"model: expected a function from a seed to a new classifier, got {type(model).__name__}. "
             "Write lambda seed: Classifier(...)."
         )
+    last = config.seed + config.compare.seeds - 1
+    if last > LARGEST_SEED:
+        problems.append(
+            f"compare.seeds: expected seeds from 0 to {LARGEST_SEED}, but {config.compare.seeds} of them, counted from "
+            f"seed ({config.seed}), end at {last}. Lower one of the two."
+        )
     if workers < 1:
         problems.append(f"workers: expected at least 1, got {workers}.")
     return problems
+
+
+def _check_runs(config: RunConfig, methods: Sequence[MethodSpec], data: Splits, model: ModelMaker | None) -> None:
+    """Set up the first seed's run of every method, so that a mistake is told before hours of training."""
+    splits = seed_data(config, data, config.seed)
+    problems: list[str] = []
+    for method in methods:
+        run = _run_config(config, method, config.seed)
+        try:
+            set_up(run, splits, None if model is None else _untrained(model, run))
+        except ConfigError as error:
+            problems += [problem for problem in error.problems if problem not in problems]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _run_config(config: RunConfig, method: MethodSpec, seed: int) -> RunConfig:

@@ -238,7 +238,7 @@ class Comparison:
             for result in self.results[method]:
                 numbers = result.columns().values()
                 writer.writerow([method, result.seed, result.validation_accuracy, result.best_epoch, *numbers])
-        write_text(Path(path), text.getvalue())
+        write_text(Path(path), text.getvalue(), then="write it again")
         return Path(path)
 
     def report(self, path: str | Path) -> Path:
@@ -276,7 +276,9 @@ class Comparison:
     def save(self, folder: str | Path) -> Path:
         """Write ``comparison.json`` into a folder, whole or not at all."""
         path = Path(folder) / FILE
-        write_text(path, json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n")
+        write_text(
+            path, json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n", then="give the same command again"
+        )
         return path
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +13,10 @@ from equimodal.config import MethodSpec, RunConfig, build_config
 from equimodal.data.splits import Splits
 from equimodal.errors import RunError
 from equimodal.files import write_text
-from equimodal.training.run import differences
+from equimodal.training.folder import differences, refuse_foreign
 from equimodal.yaml_text import read_yaml_file
 
 FILE = "compare.yaml"
-
-
-def safe_name(label: str) -> str:
-    """Return a method's label as the name of a folder.
-
-    Example:
-        >>> safe_name("paper:order=strong_to_weak")
-        'paper-order-strong_to_weak'
-    """
-    return re.sub(r"[^\w.]+", "-", label).strip("-.") or "method"
 
 
 def provenance(config: RunConfig, data: Splits, command: str | None) -> dict[str, Any]:
@@ -67,10 +56,8 @@ def open_folder(folder: Path, config: RunConfig, data: Splits, resume: bool) -> 
                 f"{folder}: holds a comparison with another configuration ({'; '.join(found)}). "
                 "Choose another folder, or give the same configuration; only methods and seeds may be added."
             )
-    elif folder.is_dir() and any(not entry.name.startswith(".") for entry in folder.iterdir()):
-        raise RunError(f"{folder}: is not empty, and not the folder of a comparison. Choose another.")
-    elif folder.exists() and not folder.is_dir():
-        raise RunError(f"{folder}: is a file, and a comparison needs a folder. Choose another name.")
+    else:
+        refuse_foreign(folder, "a comparison")
     about = {
         "data": data.name,
         "fingerprint": data.fingerprint(),
@@ -78,7 +65,7 @@ def open_folder(folder: Path, config: RunConfig, data: Splits, resume: bool) -> 
         "torch": str(torch.__version__),
     }
     content = config.to_dict() | {"provenance": about}
-    write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True), then="give the same command again")
 
 
 def _changes(before: RunConfig, now: RunConfig) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from equimodal.errors import ConfigError
-from equimodal.evaluate.evaluation import restrict, select_data
+from equimodal.evaluate.evaluation import restrict, rows_to_predict
 from equimodal.files import write_whole
 from equimodal.models.predict import predict
 from equimodal.training.run import load as load_run
@@ -19,7 +19,7 @@ def write_predictions(
     data: str,
     out: Path,
     *,
-    split: str = "test",
+    split: str | None = None,
     present: Collection[str] | None = None,
 ) -> int:
     """Write one line a sample: its id, the predicted class, the probability of every class.
@@ -28,7 +28,7 @@ def write_predictions(
         folder: the run's folder.
         data: a built-in set or a path; labels are not needed.
         out: a ``.csv`` file, or ``.jsonl`` for JSON lines.
-        split: which part, where the data are split.
+        split: one part of data that are split; None: all rows.
         present: use these modalities only.
 
     Returns:
@@ -42,7 +42,7 @@ def write_predictions(
     if out.suffix not in (".csv", ".jsonl"):
         raise ConfigError(f"--out: expected a file that ends in .csv or .jsonl, got '{out.name}'.")
     run = load_run(folder)
-    rows = restrict(select_data(run, data, split=split, labels_required=False), run.model, present)
+    rows = restrict(rows_to_predict(run, data, split), run.model, present)
     probabilities = predict(run.model, rows).tolist()
     classes = run.model.classes
     ids = [str(identity) for identity in rows.ids]
@@ -65,5 +65,5 @@ def write_predictions(
                 }
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
-    write_whole(out, write_csv if out.suffix == ".csv" else write_jsonl)
+    write_whole(out, write_csv if out.suffix == ".csv" else write_jsonl, then="write it again")
     return len(rows)

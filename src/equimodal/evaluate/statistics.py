@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from scipy import stats
@@ -12,6 +13,8 @@ from scipy import stats
 EXACT_UP_TO = 20
 """Most pairs whose 2^J sign flips are all enumerated; above, flips are drawn (scipy)."""
 DRAWS = 9999
+ROUNDING = 1e-9
+"""Relative difference up to which two values are one: accuracies are multiples of 1/n, and their sums tie often."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,8 @@ class Estimate:
 
     Args:
         mean: over the seeds in which the number is defined; None where it is in none.
-        low: lower end of the interval of the mean; None below two seeds.
+        low: lower end of the interval of the mean; None where the seeds hold no spread to make one of: below
+            two, or all of one value.
         high: upper end.
         median: over the same seeds.
         count: seeds in which the number is defined.
@@ -44,6 +48,9 @@ def estimate(values: Sequence[float | None], overlap: float = 0.0, confidence: f
     values are correlated and Student's interval is too short: there ``overlap`` is
     :math:`n_\text{test}/n_\text{train}`.
 
+    Values that are all the same give no interval (ours): accuracies are coarse, so that a few seeds agree by
+    chance, and an interval of no width would pass that off as certainty.
+
     Args:
         values: one a seed (J,).
         overlap: 0 for independent values, n_test / n_train for redrawn splits.
@@ -61,11 +68,32 @@ def estimate(values: Sequence[float | None], overlap: float = 0.0, confidence: f
     if count == 0:
         return Estimate(None, None, None, None, 0, undefined)
     mean, median = float(known.mean()), float(np.median(known))
-    if count == 1:
-        return Estimate(mean, None, None, median, 1, undefined)
+    if np.ptp(known) <= ROUNDING * np.abs(known).max():
+        return Estimate(mean, None, None, median, count, undefined)
     scale = float(known.std(ddof=1)) * math.sqrt(1 / count + overlap)
     half = float(stats.t.ppf((1 + confidence) / 2, count - 1)) * scale
     return Estimate(mean, mean - half, mean + half, median, count, undefined)
+
+
+def told_apart(difference: Mapping[str, Any]) -> Literal["above", "below", "level", "unknown"]:
+    """Return whether a paired difference can be told from 0: the one rule by which tables and reports speak.
+
+    "above" or "below" where the interval leaves out 0, "level" where it does not or where there was no
+    difference in any seed, "unknown" where there is a difference and no interval to judge it by.
+
+    Args:
+        difference: the fields of an :class:`Estimate`.
+
+    Example:
+        >>> from dataclasses import asdict
+        >>> [told_apart(asdict(estimate(d))) for d in ([0.1, 0.2], [0.1, 0.11], [0.1, 0.1], [0.0, 0.0])]
+        ['level', 'above', 'unknown', 'level']
+    """
+    if difference["low"] is None:
+        return "level" if difference["mean"] == 0 else "unknown"
+    if difference["low"] > 0:
+        return "above"
+    return "below" if difference["high"] < 0 else "level"
 
 
 def paired(values: Sequence[float | None], baseline: Sequence[float | None]) -> list[float | None]:
@@ -111,8 +139,7 @@ def permutation_p(differences: Sequence[float], seed: int = 0) -> float:
     sums = np.zeros(1)
     for value in d:
         sums = np.concatenate([sums + value, sums - value])
-    # Accuracies are multiples of 1/n, so patterns tie often: rounding must not break the ties.
-    tolerance = 1e-9 * np.abs(d).sum()
+    tolerance = ROUNDING * np.abs(d).sum()
     return float(np.mean(np.abs(sums) >= abs(d.sum()) - tolerance))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from equimodal.evaluate.comparison import Comparison
-from equimodal.evaluate.statistics import seeds_needed, smallest_p
+from equimodal.evaluate.statistics import seeds_needed, smallest_p, told_apart
 
 WIDTH = 110
 """Widest plain-text table; beyond it the modalities' own accuracies go to a second one."""
@@ -55,11 +55,19 @@ def reading(comparison: Comparison) -> list[str]:
 
 def _verdict(baseline: str, table: Sequence[Mapping[str, Any]], seeds: int) -> list[str]:
     differences = {row["method"]: row["accuracy"]["difference"] for row in table[1:]}
-    apart = [f"{method} ({d['mean']:+.3f})" for method, d in differences.items() if d["low"] > 0 or d["high"] < 0]
-    first = f"No difference in accuracy to {baseline} can be told from noise: each 95% interval includes 0."
-    if apart:
-        first = (
-            f"Different from {baseline} in accuracy, by the 95% interval of the paired difference: {', '.join(apart)}."
+    verdicts = {method: told_apart(d) for method, d in differences.items()}
+
+    def listed(*wanted: str) -> str:
+        return ", ".join(f"{m} ({differences[m]['mean']:+.3f})" for m, said in verdicts.items() if said in wanted)
+
+    lines = []
+    if apart := listed("above", "below"):
+        lines.append(f"Different from {baseline} in accuracy, by the 95% interval of the paired difference: {apart}.")
+    elif "level" in verdicts.values():
+        lines.append(f"No difference in accuracy to {baseline} can be told from noise: no 95% interval leaves out 0.")
+    if unknown := listed("unknown"):
+        lines.append(
+            f"Not to be judged by an interval, for all seeds gave the same difference to {baseline}: {unknown}."
         )
     rejected = [f"{method} (p {d['p_holm']:.3g})" for method, d in differences.items() if d["p_holm"] <= LEVEL]
     lowest, tests = smallest_p(seeds), len(differences)
@@ -71,7 +79,7 @@ def _verdict(baseline: str, table: Sequence[Mapping[str, Any]], seeds: int) -> l
         second += f", {min(1.0, lowest * tests):.3g} corrected"
     if lowest * tests > LEVEL:
         second += f": none can be under {LEVEL} with fewer than {seeds_needed(tests, LEVEL)} seeds"
-    return [first, f"{second}."]
+    return [*lines, f"{second}."]
 
 
 def _intervals(comparison: Comparison, seeds: int) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -16,12 +16,19 @@ from equimodal.registry import Registry
 
 if TYPE_CHECKING:
     from equimodal.contribution.result import Contribution
+    from equimodal.data.dataset import Dataset
     from equimodal.models.classifier import Classifier
 
 METHODS: Registry[type[Method]] = Registry("method", "equimodal.methods")
 
 Loss = tuple[Tensor, Tensor]
 """A loss as (sum over samples, number of samples): means are taken after the counts of all ranks are known."""
+
+Gradients = Mapping[nn.Parameter, Tensor]
+"""Gradients by parameter; a parameter that is missing has none, and does not move."""
+
+Combine = Callable[[Mapping[str, Gradients]], Gradients]
+"""From the gradients of each loss to those that the step takes."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +38,14 @@ class Update:
     Args:
         losses: the terms to add up, each a mean: its sum over the samples it counts.
         modalities: whose own parameters move, beside the shared ones; all others do not move by a bit.
+        combine: makes the step's gradients from those of each loss (of the parameters that move), before
+            clipping; None adds them up. Losses that no sample counts in are not among them. It costs one
+            backward pass a loss.
     """
 
     losses: Mapping[str, Loss]
     modalities: tuple[str, ...]
+    combine: Combine | None = None
 
 
 @dataclass(frozen=True)
@@ -47,17 +58,25 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Phase:
-    """A stretch of epochs with its own selection; a phase ends with its best epoch's weights.
+    """A stretch of epochs with an optimiser of its own.
 
     Args:
         name: shown in the history.
         epochs: how many.
         select: the coalition whose validation score chooses the best epoch; None: all modalities.
+        ends: "best", with the best epoch's weights; or "last", as they are: the next phase then goes on with
+            the same choice of the best epoch.
+        trial: begin with a copy of the weights, which are put back at the end: the method keeps what it
+            learnt in ``on_phase_end``. Its epochs are never the run's best.
+        span: the part of the learning-rate schedule that the phase goes through.
     """
 
     name: str
     epochs: int
     select: tuple[str, ...] | None = None
+    ends: Literal["best", "last"] = "best"
+    trial: bool = False
+    span: tuple[float, float] = (0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -112,15 +131,33 @@ class Method(nn.Module):
         self.config = config
         self.seed = seed
         self.visiting: tuple[str, ...] = model.modalities
+        self.epoch, self.epochs = 0, 1  # finished epochs of the phase, and all of them; the loop sets both
 
     @classmethod
     def fusion_options(cls, config: Any) -> dict[str, Any]:
         """Return the options of the fusion that the method makes when the model has none."""
         return {}
 
+    def begin(self, train: Dataset) -> None:
+        """Take note of the training part before anything else, for instance to register buffers of its size."""
+
     def next_phase(self, finished: int, epochs: int) -> Phase | None:
-        """Return the phase after ``finished`` ones, or None at the end; by default there is one."""
+        """Return the phase after ``finished`` ones, or None at the end; by default there is one.
+
+        It is asked again when a run is resumed, and must answer from its arguments and the buffers alone.
+        """
         return Phase("train", epochs) if finished == 0 else None
+
+    def on_epoch_start(self, train: Dataset) -> None:
+        """Look at the training part before an epoch, for instance to value its samples; not called on resume."""
+
+    def training_data(self, train: Dataset) -> Dataset:
+        """Return the rows of this epoch, by default the training part.
+
+        It is asked again on resume, and must answer from its argument, the buffers and torch's generator (which
+        the loop seeds) alone.
+        """
+        return train
 
     def passes(self) -> Sequence[tuple[str, ...]]:
         """Return, for each pass over the data in this epoch, the modalities that it visits; by default one pass."""
@@ -138,6 +175,9 @@ class Method(nn.Module):
 
     def on_epoch_end(self, result: EpochResult) -> None:
         """Take note of the validation of the epoch."""
+
+    def on_phase_end(self, phase: Phase, train: Dataset) -> None:
+        """Take note of what a phase reached, while its weights are in the model (a trial's are put back then)."""
 
     def own_parameters(self, modality: str) -> list[nn.Parameter]:
         """Return those of the method's parameters that belong to one modality; all others are shared."""
@@ -166,13 +206,16 @@ def cross_entropy(logits: Tensor, labels: Tensor, mask: Tensor | None = None) ->
 def prepare_fusion(model: Classifier, method: type[Method], config: MethodConfig) -> None:
     """Give the model the method's fusion if it has none.
 
+    Options that the model was given without the name of a fusion go to it, before those that the method gives.
+
     Raises:
-        ConfigError: the model's fusion is one that the method cannot train.
+        ConfigError: the model's fusion is one that the method cannot train, or an option is not the fusion's.
     """
     if not model.has_fusion:
-        model.set_fusion(method.fusions[0], **method.fusion_options(config))
+        model.set_fusion(method.fusions[0], **{**method.fusion_options(config), **model.fusion_options})
     elif model.fusion_name not in method.fusions:
         raise ConfigError(
             f"model.fusion: {method.__name__} trains the fusions {', '.join(method.fusions)}, but the model has "
-            f"'{model.fusion_name}'. Leave the fusion out, or choose one of those."
+            f"'{model.fusion_name}', named or brought by the method of an earlier fit. Leave the fusion out or choose "
+            "one of those; for another method make a new model, Classifier.for_data(data)."
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import TYPE_CHECKING
 
 import torch
@@ -22,7 +24,7 @@ class Schedule(nn.Module):
         initial: the order of the first epoch; by default as declared.
 
     Raises:
-        ConfigError: ``initial`` does not name each modality once.
+        ConfigError: a name occurs twice, or ``initial`` does not name each modality once.
     """
 
     order_index: Tensor
@@ -30,6 +32,10 @@ class Schedule(nn.Module):
     def __init__(self, modalities: Sequence[str], initial: Sequence[str] | None = None) -> None:
         super().__init__()
         self.modalities = tuple(modalities)
+        if len(set(self.modalities)) < len(self.modalities):
+            raise ConfigError(
+                f"A schedule needs modalities that differ in name, got {', '.join(self.modalities)}. Name each once."
+            )
         self.register_buffer("order_index", torch.arange(len(self.modalities)))
         if initial is not None:
             if sorted(initial) != sorted(self.modalities):
@@ -67,6 +73,9 @@ class WeakToStrong(Schedule):
             standard errors of the difference (ours); 0 sorts plainly, ties by name.
         smoothing: weight of the past in an exponential average of the shares (ours), in [0, 1).
 
+    Raises:
+        ConfigError: a name occurs twice, ``initial`` does not name each once, or a number is out of its range.
+
     Example:
         >>> schedule = WeakToStrong(["audio", "image"])
         >>> schedule.order
@@ -86,12 +95,31 @@ class WeakToStrong(Schedule):
         smoothing: float = 0.0,
     ) -> None:
         super().__init__(modalities, initial)
+        problems = [
+            f"{option}: expected a number {expected}, got {value!r}."
+            for option, value, expected, below in (
+                ("hysteresis", hysteresis, "from 0 up (standard errors)", math.inf),
+                ("smoothing", smoothing, "from 0 to below 1 (the weight of the past)", 1),
+            )
+            if not isinstance(value, Real) or not 0 <= value < below
+        ]
+        if problems:
+            raise ConfigError(problems)
         self.hysteresis = hysteresis
         self.smoothing = smoothing
         self.register_buffer("smoothed", torch.full((len(self.modalities),), torch.nan, dtype=torch.float64))
 
     def update(self, contribution: Contribution) -> None:
-        """Sort by the (smoothed) shares, as far as they differ beyond their noise."""
+        """Sort by the (smoothed) shares, as far as they differ beyond their noise.
+
+        Raises:
+            ConfigError: the contribution is of other modalities.
+        """
+        if set(contribution.modalities) != set(self.modalities):
+            raise ConfigError(
+                f"The schedule orders {', '.join(self.modalities)}, but the contribution is of "
+                f"{', '.join(contribution.modalities)}. Give one that was measured on the same modalities."
+            )
         if contribution.shares is None:
             return
         shares = torch.tensor([contribution.shares[m] for m in self.modalities], dtype=torch.float64)

@@ -7,13 +7,42 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from equimodal.errors import ConfigError, DataError
+from equimodal.errors import ConfigError
 from equimodal.models.encoders.base import ENCODERS, Encoder, build_encoder, call_encoder, default_encoder
 
 if TYPE_CHECKING:
     from equimodal.data.dataset import Dataset
+
+
+def by_modality(encoders: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return encoders by the modality's name, none where none are given.
+
+    Raises:
+        ConfigError: they do not come with names.
+    """
+    if encoders is None:
+        return {}
+    if not hasattr(encoders, "keys"):  # a ModuleDict is no Mapping
+        raise ConfigError(
+            f"encoders: expected a mapping from modalities to encoders, got {type(encoders).__name__}. "
+            "Give {name: encoder}."
+        )
+    return dict(encoders)
+
+
+def module_problems(encoders: Mapping[str, Any]) -> list[str]:
+    """Return one message for each encoder that is no torch module."""
+    return [
+        f"encoders: '{name}' should be an instance of torch.nn.Module, got {_told(module)}. Give one that is made."
+        for name, module in encoders.items()
+        if not isinstance(module, nn.Module)
+    ]
+
+
+def _told(thing: Any) -> str:
+    return f"the class {thing.__name__}" if isinstance(thing, type) else type(thing).__name__
 
 
 def encoder_for(
@@ -59,19 +88,19 @@ def encoder_for(
 
 
 def probe_width(train: Dataset, modality: str, encoder: nn.Module) -> int:
-    """Return the size of a foreign encoder's encodings by running it on two training rows."""
+    """Return the size of a foreign encoder's encodings by running it on two training rows.
+
+    Raises:
+        ConfigError: it returns something else than one row of features a sample.
+    """
     rows = np.flatnonzero(train.present[modality])[:2]
     batch = train.batch(rows)
     was_training = encoder.training
     encoder.eval()
     with torch.no_grad():
-        out = call_encoder(encoder, batch.inputs[modality], batch.lengths.get(modality))
+        x, lengths = batch.inputs[modality], batch.lengths.get(modality)
+        out = call_encoder(encoder, x, lengths, modality=modality, samples=len(rows))
     encoder.train(was_training)
-    if not isinstance(out, Tensor) or out.ndim != 2 or len(out) != len(rows):
-        came = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
-        raise DataError(
-            f"Your encoder for '{modality}' should return a tensor (B, D); for B = {len(rows)} it returned {came}."
-        )
     return out.shape[1]
 
 

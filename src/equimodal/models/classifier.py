@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from equimodal.batch import Batch, Input
 from equimodal.errors import ConfigError, DataError, did_you_mean
-from equimodal.models.building import encoder_for, probe_width, registered_name
+from equimodal.models.building import by_modality, encoder_for, module_problems, probe_width, registered_name
 from equimodal.models.encoders.base import Encoder, build_encoder, call_encoder
 from equimodal.models.fusions.base import Encodings, Fusion, Presence, build_fusion
 
@@ -34,7 +34,10 @@ class Classifier(nn.Module):
         widths: D of each foreign encoder whose D is not ``width``.
         prior: class probabilities (C,) of the training labels; uniform when not given.
         fusion: name of a fusion, or None to let the method choose.
-        fusion_options: the fusion's arguments.
+        fusion_options: the fusion's arguments; without a name, those of the fusion that the method brings.
+
+    Raises:
+        ConfigError: fewer than two encoders, one that is no torch module, an unknown fusion or option.
 
     Example:
         >>> model = Classifier({"a": nn.Linear(3, 8), "b": nn.Linear(5, 8)}, ["no", "yes"], width=8, fusion="late")
@@ -59,14 +62,17 @@ class Classifier(nn.Module):
         fusion_options: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        if len(encoders) < 2:
+        modules = by_modality(encoders)
+        if len(modules) < 2:
             raise ConfigError(
-                f"A multimodal classifier needs at least two modalities, got {len(encoders)} "
-                f"({', '.join(encoders) or 'none'})."
+                f"A multimodal classifier needs at least two modalities, got {len(modules)} "
+                f"({', '.join(modules) or 'none'})."
             )
+        if problems := module_problems(modules):
+            raise ConfigError(problems)
         self.classes = tuple(str(name) for name in classes)
         self.width = width
-        self.encoders = nn.ModuleDict(dict(encoders))
+        self.encoders = nn.ModuleDict(modules)
         self.projections = nn.ModuleDict(
             {name: nn.Linear(size, width) for name, size in (widths or {}).items() if size != width}
         )
@@ -75,8 +81,9 @@ class Classifier(nn.Module):
         self.register_buffer("log_prior", probabilities.clamp(min=1e-8).log())
         self._fusion: Fusion | None = None
         self.fusion_name: str | None = None
+        self._awaiting: dict[str, Any] = dict(fusion_options or {})  # a fusion that the method will bring
         if fusion is not None:
-            self.set_fusion(fusion, **dict(fusion_options or {}))
+            self.set_fusion(fusion, **self._awaiting)
 
     @classmethod
     def for_data(
@@ -97,14 +104,17 @@ class Classifier(nn.Module):
                 and the encoder's options; the others get the default of their kind.
             width: size of the encodings.
             fusion: name of a fusion, or None to let the method choose.
-            fusion_options: the fusion's arguments.
+            fusion_options: the fusion's arguments; without a name, those of the fusion that the method brings.
             seed: seed of the initial weights.
 
         Raises:
-            ConfigError: an encoder, an option or a modality is unknown.
-            DataError: no built-in encoder serves a modality's kind, or a module of yours returns a wrong shape.
+            ConfigError: an encoder, an option or a modality is unknown, or a module of yours returns a wrong shape.
+            DataError: the data are not split, or no built-in encoder serves a modality's kind.
         """
-        given = dict(encoders or {})
+        from equimodal.data.splits import check_splits
+
+        check_splits(data)
+        given = by_modality(encoders)
         problems = [
             f"model.encoders: no modality is called '{name}'.{did_you_mean(name, data.modalities)}"
             for name in given
@@ -154,6 +164,11 @@ class Classifier(nn.Module):
         """Whether a fusion has been chosen."""
         return self._fusion is not None
 
+    @property
+    def fusion_options(self) -> dict[str, Any]:
+        """The fusion's options; before one has been chosen, those that it is to be given."""
+        return dict(self._awaiting if self._fusion is None else self._fusion.options)
+
     def set_fusion(self, name: str, **options: Any) -> None:
         """Give the classifier a new fusion, with new weights.
 
@@ -165,8 +180,8 @@ class Classifier(nn.Module):
         self.fusion_name = name
 
     def clear_fusion(self) -> None:
-        """Take the fusion away, so that the next method brings its own."""
-        self._fusion, self.fusion_name = None, None
+        """Take the fusion and its options away, so that the next method brings its own."""
+        self._fusion, self.fusion_name, self._awaiting = None, None, {}
 
     def own_parameters(self, modality: str) -> list[nn.Parameter]:
         """Return the parameters that belong to one modality: its encoder, and its parts of the fusion."""
@@ -210,18 +225,31 @@ class Classifier(nn.Module):
         return Batch(batch.inputs, present, batch.labels, batch.ids, batch.lengths)
 
     def encode_one(self, batch: Batch, modality: str) -> Tensor:
-        """Return one modality's encodings (B, width); the encoder runs on the rows present, others are zero."""
+        """Return one modality's encodings (B, width); the encoder runs on the rows present, others are zero.
+
+        Raises:
+            ConfigError: the encoder returns something else than one row of its width a sample.
+        """
         present = batch.present[modality]
         rows = present.nonzero().squeeze(1)
         encodings = torch.zeros(len(batch), self.width, device=present.device)
         if len(rows) == 0:
             return encodings
         x, lengths = batch.inputs[modality], batch.lengths.get(modality)
+        if len(rows) < len(batch):
+            x, lengths = _rows(x, rows), None if lengths is None else lengths[rows]
+        some = self._run_encoder(modality, x, lengths, len(rows))
         if len(rows) == len(batch):
-            return self._project(modality, call_encoder(self.encoders[modality], x, lengths))
-        some = call_encoder(self.encoders[modality], _rows(x, rows), None if lengths is None else lengths[rows])
-        some = self._project(modality, some)
+            return some
         return encodings.to(some.dtype).index_copy(0, rows, some)
+
+    def _run_encoder(self, modality: str, x: Input, lengths: Tensor | None, samples: int) -> Tensor:
+        encoder = self.encoders[modality]
+        if modality not in self.projections:
+            return call_encoder(encoder, x, lengths, modality=modality, samples=samples, width=self.width)
+        project = cast(nn.Linear, self.projections[modality])
+        own = call_encoder(encoder, x, lengths, modality=modality, samples=samples, width=project.in_features)
+        return project(own)
 
     def encode(self, batch: Batch) -> dict[str, Tensor]:
         """Return the encodings (B, width) of every modality."""
@@ -245,9 +273,6 @@ class Classifier(nn.Module):
         batch = self.complete(batch)
         return self.fuse(self.encode(batch), batch.present)
 
-    def _project(self, modality: str, encoding: Tensor) -> Tensor:
-        return self.projections[modality](encoding) if modality in self.projections else encoding
-
     def specification(self) -> dict[str, Any]:
         """Return what rebuilds this classifier but for its weights, JSON-safe; foreign encoders are None."""
         return {
@@ -260,7 +285,7 @@ class Classifier(nn.Module):
                 else None
                 for name, encoder in self.encoders.items()
             },
-            "fusion": None if self._fusion is None else {"name": self.fusion_name, "options": self._fusion.options},
+            "fusion": {"name": self.fusion_name, "options": self.fusion_options},
         }
 
     @classmethod
@@ -274,9 +299,16 @@ class Classifier(nn.Module):
             encoders: the modules of yours that it was made with.
 
         Raises:
-            ConfigError: an encoder of yours is missing.
+            ConfigError: an encoder of yours is missing, is no torch module, or belongs to no modality.
         """
-        given = dict(encoders or {})
+        given = by_modality(encoders)
+        problems = module_problems(given) + [
+            f"encoders: the model has no modality '{name}'.{did_you_mean(name, specification['encoders'])}"
+            for name in given
+            if name not in specification["encoders"]
+        ]
+        if problems:
+            raise ConfigError(problems)
         missing = [m for m, entry in specification["encoders"].items() if entry is None and m not in given]
         if missing:
             raise ConfigError(
@@ -287,7 +319,7 @@ class Classifier(nn.Module):
             name: given[name] if name in given else build_encoder(entry["name"], name, entry["options"])
             for name, entry in specification["encoders"].items()
         }
-        fusion = specification["fusion"] or {"name": None, "options": {}}
+        fusion = specification["fusion"]
         return cls(
             built,
             specification["classes"],

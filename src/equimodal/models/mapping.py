@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from equimodal.errors import ConfigError
+from equimodal.errors import ConfigError, did_you_mean
 
 
 def correlations(first: Tensor, second: Tensor) -> Tensor:
@@ -119,12 +119,19 @@ class CrossModalMapping(nn.Module):
         super().__init__()
         if not isinstance(tau, (int, float)) or not 0 < tau <= 1:
             raise ConfigError(f"tau: expected a number above 0 and up to 1, got {tau!r}.")
+        self.modalities = tuple(modalities)
         self.maps = nn.ModuleDict({name: nn.Linear(width, width) for name in modalities} if feature_level else {})
         self.sample_level = sample_level
         self.tau = tau
 
     def map(self, name: str, encoding: Tensor) -> Tensor:
-        """Return the encoding (..., D) in the shared space (..., D): the feature level alone."""
+        """Return the encoding (..., D) in the shared space (..., D): the feature level alone.
+
+        Raises:
+            ConfigError: there is no such modality.
+        """
+        if name not in self.modalities:
+            raise ConfigError(f"The mapping knows no modality '{name}'.{did_you_mean(name, self.modalities)}")
         return self.maps[name](encoding) if name in self.maps else encoding
 
     def align(self, mapped: Tensor, previous: Tensor, valid: Tensor) -> Tensor:
@@ -143,6 +150,9 @@ class CrossModalMapping(nn.Module):
             encoding: its encodings (B, D).
             previous: mapped representations (B, D) of the next weaker modality; None where there is none.
             valid: bool (B,), rows where both are present; None: all rows.
+
+        Raises:
+            ConfigError: there is no such modality.
         """
         mapped = self.map(name, encoding)
         if previous is None:

@@ -70,7 +70,7 @@ class ComparisonCharts:
         return RowChart(
             key="differences",
             title=f"Difference in accuracy to {self.comparison.baseline}",
-            caption=f"Paired by seed: mean{self._spread}. What does not reach across the dashed "
+            caption=f"Paired by seed: mean{self._spread}. A difference whose interval does not reach across the dashed "
             "line can be told from noise.",
             axis="difference in accuracy",
             rows=tuple(rows),

@@ -65,7 +65,7 @@ def write_run_report(run: Run, path: Path) -> Path:
             provenance=_run_provenance(run),
         )
     )
-    write_text(path, page)
+    write_text(path, page, then="write it again")
     return path
 
 
@@ -101,7 +101,7 @@ def write_comparison_report(comparison: Comparison, path: Path) -> Path:
             provenance={"seeds": seeds} | {key: value for key, value in provenance.items() if value is not None},
         )
     )
-    write_text(path, page)
+    write_text(path, page, then="write it again")
     return path
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from equimodal.evaluate.statistics import told_apart
 from equimodal.evaluate.tables import LEVEL
 from equimodal.report.words import VALUE_WORDS, interval, join_names, number
 from equimodal.training.measure import Measurement
@@ -31,9 +32,11 @@ class Verdict:
 def run_verdict(run: Run) -> Verdict:
     """Return what a run says about its modalities on test.
 
-    A modality is under-used if its utilisation is below :data:`UNDER_USED` and, where the value is accuracy,
-    the gap to its reference exceeds two standard errors of a difference of independent proportions; cautious,
-    since both are measured on the same samples (ours).
+    A modality is under-used if its utilisation is below :data:`UNDER_USED` and the gap to its reference exceeds
+    two standard errors of a difference of independent proportions; cautious, since both are measured on the
+    same samples (ours). That needs a value whose error is known from the value itself, which is accuracy's
+    alone: of the others a run stores intervals of the Shapley values, but none of what a modality reaches
+    alone, so that the smallest utilisation is reported without a claim.
     """
     test = run.test
     if test.contribution.edm is None:
@@ -58,26 +61,26 @@ def _use(test: Measurement, used: Mapping[str, float | None], reference: Mapping
     if not known:
         return "Utilisation is undefined: trained alone, no modality is better than the label prior."
     low = [name for u, name in known if u < UNDER_USED]
-    clear = [name for name in low if not _within_noise(test, test.alone[name], reference[name])]
     unit = VALUE_WORDS.get(test.contribution.value, test.contribution.value)
-    if clear:
-        each = [
-            f"{name} is under-used: alone it reaches {test.alone[name]:.2f} {unit} in this model, "
-            f"{reference[name]:.2f} trained alone (utilisation {number(used[name], 2)})"
-            for name in clear[:3]
-        ]
-        more = f"; {len(clear) - 3} more are under-used" if len(clear) > 3 else ""
-        return f"{'; '.join(each)}{more}."
     smallest = f"the smallest utilisation is {number(known[0][0], 2)} ({known[0][1]})"
-    if low:
-        return f"No modality is clearly under-used: {smallest}, within the noise of {test.samples} test samples."
-    return f"Every modality does what it could do alone, or nearly: {smallest}."
-
-
-def _within_noise(test: Measurement, one: float, other: float) -> bool:
     if test.contribution.value != "accuracy":
-        return False
-    return abs(one - other) <= 2 * math.sqrt((one * (1 - one) + other * (1 - other)) / test.samples)
+        return f"Whether a modality is under-used is open: {smallest}, and its noise is not known for {unit}."
+    if not low:
+        return f"Every modality does what it could do alone, or nearly: {smallest}."
+    clear = [name for name in low if not _within_noise(test.alone[name], reference[name], test.samples)]
+    if not clear:
+        return f"No modality is clearly under-used: {smallest}, within the noise of {test.samples} test samples."
+    each = [
+        f"{name} is under-used: alone it reaches {test.alone[name]:.2f} {unit} in this model, "
+        f"{reference[name]:.2f} trained alone (utilisation {number(used[name], 2)})"
+        for name in clear[:3]
+    ]
+    more = f"; {len(clear) - 3} more are under-used" if len(clear) > 3 else ""
+    return f"{'; '.join(each)}{more}."
+
+
+def _within_noise(one: float, other: float, samples: int) -> bool:
+    return abs(one - other) <= 2 * math.sqrt((one * (1 - one) + other * (1 - other)) / samples)
 
 
 def _equilibrium(test: Measurement) -> str:
@@ -120,7 +123,8 @@ def _fused(test: Measurement) -> str:
 def comparison_verdict(comparison: Comparison) -> Verdict:
     """Return what a comparison says: accuracy against the baseline, balance, and what it cost.
 
-    A difference counts if the 95% interval of the paired difference leaves out 0.
+    A difference counts if the 95% interval of the paired difference leaves out 0, see
+    :func:`~equimodal.evaluate.statistics.told_apart`.
     """
     table, baseline = comparison.table(), comparison.baseline
     if len(table) == 1:
@@ -134,9 +138,15 @@ def comparison_verdict(comparison: Comparison) -> Verdict:
 
 
 def _against(baseline: str, differences: Mapping[str, Mapping[str, Any]]) -> str:
-    better = [f"{name} ({_change(d)})" for name, d in differences.items() if d["low"] > 0]
-    worse = [f"{name} ({_change(d)})" for name, d in differences.items() if d["high"] < 0]
-    level = [name for name, d in differences.items() if d["low"] <= 0 <= d["high"]]
+    verdicts = {name: told_apart(d) for name, d in differences.items()}
+    better = [f"{name} ({_change(differences[name])})" for name, said in verdicts.items() if said == "above"]
+    worse = [f"{name} ({_change(differences[name])})" for name, said in verdicts.items() if said == "below"]
+    level = [name for name, said in verdicts.items() if said == "level"]
+    unknown = [
+        f"{name} ({number(differences[name]['mean'], sign=True)})"
+        for name, said in verdicts.items()
+        if said == "unknown"
+    ]
     parts = []
     if better:
         parts.append(f"More accurate than {baseline}: {join_names(better)}.")
@@ -144,6 +154,10 @@ def _against(baseline: str, differences: Mapping[str, Mapping[str, Any]]) -> str
         parts.append(f"Less accurate than {baseline}: {join_names(worse)}.")
     if level:
         parts.append(f"Not to be told from {baseline} in accuracy: {join_names(level)}.")
+    if unknown:
+        parts.append(
+            f"Not to be judged: {join_names(unknown)}, where all seeds gave the same difference and so no interval."
+        )
     return " ".join(parts)
 
 
@@ -152,9 +166,7 @@ def _unconfirmed(table: Sequence[Mapping[str, Any]]) -> list[str]:
     names = [
         row["method"]
         for row in table[1:]
-        if (d := row["accuracy"]["difference"])["low"] is not None
-        and (d["low"] > 0 or d["high"] < 0)
-        and d["p_holm"] > LEVEL
+        if told_apart(d := row["accuracy"]["difference"]) in ("above", "below") and d["p_holm"] > LEVEL
     ]
     if not names:
         return []
@@ -180,7 +192,7 @@ def _balance(table: Sequence[Mapping[str, Any]]) -> list[str]:
         base, difference = table[0], top[column]["difference"]
         if difference is not None and base[column]["mean"] is not None:
             text += f" against {base[column]['mean']:.2f} for {base['method']}"
-            if difference["low"] is None or difference["low"] <= 0 <= difference["high"]:
+            if told_apart(difference) not in ("above", "below"):
                 text += " (not to be told from noise)"
         sentences.append(f"{text}.")
     return sentences
@@ -192,11 +204,11 @@ def _losses(table: Sequence[Mapping[str, Any]]) -> list[str]:
     for row in table[1:]:
         for column, numbers in row.items():
             difference = numbers["difference"] if column != "method" else None
-            if difference is None or difference["low"] is None:
+            if difference is None:
                 continue
-            if column.startswith("unimodal.") and difference["high"] < 0:
+            if column.startswith("unimodal.") and told_apart(difference) == "below":
                 found.append(f"{row['method']}: {column.removeprefix('unimodal.')} alone {_change(difference)}")
-            elif column == "edm" and difference["low"] > 0:
+            elif column == "edm" and told_apart(difference) == "above":
                 found.append(f"{row['method']}: EDM {_change(difference)}")
     if not found:
         return []

@@ -11,14 +11,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
 
 from equimodal.batch import Batch
 from equimodal.config import RunConfig, TrainingConfig
+from equimodal.data.dataset import Dataset
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, Interrupted, RunError
 from equimodal.methods.base import EpochResult, Method, Phase
@@ -29,6 +28,7 @@ from equimodal.training.optimise import NOT_FINITE, Updater, learning_rate, make
 from equimodal.training.progress import Reporter
 from equimodal.training.seeds import derive_seed, permutation
 from equimodal.training.selection import Selection
+from equimodal.training.weights import Weights
 
 
 @dataclass
@@ -96,7 +96,9 @@ class Trainer:
         self.cursor = Cursor()
         self.tally = Tally()
         self.selection = Selection(training.select)
-        self.best: dict[str, Tensor] | None = None
+        self.outer: Selection | None = None  # the run's selection, while a trial has its own
+        self.weights = Weights(method, folder)
+        method.begin(data.train)
         self.probe = data.validation
         if config.measure.probe is not None and len(self.probe) > config.measure.probe:
             rows = permutation(len(self.probe), config.seed, "probe")[: config.measure.probe]
@@ -126,14 +128,25 @@ class Trainer:
         what = self.config.method.label if phase.name == "train" else f"{self.config.method.label} {phase.name}"
         self.reporter.start(what, phase.epochs, self.cursor.epoch)
         updater = self.updater or self._make_updater()
+        if phase.trial and not self.weights.in_trial:
+            self.weights.begin_trial()
+            self.outer, self.selection = self.selection, Selection(training.select)
         while self.cursor.epoch < phase.epochs:
             if training.patience is not None and self.selection.since >= training.patience:
                 break
             self._train_epoch(phase, updater)
             self._end_epoch(phase)
-        self._restore_best()
+        if phase.ends == "best":
+            self.weights.take_best()
+        with torch.no_grad():
+            self.model.eval()
+            self.method.on_phase_end(phase, self.data.train)
+        if phase.trial:
+            self.weights.end_trial()
+            self.selection, self.outer = self.outer or Selection(training.select), None
+        elif phase.ends == "best":
+            self.selection = Selection(training.select)
         self.cursor = Cursor(phase=self.cursor.phase + 1, total=self.cursor.total)
-        self.selection = Selection(training.select)
         self.updater = None  # each phase begins with a fresh optimiser
         self._save_checkpoint()  # before the next phase can overwrite this one's best weights
 
@@ -144,8 +157,9 @@ class Trainer:
         return self.updater
 
     def _train_epoch(self, phase: Phase, updater: Updater) -> None:
-        train, batch_size = self.data.train, self.config.training.batch_size
+        batch_size = self.config.training.batch_size
         started = time.perf_counter()
+        train = self._rows_of_epoch(phase)
         self.model.train()
         self.method.train()
         passes = self.method.passes()
@@ -157,7 +171,9 @@ class Trainer:
             while self.cursor.batch < batches:
                 rows = order[self.cursor.batch * batch_size : (self.cursor.batch + 1) * batch_size]
                 through = (self.cursor.visit + self.cursor.batch / batches) / len(passes)
-                rate = learning_rate(self.config.training, (self.cursor.epoch + through) / phase.epochs)
+                start, stop = phase.span
+                progress = start + (stop - start) * (self.cursor.epoch + through) / phase.epochs
+                rate = learning_rate(self.config.training, progress)
                 self._train_batch(train.batch(rows).to(self.fabric.device), updater, rate)
                 self.cursor.batch += 1
                 if self._stop:
@@ -166,6 +182,18 @@ class Trainer:
             self.cursor.visit, self.cursor.batch = self.cursor.visit + 1, 0
         self.method.on_epoch_trained()
         self.tally.seconds += time.perf_counter() - started
+
+    def _rows_of_epoch(self, phase: Phase) -> Dataset:
+        """Let the method look at the training part, unless the epoch was begun already, and choose its rows."""
+        cursor, seed = self.cursor, self.config.seed
+        self.method.epoch, self.method.epochs = cursor.epoch, phase.epochs
+        self.model.eval()
+        if cursor.visit == cursor.batch == 0:
+            torch.manual_seed(derive_seed(seed, "epoch", cursor.total))
+            with torch.no_grad(), self.fabric.autocast():
+                self.method.on_epoch_start(self.data.train)
+        torch.manual_seed(derive_seed(seed, "rows", cursor.total))
+        return self.method.training_data(self.data.train)
 
     def _train_batch(self, batch: Batch, updater: Updater, rate: float) -> None:
         cursor = self.cursor
@@ -198,7 +226,7 @@ class Trainer:
         self.method.on_epoch_end(EpochResult(self.cursor.total, measurement.contribution))
         best = self.selection.consider(self.cursor.total + 1, measurement, phase)
         if best:
-            self._keep_best()
+            self.weights.keep_best()
         self.cursor = Cursor(self.cursor.phase, self.cursor.epoch + 1, self.cursor.total + 1)
         line = {
             "epoch": self.cursor.total,
@@ -207,7 +235,7 @@ class Trainer:
             "train": self.tally.means(),
             "updates": self.tally.updates,
             "validation": measurement.to_dict(),
-            "best": best,
+            "best": best and not phase.trial,
             "seconds": {"train": self.tally.seconds, "probe": time.perf_counter() - started},
         }
         self.tally = Tally()
@@ -228,19 +256,6 @@ class Trainer:
                 seed=derive_seed(self.config.seed, "probe", self.cursor.total),
             )
 
-    def _keep_best(self) -> None:
-        if self.folder is not None:
-            save_model(self.folder / "model.safetensors", self.method)
-        else:
-            self.best = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
-
-    def _restore_best(self) -> None:
-        state = self.best
-        if self.folder is not None:
-            state, _ = checkpoint.load_tensors(self.folder / "model.safetensors")
-        if state is not None:
-            self.model.load_state_dict(state)
-
     # Stopping and going on
 
     @property
@@ -258,6 +273,7 @@ class Trainer:
         tensors = checkpoint.with_prefix("model", self.model.state_dict()) | checkpoint.with_prefix(
             "method", self.method.state_dict()
         )
+        tensors |= checkpoint.with_prefix("before", self.weights.state_dict())
         if self.updater is not None:
             state = checkpoint.optimiser_tensors(self.updater.optimiser, names)
             tensors |= checkpoint.with_prefix("optimiser", state)
@@ -266,6 +282,7 @@ class Trainer:
             "cursor": asdict(self.cursor),
             "tally": asdict(self.tally),
             "selection": self.selection.to_dict(),
+            "outer": None if self.outer is None else self.outer.to_dict(),
             "history": self.history.offset,
         }
         checkpoint.save_tensors(self._checkpoint_path, tensors, metadata)
@@ -289,12 +306,19 @@ class Trainer:
             self.model.load_state_dict(checkpoint.under_prefix("model", tensors))
             self.method.load_state_dict(checkpoint.under_prefix("method", tensors))
         except RuntimeError as error:
-            raise RunError(f"{path}: its weights are not those of this model. Give the same model: {error}") from error
+            raise RunError(
+                f"{path}: its weights are not those of this model, so that an encoder of your own must be another one. "
+                "Give the same model, or choose another folder."
+            ) from error
         if state := checkpoint.under_prefix("optimiser", tensors):
             checkpoint.load_optimiser_tensors(self._make_updater().optimiser, state, self._parameters())
         self.cursor = Cursor(**metadata["cursor"])
         self.tally = Tally(**metadata["tally"])
         self.selection.restore(metadata["selection"])
+        self.weights.load_state_dict(checkpoint.under_prefix("before", tensors))
+        if metadata["outer"] is not None:
+            self.outer = Selection(self.config.training.select)
+            self.outer.restore(metadata["outer"])
         self.history.resume(metadata["history"])
 
     def _interrupt(self) -> None:
@@ -339,9 +363,3 @@ def make_fabric(training: TrainingConfig) -> Fabric:
             f"training.accelerator '{training.accelerator}' with precision '{training.precision}' cannot be had "
             f"here: {' '.join(str(error).split())}"
         ) from error
-
-
-def save_model(path: Path, method: Method) -> None:
-    """Write the model's weights, with what rebuilds it in the header."""
-    metadata: dict[str, Any] = {"specification": method.model.specification()}
-    checkpoint.save_tensors(path, method.model.state_dict(), metadata)

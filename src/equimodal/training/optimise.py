@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from lightning_fabric import Fabric
@@ -14,7 +14,7 @@ from equimodal.errors import RunError
 from equimodal.methods.base import Method, Outcome, Update
 
 NOT_FINITE = (
-    "The last checkpoint is whole; try a smaller training.learning_rate or training.clip_norm, or look for extreme "
+    "Start again, in another folder, with a smaller training.learning_rate or training.clip_norm, or look for extreme "
     "values in the data."
 )
 
@@ -88,14 +88,37 @@ class Updater:
         if not terms:
             return Outcome(values, stepped=False)
         self.optimiser.zero_grad(set_to_none=True)
-        self.fabric.backward(torch.stack(list(terms.values())).sum())
-        moving = []
-        for parameter, owners in zip(self.parameters, self.owners, strict=True):
-            if owners and owners.isdisjoint(update.modalities):
-                parameter.grad = None
-            elif parameter.grad is not None:
-                moving.append(parameter)
+        free = [
+            parameter
+            for parameter, owners in zip(self.parameters, self.owners, strict=True)
+            if not owners or not owners.isdisjoint(update.modalities)
+        ]
+        if update.combine is None:
+            self.fabric.backward(torch.stack(list(terms.values())).sum())
+            kept = {id(parameter) for parameter in free}
+            for parameter in self.parameters:
+                if id(parameter) not in kept:
+                    parameter.grad = None
+        else:
+            for parameter, gradient in update.combine(_gradients_of_each(terms, free)).items():
+                parameter.grad = gradient
         if self.clip_norm is not None:
+            moving = [parameter for parameter in free if parameter.grad is not None]
             nn.utils.clip_grad_norm_(moving, self.clip_norm)
         self.optimiser.step()
         return Outcome(values, stepped=True)
+
+
+def _gradients_of_each(
+    terms: Mapping[str, Tensor], parameters: Sequence[nn.Parameter]
+) -> dict[str, dict[nn.Parameter, Tensor]]:
+    """Return the gradients of each term, by the parameters that it reaches."""
+    found = {}
+    for name, term in terms.items():
+        gradients = torch.autograd.grad(term, parameters, retain_graph=True, allow_unused=True)
+        found[name] = {
+            parameter: gradient
+            for parameter, gradient in zip(parameters, gradients, strict=True)
+            if gradient is not None
+        }
+    return found

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from torch import nn
 
-from equimodal._version import __version__
 from equimodal.config import MethodSpec, RunConfig, build_config
 from equimodal.data.dataset import Dataset
-from equimodal.data.splits import Splits
-from equimodal.errors import RunError
+from equimodal.data.splits import Splits, check_splits
+from equimodal.errors import ConfigError, DataError, RunError
 from equimodal.files import write_text
 from equimodal.methods.base import METHODS, prepare_fusion
 from equimodal.models.classifier import Classifier
 from equimodal.training.checkpoint import load_tensors
+from equimodal.training.folder import open_folder, read_config
 from equimodal.training.history import read_history
-from equimodal.training.loop import Trainer
+from equimodal.training.loop import Trainer, make_fabric
 from equimodal.training.measure import Measurement, measure
 from equimodal.training.progress import make_reporter
 from equimodal.training.seeds import derive_seed
-from equimodal.yaml_text import read_yaml_file
+from equimodal.training.weights import save_model
 
 REFERENCE = "unimodal_ensemble"
 Reference = Mapping[str, Mapping[str, float]]
@@ -108,10 +108,15 @@ def fit(
         >>> run.test.contribution.dominant
         ('a',)
     """
+    check_splits(data)
+    if not isinstance(model, Classifier):
+        raise ConfigError(f"model: expected a Classifier, got {type(model).__name__}.")
+    if measure is not None and not isinstance(measure, Mapping):
+        raise ConfigError(f"measure: expected options, for instance {{'value': 'macro_f1'}}, got {measure!r}.")
     config = build_config(
         {
-            "data": {"name": data.name},
-            "model": {"width": model.width},
+            "data": data.provenance.get("source") or {"name": data.name},
+            "model": {"width": model.width, "fusion": model.fusion_name, "fusion_options": model.fusion_options},
             "method": method,
             "training": training,
             "measure": dict(measure or {}),
@@ -143,36 +148,99 @@ def train(
         quiet: say nothing.
         reference: what each modality reaches alone, where that is known already.
     """
-    _check_target(config, data)
     folder = None if folder is None else Path(folder)
-    if model is None:
-        settings = config.model
-        model = Classifier.for_data(
-            data,
-            settings.encoders,
-            width=settings.width,
-            fusion=settings.fusion,
-            fusion_options=settings.fusion_options,
-            seed=config.seed,
-        )
-    untrained = copy.deepcopy(model)
-    method_class = METHODS.get(config.method.name)
-    options = method_class.Config.model_validate(config.method.options)
-    prepare_with_seed(model, method_class, options, config.seed)
-    prepared = _prepare(model, data)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(config.seed, "method"))
-        method = method_class(model, options, config.seed)
-    trainer = Trainer(method, prepared, config, folder, make_reporter(quiet))
+    trainer, untrained = set_up(config, data, model, folder=folder, quiet=quiet)
     if folder is not None:  # only now: a mistake found above leaves no folder behind
-        model.specification()  # raises for an encoder that could not be saved
-        _open_folder(folder, config, data, resume)
+        open_folder(folder, config, data, trainer.model.specification(), resume=resume)
     if reference is None and config.reference and config.method.name != REFERENCE:
         reference = train_reference(config, data, untrained, folder=folder, resume=resume, quiet=quiet)
     if resume:
         trainer.resume()
     trainer.run()
-    return _finish(trainer, prepared, reference)
+    return _finish(trainer, reference)
+
+
+def set_up(
+    config: RunConfig,
+    data: Splits,
+    model: Classifier | None = None,
+    *,
+    folder: Path | None = None,
+    quiet: bool = True,
+) -> tuple[Trainer, Classifier]:
+    """Return everything that a run needs, ready to begin, and its classifier as it was; nothing is written.
+
+    Raises:
+        ConfigError: a setting does not fit the data, the model or this machine; all such mistakes together.
+        DataError: the data are not what the model was made for.
+    """
+    problems: list[str] = []
+    with _gather(problems):
+        _check_target(config, data)
+    with _gather(problems):
+        make_fabric(config.training)
+    with _gather(problems):
+        model = _new_model(config, data) if model is None else model
+    if problems or model is None:
+        raise ConfigError(problems)
+    _check_fit(model, data)
+    untrained = copy.deepcopy(model)
+    method_class = METHODS.get(config.method.name)
+    options = method_class.Config.model_validate(config.method.options)
+    prepare_with_seed(model, method_class, options, config.seed)
+    model.specification()  # raises for an encoder that could not be saved
+    train, validation, test = (model.prepare(part) for part in data.parts().values())
+    prepared = Splits(train, validation, test, data.provenance)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(config.seed, "method"))
+        method = method_class(model, options, config.seed)
+    return Trainer(method, prepared, config, folder, make_reporter(quiet)), untrained
+
+
+@contextmanager
+def _gather(problems: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except ConfigError as error:
+        problems += error.problems
+
+
+def _check_target(config: RunConfig, data: Splits) -> None:
+    if config.measure.target is not None:
+        from equimodal.contribution.equilibrium import target_vector
+
+        target_vector(config.measure.target, data.modalities)
+
+
+def _new_model(config: RunConfig, data: Splits) -> Classifier:
+    settings = config.model
+    named = settings.fusion
+    if named == METHODS.get(config.method.name).fusions[0]:
+        named = None  # the method brings it, with the method's options too
+    return Classifier.for_data(
+        data,
+        settings.encoders,
+        width=settings.width,
+        fusion=named,
+        fusion_options=settings.fusion_options,
+        seed=config.seed,
+    )
+
+
+def _check_fit(model: Classifier, data: Splits) -> None:
+    """Raise an error if the model was made for other classes or modalities than the data have."""
+    problems = []
+    if model.classes != data.classes:
+        problems.append(
+            f"its classes are {', '.join(data.classes)}, but the model was made for {', '.join(model.classes)}."
+        )
+    if set(model.modalities) != set(data.modalities):
+        problems.append(
+            f"its modalities are {', '.join(data.modalities)}, but the model was made for "
+            f"{', '.join(model.modalities)}."
+        )
+    if problems:
+        raise DataError(f"{data.name}: {' '.join(problems)} Make a new one: Classifier.for_data(data).")
 
 
 def prepare_with_seed(model: Classifier, method_class: Any, options: Any, seed: int) -> None:
@@ -254,79 +322,9 @@ def load_model(path: Path, encoders: Mapping[str, nn.Module] | None = None) -> C
     return model.eval()
 
 
-def read_config(folder: Path) -> RunConfig:
-    """Return the configuration of the run in ``folder``."""
-    path = folder / "config.yaml"
-    if not path.is_file():
-        raise RunError(f"{folder}: not the folder of a run (there is no config.yaml).")
-    content = read_yaml_file(path)
-    content.pop("provenance", None)
-    return build_config(content)
-
-
-def _check_target(config: RunConfig, data: Splits) -> None:
-    target = config.measure.target
-    if target is None:
-        return
-    from equimodal.contribution.equilibrium import target_vector
-
-    target_vector(target, data.modalities)
-
-
-def _prepare(model: Classifier, data: Splits) -> Splits:
-    return Splits(model.prepare(data.train), model.prepare(data.validation), model.prepare(data.test), data.provenance)
-
-
-def _open_folder(folder: Path, config: RunConfig, data: Splits, resume: bool) -> None:
-    """Write the configuration into a new folder, or check that it is the one of the run there."""
-    path = folder / "config.yaml"
-    if not path.exists():
-        if folder.is_dir() and any(folder.iterdir()) and not resume:
-            raise RunError(f"{folder}: is not empty, and not the folder of a run. Choose another with --out.")
-        content = config.to_dict() | {
-            "provenance": {
-                "config": config.hash(),
-                "equimodal": __version__,
-                "torch": str(torch.__version__),
-                "data": data.fingerprint(),
-                "split": data.provenance,
-            }
-        }
-        write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
-        return
-    found = differences(read_config(folder).to_dict(), config.to_dict())
-    known = read_yaml_file(path).get("provenance", {}).get("data")
-    if known != data.fingerprint():
-        found.append("the data themselves: other rows, values or split")
-    if found:
-        raise RunError(
-            f"{folder}: holds a run with another configuration ({'; '.join(found)}). "
-            "Choose another folder with --out, or give the same configuration."
-        )
-    if not resume:
-        raise RunError(
-            f"{folder}: holds a run with this configuration already. Go on with --resume, or choose another folder."
-        )
-
-
-def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Return a message for each setting in which two configurations differ; ``compare`` does not count."""
-    found = []
-    for key in sorted(set(before) | set(now)):
-        path = f"{prefix}{key}"
-        one, other = before.get(key), now.get(key)
-        if path == "compare" or one == other:
-            continue
-        if isinstance(one, Mapping) and isinstance(other, Mapping):
-            found += differences(one, other, f"{path}.")
-        else:
-            found.append(f"{path}: {one!r} there, {other!r} here")
-    return found
-
-
-def _finish(trainer: Trainer, data: Splits, reference: Reference | None) -> Run:
+def _finish(trainer: Trainer, reference: Reference | None) -> Run:
     """Measure the best weights on validation and, once, on test; write ``metrics.json``."""
-    config, model = trainer.config, trainer.model
+    config, model, data = trainer.config, trainer.model, trainer.data
     if config.method.name == REFERENCE and reference is None:
         parts = {name: _measure(trainer, part, name) for name, part in _held_out(data).items()}
         reference = {name: measurement.alone for name, measurement in parts.items()}
@@ -345,6 +343,9 @@ def _finish(trainer: Trainer, data: Splits, reference: Reference | None) -> Run:
         folder=trainer.folder,
     )
     if trainer.folder is not None:
+        weights = trainer.folder / "model.safetensors"
+        if not weights.exists():  # a finished run whose weights were deleted: its checkpoint holds them too
+            save_model(weights, trainer.method)
         metrics = {
             "config": config.hash(),
             "seed": config.seed,

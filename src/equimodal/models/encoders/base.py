@@ -45,10 +45,13 @@ class Encoder(nn.Module):
         if not isinstance(values, np.ndarray):
             return []
         found = type(self).describe(values)
-        expected = {key: self.options[key] for key in found}
-        if found == expected:
-            return []
-        return [f"{modality}: the model was made for {_listed(expected)}, the data have {_listed(found)}."]
+        # None: this encoder was made without the data, and takes any.
+        expected = {key: value if self.options[key] is None else self.options[key] for key, value in found.items()}
+        return [] if found == expected else [self.mismatch(modality, expected, found)]
+
+    def mismatch(self, modality: str, expected: dict[str, Any], found: dict[str, Any]) -> str:
+        """Return the message for data whose description is not the one that this encoder was made for."""
+        return f"{modality}: the model was made for {_listed(expected)}, the data have {_listed(found)}."
 
     def fit_inputs(self, values: np.ndarray, lengths: np.ndarray | None) -> None:
         """Learn statistics of the inputs from the training rows that are present."""
@@ -62,8 +65,8 @@ class Encoder(nn.Module):
         raise NotImplementedError
 
 
-def _listed(shape: dict[str, Any]) -> str:
-    return ", ".join(f"{key} {size}" for key, size in shape.items())
+def _listed(description: dict[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in description.items())
 
 
 class Standardise(nn.Module):
@@ -139,6 +142,34 @@ def default_encoder(kind: str, modality: str) -> str:
     return defaults[kind]
 
 
-def call_encoder(encoder: nn.Module, x: Input, lengths: Tensor | None) -> Tensor:
-    """Run an encoder, ours or any module; lengths are passed where the modality has them."""
-    return encoder(x) if lengths is None else encoder(x, lengths)
+def call_encoder(
+    encoder: nn.Module, x: Input, lengths: Tensor | None, *, modality: str, samples: int, width: int | None = None
+) -> Tensor:
+    """Run an encoder, ours or any module; lengths are passed where the modality has them.
+
+    Args:
+        encoder: the module.
+        x: its inputs.
+        lengths: valid time steps of each sample, or None.
+        modality: the modality's name, for messages.
+        samples: how many there are.
+        width: the expected size of an encoding; None: any.
+
+    Returns:
+        Encodings (samples, width).
+
+    Raises:
+        ConfigError: the encoder returns something else.
+    """
+    out = encoder(x) if lengths is None else encoder(x, lengths)
+    if isinstance(out, Tensor) and out.ndim == 2 and len(out) == samples:
+        if width in (None, out.shape[1]):
+            return out
+        advice = f"Say widths={{'{modality}': {out.shape[1]}}}, or use Classifier.for_data, which finds the width."
+    else:
+        advice = "Return one row of features a sample."
+    came = f"shape {tuple(out.shape)}" if isinstance(out, Tensor) else type(out).__name__
+    raise ConfigError(
+        f"model.encoders.{modality}: {type(encoder).__name__} should return a tensor (batch, width), "
+        f"here ({samples}, {width or 'width'}), got {came}. {advice}"
+    )

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from torch import Tensor, nn
 
 from equimodal.models.encoders.base import ENCODERS, Encoder, Standardise
+
+Pixels = Literal["uint8", "integer", "float"]
+"""How the values of pictures are stored, and so on which scale: integers from 0 to 255, others, or floats."""
+
+
+def pixels_of(values: np.ndarray) -> Pixels:
+    """Return how pictures are stored.
+
+    Example:
+        >>> pixels_of(np.zeros((2, 4, 4), np.uint8)), pixels_of(np.zeros((2, 4, 4)))
+        ('uint8', 'float')
+    """
+    if values.dtype == np.uint8:
+        return "uint8"
+    return "float" if values.dtype.kind == "f" else "integer"
+
+
+_FORMS = {"uint8": "integers from 0 to 255 (uint8)", "integer": "integers (not uint8)", "float": "floats"}
+_ADVICE = {
+    "uint8": "Give them as they were stored: floats from 0 to 1 are (255 * x).round().astype('uint8') again.",
+    "integer": "Store them as those were, for instance with .astype('int64').",
+    "float": "Scale them as those were: if that was from 0 to 1, uint8 is (x / 255).astype('float32').",
+}
 
 
 @ENCODERS.register("cnn")
@@ -16,6 +39,9 @@ class CNN(Encoder):
 
     Pooling stops when the image has shrunk to 4 pixels a side. Group normalisation sees one sample at a time,
     so that predictions do not depend on the rest of the batch.
+
+    Pictures must be stored as the training ones were, because the scale goes with the type: the statistics of
+    integers from 0 to 255 make nonsense of floats from 0 to 1 (ours).
 
     Shapes: (B, H, W) or (B, H, W, channels), any numeric type, to (B, width).
 
@@ -26,6 +52,7 @@ class CNN(Encoder):
         width: size of the encoding.
         hidden: channels of the blocks, one number a block.
         dropout: probability of dropping a pooled value while training.
+        pixels: how the training pictures were stored: "uint8", "integer" or "float"; None: any will do.
 
     Example:
         >>> import torch
@@ -43,6 +70,7 @@ class CNN(Encoder):
         width: int = 64,
         hidden: tuple[int, ...] | list[int] = (32, 64, 128),
         dropout: float = 0.1,
+        pixels: Pixels | None = None,
     ) -> None:
         super().__init__(
             height=height,
@@ -51,6 +79,7 @@ class CNN(Encoder):
             width=width,
             hidden=list(hidden),
             dropout=dropout,
+            pixels=pixels,
         )
         self.channels = channels
         self.standardise = Standardise(channels)
@@ -70,9 +99,20 @@ class CNN(Encoder):
 
     @classmethod
     def describe(cls, values: np.ndarray) -> dict[str, Any]:
-        """Return height, width and channels of the images."""
-        channels = values.shape[3] if values.ndim == 4 else 1
-        return {"height": int(values.shape[1]), "width_pixels": int(values.shape[2]), "channels": channels}
+        """Return height, width and channels of the images, and how they are stored."""
+        return {
+            "height": int(values.shape[1]),
+            "width_pixels": int(values.shape[2]),
+            "channels": values.shape[3] if values.ndim == 4 else 1,
+            "pixels": pixels_of(values),
+        }
+
+    def mismatch(self, modality: str, expected: dict[str, Any], found: dict[str, Any]) -> str:
+        """Return the message; pictures of the right size that are stored otherwise get one that says so."""
+        was, now = expected["pixels"], found["pixels"]
+        if {**expected, "pixels": now} != found:
+            return super().mismatch(modality, expected, found)
+        return f"{modality}: the model was trained on pictures of {_FORMS[was]}, got {_FORMS[now]}. {_ADVICE[was]}"
 
     def fit_inputs(self, values: np.ndarray, lengths: np.ndarray | None) -> None:
         """Learn each colour channel's mean and deviation."""

@@ -121,7 +121,7 @@ def build_fusion(name: str, modalities: Sequence[str], width: int, classes: int,
     fixed = ("self", "modalities", "width", "classes")
     known = [p for p in inspect.signature(cls.__init__).parameters if p not in fixed]
     problems = [
-        f"model.fusion: fusion '{name}' has no option '{key}'.{did_you_mean(key, known)}"
+        f"model.fusion_options: fusion '{name}' has no option '{key}'.{did_you_mean(key, known)}"
         for key in options
         if key not in known
     ]

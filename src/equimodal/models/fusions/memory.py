@@ -114,7 +114,16 @@ class MemoryFusion(Fusion):
         return self.heads["shared" if self.shared else modality]
 
     def start(self, samples: int) -> Chain:
-        """Return the chain before its first modality: the inherited state."""
+        """Return the chain before its first modality: the inherited state.
+
+        Raises:
+            ConfigError: the fusion was made without memory.
+        """
+        if not self.remembers:
+            raise ConfigError(
+                "fusion 'memory', option 'memory': it is false, but the method trains the memory in its steps. "
+                "Leave the option out, or switch the memory off in the method's options."
+            )
         return Chain(self.memory.start(samples))
 
     def step(self, name: str, encoding: Tensor, present: Tensor, chain: Chain) -> tuple[Tensor, Chain]:

@@ -1,0 +1,121 @@
+"""The folder of a run: its configuration and provenance, and whether another call may go on in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from equimodal._version import __version__
+from equimodal.config import RunConfig, build_config
+from equimodal.data.splits import Splits
+from equimodal.errors import RunError
+from equimodal.files import write_text
+from equimodal.yaml_text import read_yaml_file
+
+FILE = "config.yaml"
+
+
+def read_config(folder: Path) -> RunConfig:
+    """Return the configuration of the run in ``folder``.
+
+    Raises:
+        RunError: it is not the folder of a run.
+    """
+    content = _read(folder)
+    content.pop("provenance", None)
+    return build_config(content)
+
+
+def read_provenance(folder: Path) -> dict[str, Any]:
+    """Return what the run in ``folder`` rests on: versions, data, split and model.
+
+    Raises:
+        RunError: it is not the folder of a run.
+    """
+    provenance = _read(folder).get("provenance")
+    return provenance if isinstance(provenance, dict) else {}
+
+
+def open_folder(
+    folder: Path, config: RunConfig, data: Splits, specification: Mapping[str, Any], *, resume: bool
+) -> None:
+    """Write the configuration into a new folder, or check that it is the one of the run there.
+
+    Args:
+        folder: of the run.
+        config: the run's configuration.
+        data: its data.
+        specification: of its model, see :meth:`~equimodal.models.classifier.Classifier.specification`.
+        resume: whether the run may be there already.
+
+    Raises:
+        RunError: the folder holds something else, or may not be gone on with.
+    """
+    provenance = {
+        "config": config.hash(),
+        "equimodal": __version__,
+        "torch": str(torch.__version__),
+        "data": data.fingerprint(),
+        "split": data.provenance,
+        "model": json.loads(json.dumps(specification)),
+    }
+    path = folder / FILE
+    if not path.exists():
+        refuse_foreign(folder, "a run")
+        content = config.to_dict() | {"provenance": provenance}
+        write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+        return
+    found = differences(read_config(folder).to_dict(), config.to_dict())
+    known = read_provenance(folder)
+    if known.get("data") != provenance["data"]:
+        found.append("the data themselves: other rows, values or split")
+    if not found and isinstance(known.get("model"), Mapping):
+        found += differences(known["model"], provenance["model"], "the model's ")
+    if found:
+        raise RunError(
+            f"{folder}: holds a run with another configuration ({'; '.join(found)}). "
+            "Choose another folder with --out, or give the same configuration."
+        )
+    if not resume:
+        raise RunError(
+            f"{folder}: holds a run with this configuration already. Go on with --resume, or choose another folder."
+        )
+
+
+def refuse_foreign(folder: Path, what: str) -> None:
+    """Raise an error if ``folder``, which holds none of our files, is not new or empty.
+
+    Raises:
+        RunError: it is a file, or holds something else than ``what``.
+    """
+    if folder.is_dir() and any(not entry.name.startswith(".") for entry in folder.iterdir()):
+        raise RunError(f"{folder}: is not empty, and not the folder of {what}. Choose another with --out.")
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder}: is a file, and {what} needs a folder. Choose another name with --out.")
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Return a message for each setting in which two configurations differ; ``compare`` does not count."""
+    found = []
+    for key in sorted(set(before) | set(now)):
+        path = f"{prefix}{key}"
+        one, other = before.get(key), now.get(key)
+        if path == "compare" or one == other:
+            continue
+        if isinstance(one, Mapping) and isinstance(other, Mapping):
+            found += differences(one, other, f"{path}.")
+        else:
+            found.append(f"{path}: {one!r} there, {other!r} here")
+    return found
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    path = folder / FILE
+    if not path.is_file():
+        raise RunError(f"{folder}: not the folder of a run (there is no {FILE}).")
+    return read_yaml_file(path)
