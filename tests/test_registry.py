@@ -11,6 +11,7 @@ from equimodal.methods.base import METHODS
 from equimodal.models.encoders.base import ENCODERS
 from equimodal.models.fusions.base import FUSIONS
 from equimodal.registry import Registry
+from packages import install
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,7 @@ def test_an_unknown_name_is_answered_by_the_nearest_and_all():
     with pytest.raises(ConfigError) as caught:
         METHODS.get("alternatin")
     message = str(caught.value)
-    assert message.startswith("Unknown method 'alternatin'. Did you mean 'alternating'? Known: alternating, ")
+    assert message.startswith("Unknown method 'alternatin'. Did you mean 'alternating'? Known: ")
     assert all(name in message for name in METHODS.names())
     with pytest.raises(ConfigError, match=r"Unknown method 'zzz'\. Known: "):
         METHODS.get("zzz")
@@ -47,15 +48,6 @@ def test_a_name_cannot_be_taken_twice():
     with pytest.raises(ConfigError, match=r"Two methods want the name 'mine': .*First.*Second.*Rename"):
         registry.register("mine")(second)
     assert registry.get("mine") is first
-
-
-def install(folder, name, code, entry_points):
-    """Put a package where an interpreter that has ``folder`` on its path takes it for installed."""
-    (folder / f"{name}.py").write_text(textwrap.dedent(code))
-    info = folder / f"{name}-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(textwrap.dedent(entry_points))
 
 
 def run_beside(folder, code):

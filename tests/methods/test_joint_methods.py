@@ -112,13 +112,3 @@ def test_the_rate_is_the_one_asked_for(n, p):
     hidden = 1 - kept.double().mean(1).numpy()
     # all hidden, p^n, is the case in which one of n comes back
     assert np.allclose(hidden, p - p**n / n, atol=4 * np.sqrt(p * (1 - p) / 40_000))
-
-
-@pytest.mark.parametrize("name", ["joint", "uniform", "modality_dropout"])
-@pytest.mark.parametrize("fusion", ["concat", "sum", "gated", "late"])
-def test_a_batch_of_nothing_moves_nothing(name, fusion):
-    method = make_method(name, linear_model(NAMES, fusion=fusion))
-    model, _ = twin(method)
-    ((_, outcome),) = carry_out(method, [linear_batch(NAMES, probability=-1)])
-    assert not outcome.stepped and not outcome.losses
-    assert_same(method.model, model, atol=0)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import scipy.stats
 
 
 def _array(tensor):
@@ -52,9 +55,12 @@ def memory(fusion, sample):
 
 def late(fusion, sample):
     logits = [_linear(fusion.heads["shared" if "shared" in fusion.heads else name], z) for name, z in sample.items()]
+    weights = None
+    if fusion.weights == "entropy":
+        weights = [math.exp(-scipy.stats.entropy(_softmax(one))) for one in logits]
     if fusion.average == "logits":
-        return np.mean(logits, axis=0)
-    return np.log(np.mean([_softmax(one) for one in logits], axis=0))
+        return np.average(logits, axis=0, weights=weights)
+    return np.log(np.average([_softmax(one) for one in logits], axis=0, weights=weights))
 
 
 def _filled(fusion, sample):
@@ -81,7 +87,15 @@ def added(fusion, sample):
     return _linear(fusion.head, sum(sample.values()) * len(fusion.modalities) / len(sample))
 
 
-FUSIONS = {"memory": memory, "late": late, "concat": concat, "gated": gated, "sum": added}
+def cosine(fusion, sample):
+    each = []
+    for name, h in sample.items():
+        weight = _array(fusion.directions[name].weight)
+        each.append([w @ h / (np.linalg.norm(w) * np.linalg.norm(h)) for w in weight])
+    return fusion.scale * len(fusion.modalities) * np.mean(each, axis=0)
+
+
+FUSIONS = {"cosine": cosine, "memory": memory, "late": late, "concat": concat, "gated": gated, "sum": added}
 
 
 def table(name, fusion, encodings, present, coalitions):

@@ -6,10 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from equimodal.contribution.coalitions import all_coalitions
 from equimodal.errors import ConfigError
 from equimodal.models.fusions.base import FUSIONS, MeanEncoding
+from equimodal.models.fusions.late import certainty_weights
 from synthetic import make_fusion, random_presence
 
 from .naive import table
@@ -18,8 +21,11 @@ KINDS = [
     ("late", {"heads": "own", "average": "logits"}),
     ("late", {"heads": "shared", "average": "logits"}),
     ("late", {"heads": "own", "average": "probabilities"}),
+    ("late", {"heads": "shared", "weights": "entropy"}),
+    ("late", {"heads": "own", "average": "probabilities", "weights": "entropy"}),
     ("concat", {}),
     ("concat", {"absent": "zeros"}),
+    ("cosine", {"scale": 3.0}),
     ("sum", {}),
     ("gated", {}),
     ("gated", {"absent": "zeros"}),
@@ -125,6 +131,54 @@ def test_own_heads_are_owned_and_a_shared_head_is_not(name):
     assert shared.heads["shared"] not in shared.own_parts("a")
 
 
+@pytest.mark.parametrize("average", ["logits", "probabilities"])
+def test_the_weight_of_a_certain_modality_is_that_of_its_entropy(average):
+    """Two modalities over two classes, one with nothing to say: entropies log 2 and h, weights (1/2, e^-h)."""
+    fusion = make_fusion("late", ["a", "b"], 1, 2, {"average": average, "weights": "entropy"})
+    with torch.no_grad():
+        for head in fusion.heads.values():
+            head.weight.copy_(torch.tensor([[1.0], [0.0]]))
+            head.bias.zero_()
+    here = torch.ones(1, dtype=torch.bool)
+    got = fusion({"a": torch.zeros(1, 1), "b": torch.full((1, 1), np.log(3.0))}, {"a": here, "b": here})
+    h = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
+    b = np.exp(-h) / (0.5 + np.exp(-h))
+    expected = [b * np.log(3), 0.0] if average == "logits" else np.log([0.5 + 0.25 * b, 0.5 - 0.25 * b])
+    assert np.allclose(got.detach().numpy(), [expected], atol=1e-6)
+
+
+def test_certainty_is_weighed_within_a_sample_never_over_the_batch():
+    fusion, encodings, present = made("late", {"weights": "entropy"}, 3, samples=20)
+    whole = fusion(encodings, present)
+    something = torch.stack(list(present.values())).any(0).nonzero().flatten().tolist()
+    for row in something:
+        single = fusion({m: z[[row]] for m, z in encodings.items()}, {m: here[[row]] for m, here in present.items()})
+        assert torch.allclose(single[0], whole[row], atol=1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 9999), n=st.integers(2, 5), scale=st.floats(0, 1e4))
+def test_weights_of_certainty_are_shares_of_those_present(seed, n, scale):
+    torch.manual_seed(seed)
+    logits, mask = scale * torch.randn(n, 12, 4), torch.rand(n, 12) < 0.6
+    mask[0, 0] = True
+    weights = certainty_weights(logits, mask)
+    some = mask.any(0)
+    assert torch.allclose(weights.sum(0), torch.ones(12), atol=1e-5)
+    assert (weights[:, some][~mask[:, some]] == 0).all() and (weights[mask] > 0).all()
+    entropy = torch.distributions.Categorical(logits=logits, validate_args=False).entropy().masked_fill(~mask, 99.0)
+    assert (weights.gather(0, entropy.argmin(0, keepdim=True))[:, some] >= weights.max(0).values[some] - 1e-6).all()
+
+
+@pytest.mark.parametrize("weights", ["equal", "entropy"])
+def test_a_head_that_no_row_reads_gets_no_gradient(weights):
+    fusion, encodings, present = made("late", {"weights": weights}, 3)
+    present["m1"] = torch.zeros(9, dtype=torch.bool)
+    fusion(encodings, present).sum().backward()
+    assert fusion.heads["m1"].weight.grad is None and fusion.heads["m0"].weight.grad is not None
+    assert all(p.grad is None or p.grad.isfinite().all() for p in fusion.parameters())
+
+
 def test_probabilities_far_apart_stay_finite():
     fusion = make_fusion("late", ["a", "b"], 1, 2, {"average": "probabilities"})
     with torch.no_grad():
@@ -143,6 +197,7 @@ def test_probabilities_far_apart_stay_finite():
         ("concat", {"absent": "no"}, "expected 'mean' or 'zeros', got 'no'"),
         ("gated", {"absent": "no"}, "expected 'mean' or 'zeros', got 'no'"),
         ("late", {"heads": "x", "average": "y"}, "2 problems"),
+        ("late", {"weights": "certain"}, "option 'weights': expected 'equal' or 'entropy', got 'certain'"),
         ("memory", {"heads": "x"}, "expected 'own' or 'shared'"),
         ("memory", {"dropout": 3}, "fusion 'memory' cannot be made"),
         ("memory", {"tau": "x"}, "tau"),

@@ -10,7 +10,7 @@ from equimodal.errors import ConfigError, DataError, RunError
 from equimodal.models.classifier import Classifier
 from equimodal.training.folder import read_config, read_provenance
 from equimodal.training.run import fit, train
-from synthetic import make_model
+from synthetic import make_model, make_splits
 from training.runs import assert_same_weights, fit_tiny, names_in
 
 
@@ -123,3 +123,10 @@ def test_a_model_that_was_fitted_is_not_for_another_method(tiny):
     run = fit_tiny(tiny, "equilibrium")
     with pytest.raises(ConfigError, match=r"by the method of an earlier fit.*make a new model"):
         fit_tiny(tiny, "joint", model=run.model)
+
+
+def test_a_budget_too_small_for_the_modalities_is_told_before_training(tmp_path):
+    six = make_splits(80, modalities=tuple(f"vector_{i}" for i in range(6)))
+    with pytest.raises(ConfigError, match="A budget of 6 coalitions is too small"):
+        fit_tiny(six, "joint", tmp_path / "run", model=make_model(six), measure={"budget": 6})
+    assert not (tmp_path / "run").exists()

@@ -27,7 +27,7 @@ from synthetic import make_model
 from training.runs import (
     BATCHES,
     EPOCHS,
-    EVERY_METHOD,
+    METHOD_OF_EACH_KIND,
     assert_same_run,
     assert_same_weights,
     at_batch,
@@ -68,7 +68,7 @@ def trainer_of(tiny, folder=None, method: Callable[..., Method] = Recorder, **tr
 # Going on after a stop
 
 
-@pytest.mark.parametrize("method", EVERY_METHOD)
+@pytest.mark.parametrize("method", METHOD_OF_EACH_KIND)
 def test_a_run_stopped_after_every_batch_is_the_uninterrupted_run(tiny, tmp_path, method):
     fit_tiny(tiny, method, tmp_path / "whole")
     stops = 0
@@ -80,8 +80,7 @@ def test_a_run_stopped_after_every_batch_is_the_uninterrupted_run(tiny, tmp_path
         except Interrupted as stop:
             assert "--resume" in str(stop)
             stops += 1
-    passes = {"unimodal_ensemble": 2, "paper:alternation=epoch,mapping.alignment=0.1": 2}.get(method, 1)
-    passes = 3 if method.startswith("equilibrium:alternation=epoch") else passes  # and one of fusion steps
+    passes = {"joint": 1, "unimodal_ensemble": 2, "paper": 1}.get(method, 3)  # alternation has one of fusion steps
     assert stops == passes * EPOCHS * BATCHES
     assert_same_run(tmp_path / "whole", tmp_path / "stopped")
 

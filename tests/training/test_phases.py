@@ -95,6 +95,7 @@ def test_a_trials_epochs_are_never_the_best_and_the_choice_goes_on_over_phases(t
     run = fit_tiny(tiny, "staged", tmp_path / "run")
     flags = {line["phase"]: line["best"] for line in run.history}
     assert not flags["probe"] and not flags["probe again"] and flags["first"]
+    assert [line["trial"] for line in run.history] == [True, True, False, True, False]
     scores = [line["validation"] for line in run.history if "probe" not in line["phase"]]
     first, second = ((s["accuracy"], -s["loss"]) for s in scores)
     assert flags["second"] == (second > first)
@@ -106,13 +107,13 @@ def test_a_trials_epochs_are_never_the_best_and_the_choice_goes_on_over_phases(t
 
 def test_a_phase_goes_through_its_part_of_the_schedule(tiny, monkeypatch):
     rates = []
-    plain = loop.Trainer._train_batch
+    plain = loop.Trainer.train_batch
 
     def spy(self, batch, updater, rate):
         rates.append((self.method.next_phase(self.cursor.phase, 2).name, rate))
         plain(self, batch, updater, rate)
 
-    monkeypatch.setattr(loop.Trainer, "_train_batch", spy)
+    monkeypatch.setattr(loop.Trainer, "train_batch", spy)
     fit_tiny(tiny, "staged", learning_rate=0.1)
     main = [rate for name, rate in rates if name in ("first", "second")]
     assert main == pytest.approx([0.05 * (1 + math.cos(math.pi * i / 4)) for i in range(4)])

@@ -21,7 +21,7 @@ from synthetic import make_model
 from training.runs import (
     BATCHES,
     EPOCHS,
-    EVERY_METHOD,
+    METHOD_OF_EACH_KIND,
     assert_same_run,
     assert_same_weights,
     at_batch,
@@ -55,7 +55,7 @@ def own_model(tiny):
 # Folders
 
 
-@pytest.mark.parametrize("method", EVERY_METHOD)
+@pytest.mark.parametrize("method", METHOD_OF_EACH_KIND)
 def test_a_loaded_run_is_the_run(tiny, tmp_path, method):
     run = fit_tiny(tiny, method, tmp_path / "run")
     again = load(tmp_path / "run")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from equimodal.contribution.bootstrap import Interval
@@ -195,6 +196,7 @@ def _aligned(rows: list[list[str]]) -> list[str]:
     return lines
 
 
+@cache
 def _adapter() -> Any:
     """Return pydantic's reader and writer of the class; imported here because only files need it."""
     from pydantic import TypeAdapter

@@ -15,8 +15,11 @@ class Alternating(Method):
     """Plain alternating training: one shared head, modalities in turn.
 
     For each modality in the declared order: its loss through the head, one step.
-    Inference averages the logits of the modalities present. This is MLA (Zhang et al., CVPR 2024) without the
-    projection of the head's gradient, and the floor on which the method of this library is built.
+    Inference averages the logits of the modalities present. It is the floor on which the method of this library is
+    built.
+
+    Source: Zhang et al., 2024, "Multimodal Representation Learning by Alternating Unimodal Adaptation", CVPR, arXiv
+    2311.10707 (MLA), without the projection of the head's gradient and with equal weights.
     """
 
     fusions = ("late",)

@@ -115,8 +115,8 @@ class Method(nn.Module):
                 fusions = ("late",)
 
                 def updates(self, batch):
-                    logits = self.model(batch)
-                    yield Update({"fused": cross_entropy(logits, batch.labels)}, batch.modalities)
+                    anything = torch.stack(list(batch.present.values())).any(0)
+                    yield Update({"fused": cross_entropy(self.model(batch), batch.labels, anything)}, batch.modalities)
     """
 
     Config: ClassVar[type[MethodConfig]] = MethodConfig

@@ -14,7 +14,7 @@ from equimodal.methods.base import METHODS, Method, Outcome, Update, cross_entro
 class Joint(Method):
     """One model, one loss: minimise the cross entropy of the fused logits, all encoders at once.
 
-    The baseline of every paper on modality imbalance.
+    Source: common practice, the baseline of every paper on modality imbalance.
     """
 
     fusions = ("concat", "sum", "gated", "late")

@@ -29,6 +29,9 @@ class Uniform(Method):
 
     Minimise :math:`CE(z) + w \sum_m CE(z_m)`, with a linear head for each modality that is dropped afterwards.
     Often the strongest simple baseline.
+
+    Source: common practice; the equal weights that Gradient-Blending (Wang et al., CVPR 2020, arXiv 1905.12681) is held
+    against.
     """
 
     Config = UniformConfig

@@ -16,6 +16,9 @@ class UnimodalEnsemble(Method):
 
     Each modality has all epochs to itself and keeps its best epoch by its own validation score. What a modality
     reaches here is the reference of utilisation: what it can do alone.
+
+    Source: Du et al., 2023, "On Uni-Modal Feature Learning in Supervised Multi-Modal Learning", ICML 2023, arXiv
+    2305.01233 (there UME).
     """
 
     fusions = ("late",)

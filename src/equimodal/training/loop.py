@@ -24,9 +24,10 @@ from equimodal.methods.base import EpochResult, Method, Phase
 from equimodal.training import checkpoint
 from equimodal.training.history import History
 from equimodal.training.measure import Measurement, measure
+from equimodal.training.memory import PeakMemory
 from equimodal.training.optimise import NOT_FINITE, Updater, learning_rate, make_optimiser
 from equimodal.training.progress import Reporter
-from equimodal.training.seeds import derive_seed, permutation
+from equimodal.training.seeds import derive_seed, permutation, seed_torch
 from equimodal.training.selection import Selection
 from equimodal.training.weights import Weights
 
@@ -93,6 +94,7 @@ class Trainer:
         self.model.to(self.fabric.device)
         self.method.to(self.fabric.device)
         self.history = History(folder / "history.jsonl" if folder else None)
+        self.memory = PeakMemory(self.fabric.device)
         self.cursor = Cursor()
         self.tally = Tally()
         self.selection = Selection(training.select)
@@ -113,6 +115,7 @@ class Trainer:
             Interrupted: Ctrl-C; a checkpoint was written.
             RunError: a loss is not finite, or the disk refuses.
         """
+        self.memory.start()
         try:
             with self._stoppable(), torch.random.fork_rng():  # a caller's random numbers stay as they were
                 while (phase := self._phase()) is not None:
@@ -127,7 +130,7 @@ class Trainer:
         training = self.config.training
         what = self.config.method.label if phase.name == "train" else f"{self.config.method.label} {phase.name}"
         self.reporter.start(what, phase.epochs, self.cursor.epoch)
-        updater = self.updater or self._make_updater()
+        updater = self.updater or self.make_updater()
         if phase.trial and not self.weights.in_trial:
             self.weights.begin_trial()
             self.outer, self.selection = self.selection, Selection(training.select)
@@ -150,7 +153,8 @@ class Trainer:
         self.updater = None  # each phase begins with a fresh optimiser
         self._save_checkpoint()  # before the next phase can overwrite this one's best weights
 
-    def _make_updater(self) -> Updater:
+    def make_updater(self) -> Updater:
+        """Return a new optimiser, and what takes steps with it."""
         parameters = [*self.model.parameters(), *self.method.parameters()]
         optimiser = make_optimiser(parameters, self.config.training)
         self.updater = Updater(self.fabric, self.method, optimiser, self.config.training.clip_norm)
@@ -159,7 +163,7 @@ class Trainer:
     def _train_epoch(self, phase: Phase, updater: Updater) -> None:
         batch_size = self.config.training.batch_size
         started = time.perf_counter()
-        train = self._rows_of_epoch(phase)
+        train = self.rows_of_epoch(phase)
         self.model.train()
         self.method.train()
         passes = self.method.passes()
@@ -174,7 +178,7 @@ class Trainer:
                 start, stop = phase.span
                 progress = start + (stop - start) * (self.cursor.epoch + through) / phase.epochs
                 rate = learning_rate(self.config.training, progress)
-                self._train_batch(train.batch(rows).to(self.fabric.device), updater, rate)
+                self.train_batch(train.batch(rows).to(self.fabric.device), updater, rate)
                 self.cursor.batch += 1
                 if self._stop:
                     self.tally.seconds += time.perf_counter() - started
@@ -183,25 +187,25 @@ class Trainer:
         self.method.on_epoch_trained()
         self.tally.seconds += time.perf_counter() - started
 
-    def _rows_of_epoch(self, phase: Phase) -> Dataset:
+    def rows_of_epoch(self, phase: Phase) -> Dataset:
         """Let the method look at the training part, unless the epoch was begun already, and choose its rows."""
         cursor, seed = self.cursor, self.config.seed
         self.method.epoch, self.method.epochs = cursor.epoch, phase.epochs
         self.model.eval()
         if cursor.visit == cursor.batch == 0:
-            torch.manual_seed(derive_seed(seed, "epoch", cursor.total))
+            seed_torch(derive_seed(seed, "epoch", cursor.total), self.fabric.device)
             with torch.no_grad(), self.fabric.autocast():
                 self.method.on_epoch_start(self.data.train)
-        torch.manual_seed(derive_seed(seed, "rows", cursor.total))
+        seed_torch(derive_seed(seed, "rows", cursor.total), self.fabric.device)
         return self.method.training_data(self.data.train)
 
-    def _train_batch(self, batch: Batch, updater: Updater, rate: float) -> None:
+    def train_batch(self, batch: Batch, updater: Updater, rate: float) -> None:
+        """Carry out the method's updates of one batch."""
         cursor = self.cursor
         for group in updater.optimiser.param_groups:
             group["lr"] = rate
-        torch.manual_seed(
-            derive_seed(self.config.seed, "batch", cursor.phase, cursor.epoch, cursor.visit, cursor.batch)
-        )
+        purpose = ("batch", cursor.phase, cursor.epoch, cursor.visit, cursor.batch)
+        seed_torch(derive_seed(self.config.seed, *purpose), self.fabric.device)
         updates = self.method.updates(batch)
         outcome = None
         while True:
@@ -220,7 +224,7 @@ class Trainer:
         started = time.perf_counter()
         if not all(bool(parameter.isfinite().all()) for parameter in self._parameters().values()):
             raise RunError(f"Epoch {self.cursor.total + 1}: some weights became infinite or NaN. {NOT_FINITE}")
-        measurement = self._measure()
+        measurement = self.measure_validation()
         self.method.eval()
         order = self.method.order
         self.method.on_epoch_end(EpochResult(self.cursor.total, measurement.contribution))
@@ -235,8 +239,10 @@ class Trainer:
             "train": self.tally.means(),
             "updates": self.tally.updates,
             "validation": measurement.to_dict(),
+            "trial": phase.trial,
             "best": best and not phase.trial,
             "seconds": {"train": self.tally.seconds, "probe": time.perf_counter() - started},
+            "memory": self.memory.mib(),
         }
         self.tally = Tally()
         self.history.append(line)
@@ -245,7 +251,8 @@ class Trainer:
         if self._stop:
             self._interrupt()
 
-    def _measure(self) -> Measurement:
+    def measure_validation(self) -> Measurement:
+        """Measure the model on the validation probe."""
         with self.fabric.autocast():
             return measure(
                 self.model,
@@ -311,7 +318,7 @@ class Trainer:
                 "Give the same model, or choose another folder."
             ) from error
         if state := checkpoint.under_prefix("optimiser", tensors):
-            checkpoint.load_optimiser_tensors(self._make_updater().optimiser, state, self._parameters())
+            checkpoint.load_optimiser_tensors(self.make_updater().optimiser, state, self._parameters())
         self.cursor = Cursor(**metadata["cursor"])
         self.tally = Tally(**metadata["tally"])
         self.selection.restore(metadata["selection"])

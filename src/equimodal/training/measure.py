@@ -35,6 +35,7 @@ class Measurement:
         alone: v({m}) of each modality under the value function, the numerator of utilisation.
         contribution: Shapley contribution, shares, deviation, EDM, with intervals.
         utilisation: how much of what each modality could do alone it still does; None without a reference.
+        right: which samples all modalities together answer rightly, see :func:`pack`; None where not recorded.
     """
 
     split: str
@@ -45,6 +46,7 @@ class Measurement:
     alone: dict[str, float]
     contribution: Contribution
     utilisation: dict[str, float | None] | None = None
+    right: str | None = None
 
     @property
     def subset_mean(self) -> float:
@@ -63,6 +65,7 @@ class Measurement:
             "alone": self.alone,
             "contribution": self.contribution.to_dict(),
             "utilisation": self.utilisation,
+            **({} if self.right is None else {"right": self.right}),
         }
 
     @classmethod
@@ -77,6 +80,7 @@ class Measurement:
             alone=plain["alone"],
             contribution=Contribution.from_dict(plain["contribution"]),
             utilisation=plain["utilisation"],
+            right=plain.get("right"),
         )
 
     def __str__(self) -> str:
@@ -154,6 +158,7 @@ def measure(
     device: torch.device | str = "cpu",
     seed: int = 0,
     reference: Mapping[str, float] | None = None,
+    record: bool = False,
 ) -> Measurement:
     """Measure a classifier on one data set.
 
@@ -166,6 +171,7 @@ def measure(
         device: where the model is.
         seed: of bootstrap and sampling.
         reference: value of each modality in the unimodal ensemble on the same data, for utilisation.
+        record: keep which samples are answered rightly.
     """
     n = len(model.modalities)
     scheme = plan(n, budget=config.budget, seed=seed)
@@ -204,4 +210,20 @@ def measure(
         alone=dict(zip(model.modalities, alone.tolist(), strict=True)),
         contribution=measured,
         utilisation=used,
+        right=pack((outputs[-1].argmax(-1) == labels).numpy()) if record else None,
     )
+
+
+def pack(right: np.ndarray) -> str:
+    """Return yes or no for each sample (N,) as hexadecimal digits, eight samples in two.
+
+    Example:
+        >>> pack(np.array([True, False, True])), unpack("a0", 3).tolist()
+        ('a0', [True, False, True])
+    """
+    return np.packbits(right).tobytes().hex()
+
+
+def unpack(text: str, samples: int) -> np.ndarray:
+    """Return what :func:`pack` packed, bool (N,)."""
+    return np.unpackbits(np.frombuffer(bytes.fromhex(text), np.uint8), count=samples).astype(bool)

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from equimodal.config import MethodSpec, RunConfig, build_config
+from equimodal.contribution.shapley import plan
 from equimodal.data.dataset import Dataset
 from equimodal.data.splits import Splits, check_splits
 from equimodal.errors import ConfigError, DataError, RunError
@@ -180,6 +181,8 @@ def set_up(
     with _gather(problems):
         make_fabric(config.training)
     with _gather(problems):
+        plan(len(data.modalities), budget=config.measure.budget)
+    with _gather(problems):
         model = _new_model(config, data) if model is None else model
     if problems or model is None:
         raise ConfigError(problems)
@@ -326,10 +329,10 @@ def _finish(trainer: Trainer, reference: Reference | None) -> Run:
     """Measure the best weights on validation and, once, on test; write ``metrics.json``."""
     config, model, data = trainer.config, trainer.model, trainer.data
     if config.method.name == REFERENCE and reference is None:
-        parts = {name: _measure(trainer, part, name) for name, part in _held_out(data).items()}
+        parts = {name: measure_part(trainer, part, name) for name, part in _held_out(data).items()}
         reference = {name: measurement.alone for name, measurement in parts.items()}
     parts = {
-        name: _measure(trainer, part, name, reference[name] if reference else None)
+        name: measure_part(trainer, part, name, reference[name] if reference else None)
         for name, part in _held_out(data).items()
     }
     model.eval()
@@ -362,7 +365,10 @@ def _held_out(data: Splits) -> dict[str, Dataset]:
     return {"validation": data.validation, "test": data.test}
 
 
-def _measure(trainer: Trainer, part: Dataset, name: str, reference: Mapping[str, float] | None = None) -> Measurement:
+def measure_part(
+    trainer: Trainer, part: Dataset, name: str, reference: Mapping[str, float] | None = None
+) -> Measurement:
+    """Measure the trainer's model on one part of the data, in the precision it was trained in."""
     with trainer.fabric.autocast():
         return measure(
             trainer.model,
@@ -372,4 +378,5 @@ def _measure(trainer: Trainer, part: Dataset, name: str, reference: Mapping[str,
             device=trainer.fabric.device,
             seed=derive_seed(trainer.config.seed, name),
             reference=reference,
+            record=name == "test",
         )

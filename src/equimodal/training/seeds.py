@@ -18,6 +18,17 @@ def derive_seed(seed: int, *purpose: str | int) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
 
+def seed_torch(seed: int, device: torch.device) -> None:
+    """Seed torch's global generators of the CPU and of ``device``.
+
+    On a CPU that is what :func:`torch.manual_seed` does, without the stack trace that it keeps for a GPU to come.
+    """
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
+
+
 def permutation(samples: int, seed: int, *purpose: str | int) -> torch.Tensor:
     """Return a random order of ``samples`` rows (samples,) for one purpose."""
     generator = torch.Generator().manual_seed(derive_seed(seed, *purpose))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -13,11 +14,16 @@ from equimodal.models.fusions.base import FUSIONS, Encodings, Fusion, Presence, 
 
 @FUSIONS.register("late")
 class Late(Fusion):
-    """The mean, over the modalities present, of what a linear head makes of each encoding.
+    r"""The mean, over the modalities present, of what a linear head makes of each encoding.
+
+    By ``weights="entropy"`` a sample's modalities count by how sure each is of itself:
+    :math:`w_m = e^{-H_m} / \sum_k e^{-H_k}` over the modalities k present, with :math:`H_m` the entropy (in nats) of
+    the class probabilities of m alone.
 
     Args:
         heads: "own", one head a modality, or "shared", one for all.
         average: "logits", or "probabilities" (the result is then the log of the mean probability).
+        weights: "equal", or "entropy" (Zhang et al., CVPR 2024, arXiv 2311.10707).
 
     Example:
         >>> fusion = Late(["a", "b"], width=4, classes=3, heads="shared")
@@ -35,19 +41,22 @@ class Late(Fusion):
         classes: int,
         heads: str = "own",
         average: str = "logits",
+        weights: str = "equal",
     ) -> None:
-        super().__init__(modalities, width, classes, heads=heads, average=average)
+        super().__init__(modalities, width, classes, heads=heads, average=average, weights=weights)
         problems = [
             f"fusion 'late', option '{key}': expected {' or '.join(map(repr, known))}, got {value!r}."
             for key, value, known in (
                 ("heads", heads, ("own", "shared")),
                 ("average", average, ("logits", "probabilities")),
+                ("weights", weights, ("equal", "entropy")),
             )
             if value not in known
         ]
         if problems:
             raise ConfigError(problems)
         self.average = average
+        self.weights = weights
         self.heads = nn.ModuleDict(
             {name: nn.Linear(width, classes) for name in (self.modalities if heads == "own" else ("shared",))}
         )
@@ -57,22 +66,56 @@ class Late(Fusion):
         """Return the modality's head, unless one head serves all."""
         return [] if self.shared else [self.heads[modality]]
 
-    def head(self, modality: str) -> nn.Module:
+    def head(self, modality: str) -> nn.Linear:
         """Return the head that reads a modality's encodings."""
-        return self.heads["shared" if self.shared else modality]
+        return cast(nn.Linear, self.heads["shared" if self.shared else modality])
 
     def forward(self, encodings: Encodings, present: Presence) -> Tensor:
         """Return logits (B, C)."""
-        return self._average(encodings, torch.stack([present[name] for name in self.modalities]))
+        return self._average(self._decisions(encodings, present), self._stacked(present))
 
     def coalitions(self, encodings: Encodings, present: Presence, coalitions: Tensor) -> Tensor:
         """Return logits (K, B, C); each head runs once."""
-        here = torch.stack([present[name] for name in self.modalities])
-        return self._average(encodings, coalitions.unsqueeze(-1) & here)
+        return self._average(self._decisions(encodings, present), coalitions.unsqueeze(-1) & self._stacked(present))
 
-    def _average(self, encodings: Encodings, mask: Tensor) -> Tensor:
-        each = torch.stack([self.head(name)(encodings[name]) for name in self.modalities])  # (n, B, C)
-        if self.average == "logits":
-            return masked_average(each, mask)
-        mean = masked_average(each.softmax(-1), mask)
-        return mean.clamp(min=torch.finfo(mean.dtype).tiny).log()
+    def _stacked(self, present: Presence) -> Tensor:
+        return torch.stack([present[name] for name in self.modalities])
+
+    def _decisions(self, encodings: Encodings, present: Presence) -> Tensor:
+        """Return each modality's logits (n, B, C)."""
+        each = []
+        for name in self.modalities:
+            if present[name].any():
+                each.append(self.head(name)(encodings[name]))
+            else:  # no gradient, where one of zeros would let weight decay and momentum move the head
+                each.append(encodings[name].new_zeros(len(encodings[name]), self.classes))
+        return torch.stack(each)
+
+    def _average(self, each: Tensor, mask: Tensor) -> Tensor:
+        values = each if self.average == "logits" else each.softmax(-1)
+        if self.weights == "equal":
+            mean = masked_average(values, mask)
+        else:
+            mean = (certainty_weights(each, mask).unsqueeze(-1) * values).sum(-3)
+        return mean if self.average == "logits" else mean.clamp(min=torch.finfo(mean.dtype).tiny).log()
+
+
+def certainty_weights(logits: Tensor, mask: Tensor) -> Tensor:
+    """Return the weights of modalities by the entropy of each one's prediction: a softmax over those in the mask.
+
+    A row's weights depend on that row alone, and sum to one.
+
+    Args:
+        logits: (n, B, C), each modality's own.
+        mask: which of them count, (n, B) or (K, n, B).
+
+    Example:
+        >>> unsure, sure = torch.zeros(1, 2), torch.tensor([[50.0, 0.0]])
+        >>> weights = certainty_weights(torch.stack([unsure, sure]), torch.ones(2, 1, dtype=torch.bool))
+        >>> [round(weight, 3) for weight in weights[:, 0].tolist()]  # entropies log 2 and 0
+        [0.333, 0.667]
+    """
+    logs = logits.float().log_softmax(-1)
+    entropy = -(logs.exp() * logs).sum(-1)
+    hidden = torch.finfo(entropy.dtype).min  # finite: where nothing counts, weights and their gradients stay numbers
+    return (-entropy).expand(mask.shape).masked_fill(~mask, hidden).softmax(-2)

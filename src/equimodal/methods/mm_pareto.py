@@ -1,0 +1,121 @@
+"""MMPareto: each encoder moves in a direction that neither the fused loss nor its own loss objects to."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from equimodal.batch import Batch
+from equimodal.methods.base import METHODS, Gradients, Loss, Method, MethodConfig, Outcome, Update, cross_entropy
+from equimodal.methods.gradients import added, encoder_owners
+
+STATIONARY = 1e-6
+"""A min-norm point shorter than this share of the gradients is rounding error: its direction means nothing."""
+
+
+class MMParetoConfig(MethodConfig):
+    """Options of MMPareto.
+
+    Args:
+        gamma: factor of the encoders' gradients, in conflict or not.
+    """
+
+    gamma: float = Field(default=1.5, gt=0)
+
+
+def integrate(fused: Tensor, own: Tensor, gamma: float) -> Tensor:
+    r"""Return the gradient of an encoder from that of the fused loss, j, and of the modality's own loss, u.
+
+    .. math:: d = \begin{cases} j + u & j \cdot u \ge 0 \\
+        2 (a_j j + a_u u), \; \text{lengthened to } \|j + u\| & \text{else} \end{cases}, \qquad
+        a_j = \mathrm{clip}\frac{(u - j) \cdot u}{\|u - j\|^2} \in [0, 1], \quad a_u = 1 - a_j,
+
+    times gamma. In the second case :math:`a_j j + a_u u` is the shortest vector between the two; its product with
+    both is positive, so that a step along it lowers both losses. Where the two cancel there is no such direction, and
+    the result is 0.
+
+    Args:
+        fused: j (P,).
+        own: u (P,).
+        gamma: factor.
+
+    Example:
+        >>> integrate(torch.tensor([1.0, 0.0]), torch.tensor([1.0, 2.0]), gamma=1.5)  # they agree
+        tensor([3., 3.])
+        >>> integrate(torch.tensor([3.0, 0.0]), torch.tensor([-3.0, 4.0]), gamma=1.0)  # along (24, 36)
+        tensor([2.2188, 3.3282])
+    """
+    total = fused + own
+    if fused @ own >= 0:
+        return gamma * total
+    apart = own - fused
+    share = (apart @ own / (apart @ apart)).clamp(0, 1)
+    shortest = share * fused + (1 - share) * own
+    length = shortest.norm()
+    if length <= STATIONARY * (fused.norm() + own.norm()):
+        return torch.zeros_like(total)
+    return gamma * shortest * (total.norm() / length)
+
+
+@METHODS.register("mm_pareto")
+class MMPareto(Method):
+    r"""Joint training with a loss for each modality, whose conflict with the fused loss is resolved encoder by encoder.
+
+    The losses are :math:`CE(z)` and, through a linear head for each modality that is dropped afterwards,
+    :math:`CE(z_m)`. For the gradients of encoder m, :math:`j = \nabla CE(z)` and :math:`u = \nabla CE(z_m)`: their sum
+    where they agree; else the min-norm point between them, times 2 and lengthened to :math:`\|j + u\|`; either times
+    gamma (see :func:`integrate`). The fusion and the heads take the gradients of their own losses.
+
+    The min-norm point is never longer than half the sum, so that an encoder's gradient has the length
+    :math:`\gamma \|j + u\|` always: the paper's answer to min-norm steps that come out too short.
+
+    Ours: gradients at a right angle count as agreeing, and so does a gradient of zero; where the two cancel, the
+    encoder rests; an encoder that several modalities share takes as u the sum of their gradients.
+
+    Source: Wei and Hu, 2024, "MMPareto: Boosting Multimodal Learning with Innocent Unimodal Assistance", ICML,
+    arXiv 2405.17730.
+    """
+
+    Config = MMParetoConfig
+    fusions = ("concat", "sum", "gated", "late")
+    config: MMParetoConfig
+
+    def __init__(self, model: Any, config: MMParetoConfig, seed: int = 0) -> None:
+        super().__init__(model, config, seed)
+        self.heads = nn.ModuleDict({name: nn.Linear(model.width, len(model.classes)) for name in model.modalities})
+
+    def own_parameters(self, modality: str) -> list[nn.Parameter]:
+        """Return the modality's auxiliary head."""
+        return list(self.heads[modality].parameters())
+
+    def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
+        """Yield one update: the fused loss and every modality's, the encoders' gradients integrated."""
+        encodings = self.model.encode(batch)
+        anything = torch.stack(list(batch.present.values())).any(0)
+        losses: dict[str, Loss] = {
+            "fused": cross_entropy(self.model.fuse(encodings, batch.present), batch.labels, anything)
+        }
+        for name, head in self.heads.items():
+            losses[f"{name} alone"] = cross_entropy(head(encodings[name]), batch.labels, batch.present[name])
+        yield Update(losses, self.model.modalities, self._combine)
+
+    def _combine(self, gradients: Mapping[str, Gradients]) -> Gradients:
+        step = added(gradients.values())
+        encoders: dict[tuple[str, ...], list[nn.Parameter]] = {}
+        for parameter, owners in encoder_owners(self.model).items():
+            if parameter in step:
+                encoders.setdefault(owners, []).append(parameter)
+        for owners, parameters in encoders.items():
+            own = added(gradients.get(f"{name} alone", {}) for name in owners)
+            combined = integrate(_flat(gradients["fused"], parameters), _flat(own, parameters), self.config.gamma)
+            parts = combined.split([parameter.numel() for parameter in parameters])
+            step.update((p, part.view_as(p)) for p, part in zip(parameters, parts, strict=True))
+        return step
+
+
+def _flat(gradients: Gradients, parameters: Sequence[nn.Parameter]) -> Tensor:
+    return torch.cat([(gradients[p] if p in gradients else torch.zeros_like(p)).flatten() for p in parameters])

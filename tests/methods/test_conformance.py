@@ -1,0 +1,57 @@
+"""The shipped checks: every registered method passes, and what breaks a rule is caught by the check of that rule."""
+
+from __future__ import annotations
+
+import pytest
+
+from equimodal.conformance import MethodConformance
+from equimodal.methods.base import METHODS
+
+from .broken import CASES as BROKEN
+
+pytest_plugins = ["pytester"]
+
+# Where the defaults would leave something undone in two epochs.
+OPTIONS = {
+    "g_blending": {"super_epoch": 1},
+    "modality_valuation": {"warmup": 1},
+    "pmr": {"entropy_epochs": 1},
+}
+VARIANTS = {
+    "paper": ("paper", {}),
+    "paper, alternating by epoch": ("paper", {"alternation": "epoch", "mapping": {"alignment": 0.1}}),
+    "equilibrium, in random order": ("equilibrium", {"alternation": "epoch", "order": "random"}),
+    "modality_valuation, by modality": ("modality_valuation", {"warmup": 1, "level": "modality"}),
+}
+CASES = {name: (name, OPTIONS.get(name, {})) for name in METHODS.names()} | VARIANTS
+
+for title, (method, options) in CASES.items():  # a class each, as an author writes one
+    globals()[f"Test {title}"] = type(f"Test {title}", (MethodConformance,), {"method": method, "options": options})
+
+
+# And they can fail
+
+ONE = """
+from equimodal.conformance import MethodConformance
+
+
+class TestIt(MethodConformance):
+    method = "broken"
+"""
+
+
+@pytest.mark.parametrize(("method", "check", "words"), BROKEN, ids=[method.__name__ for method, *_ in BROKEN])
+def test_what_breaks_a_rule_is_caught_by_its_check(monkeypatch, pytester, method, check, words):
+    monkeypatch.setitem(METHODS._members, "broken", method)
+    pytester.makepyfile(ONE)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # they cost more than the check
+    quick = ("-p", "no:cacheprovider", "-p", "no:unraisableexception")
+    done = pytester.runpytest_inprocess(*quick, "-k", f"test_{check} and not three")
+    outcomes = done.parseoutcomes()
+    assert outcomes.get("failed", 0) + outcomes.get("errors", 0) == 1, outcomes
+    assert words in " ".join(done.stdout.str().split())
+
+
+def test_every_check_has_a_method_that_it_catches():
+    checks = {name for name in vars(MethodConformance) if name.startswith("test_")}
+    assert checks == {f"test_{check}" for _, check, _ in BROKEN}
