@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SEEDS ?= 3
 WORKERS ?= 2
 
-.PHONY: install demo test lint bench docs clean
+.PHONY: install demo test lint bench bench-methods docs clean
 
 install: $(STAMP)
 
@@ -31,6 +31,9 @@ lint: install
 
 bench: install
 	$(BIN)/python benchmarks/speed/epoch_cost.py
+
+bench-methods: install
+	$(BIN)/python benchmarks/speed/method_cost.py
 
 docs: install
 	$(BIN)/mkdocs build --strict

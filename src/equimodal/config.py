@@ -8,13 +8,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator
 
+from equimodal.compare_config import CompareConfig
 from equimodal.errors import ConfigError, did_you_mean
-from equimodal.method_spec import MethodSpec, lay_method, parse_method, parse_methods
+from equimodal.method_spec import MethodSpec, lay_method, parse_method
 from equimodal.problems import problems_of
 from equimodal.recipes import read_recipe, recipe_names
 from equimodal.registry import Registry
+from equimodal.section import Section
 from equimodal.yaml_text import lay, nest, read_yaml_file, split_assignments
 
 DEFAULT_METHOD = "equilibrium"
@@ -29,12 +31,6 @@ def _check_seed(seed: int) -> int:
 
 
 Seed = Annotated[int, AfterValidator(_check_seed)]
-
-
-class Section(BaseModel):
-    """Base of the configuration's parts; unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DataConfig(Section):
@@ -165,25 +161,6 @@ class MeasureConfig(Section):
         return target
 
 
-class CompareConfig(Section):
-    """What ``compare`` compares.
-
-    Args:
-        methods: methods, the first being the baseline of the paired differences.
-        seeds: number of seeds; each redraws the splits.
-        redraw: "split" draws new splits for each seed; "none" keeps the data set's own (training noise only).
-    """
-
-    methods: list[MethodSpec] = []
-    seeds: int = Field(default=5, ge=1)
-    redraw: Literal["split", "none"] = "split"
-
-    @field_validator("methods", mode="before")
-    @classmethod
-    def _parse(cls, methods: Any) -> Any:
-        return parse_methods(methods) if isinstance(methods, (list, tuple)) else methods
-
-
 class RunConfig(Section):
     """One run: data, model, method, training, measurement, seed.
 
@@ -216,7 +193,7 @@ class RunConfig(Section):
         """Return the configuration as plain values, defaults included, ``method`` as it is written in YAML."""
         plain = self.model_dump(mode="json")
         plain["method"] = self.method.to_dict()
-        plain["compare"]["methods"] = [method.to_dict() for method in self.compare.methods]
+        plain["compare"] = self.compare.to_dict()
         return plain
 
     def hash(self) -> str:

@@ -7,22 +7,21 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from equimodal.errors import ConfigError, did_you_mean
 from equimodal.problems import problems_of
 from equimodal.recipes import read_recipe, recipe_names
+from equimodal.section import Section
 from equimodal.yaml_text import lay, nest, split_assignments
 
 
-class MethodSpec(BaseModel):
+class MethodSpec(Section):
     """A training method by name, with its options, validated, as far as they differ from the defaults.
 
     In YAML: a name, or a mapping with ``name`` and the options. On the command line and in lists also
     ``name:key=value,key=value``. The name may be a recipe's, which stands for that recipe's method.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     options: dict[str, Any] = {}

@@ -15,8 +15,10 @@ import equimodal as eq
 from equimodal.config import build_config
 from equimodal.data import catalogue
 from equimodal.errors import ConfigError, DataError, Interrupted, RunError
-from equimodal.evaluate import compare as module
+from equimodal.evaluate import jobs as module
+from equimodal.evaluate.compare import run_comparison
 from equimodal.evaluate.comparison import load_comparison
+from equimodal.evaluate.jobs import seed_data
 from equimodal.training.loop import Trainer
 from equimodal.training.run import train
 
@@ -42,10 +44,10 @@ def narrow(seed):
 
 
 def numbers(comparison):
-    """Everything that must not differ between two ways to the same comparison: all but the seconds."""
+    """Everything that must not differ between two ways to the same comparison: all but seconds and memory."""
     plain = comparison.to_dict()
     for result in plain["results"]:
-        del result["seconds"]
+        del result["seconds"], result["memory"]
     return plain["results"]
 
 
@@ -294,7 +296,7 @@ def test_all_mistakes_are_reported_together(data):
 def test_a_fusion_that_a_method_cannot_train_is_found_before_training(data, trained):
     config = build_config({"model": {"fusion": "concat"}, "compare": {"methods": ["joint", "alternating"]}})
     with pytest.raises(ConfigError, match=r"model\.fusion: 'alternating' trains the fusions"):
-        module.run_comparison(config, data, quiet=True)
+        run_comparison(config, data, quiet=True)
     assert trained == []
 
 
@@ -307,7 +309,7 @@ def test_the_ensemble_keeps_its_fusion_where_the_others_share_one(data):
             "compare": {"methods": ["joint", "unimodal_ensemble"], "seeds": 1},
         }
     )
-    assert module.run_comparison(config, data, quiet=True).methods == ("joint", "unimodal_ensemble")
+    assert run_comparison(config, data, quiet=True).methods == ("joint", "unimodal_ensemble")
 
 
 def test_unsplit_data_are_answered():
@@ -370,8 +372,8 @@ def test_data_of_a_seed_is_what_the_runs_own_configuration_loads(redraw, labels,
     about = {"data": {"name": str(path), "labels": labels, "split_seed": 4}, "compare": {"redraw": redraw}}
     config = build_config(about)
     whole = catalogue.load(path, split_seed=4)
-    mine = module.seed_data(config, whole, 7)
-    own = module._run_config(config, config.method, 7).data
+    mine = seed_data(config, whole, 7)
+    own = module.run_config(config, config.method, 7).data
     theirs = catalogue.load(own.name, labels=own.labels, split_seed=own.split_seed)
     for part, rows in mine.parts().items():
         assert rows.ids.tolist() == theirs.parts()[part].ids.tolist()
@@ -381,7 +383,7 @@ def test_data_of_a_seed_is_what_the_runs_own_configuration_loads(redraw, labels,
 
 def test_redrawing_comes_before_scarcity(data):
     config = build_config({"data": {"labels": 20}})
-    seeds = [module.seed_data(config, data, seed) for seed in (0, 1, 2)]
+    seeds = [seed_data(config, data, seed) for seed in (0, 1, 2)]
     assert {len(split.train) for split in seeds} == {20}
     assert {len(split.test) for split in seeds} == {30}
     for split in seeds:  # validation and test are drawn from all rows, not from what scarcity left
@@ -392,10 +394,12 @@ def test_redrawing_comes_before_scarcity(data):
 def test_progress_is_a_line_a_run_or_nothing(data, capsys):
     eq.compare(data, ["joint"], seeds=2, **dict(QUICK, quiet=False))
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 4
-    assert lines[2].startswith("joint, seed 0: accuracy 0.")
-    assert "(3 of 4, about " in lines[2]
-    assert lines[3].endswith("(4 of 4)")
+    assert len(lines) == 6
+    assert lines[0].startswith("toy: 4 runs, about ")
+    assert lines[1].startswith("About ") and lines[1].endswith(" in all.")
+    assert lines[4].startswith("joint, seed 0: accuracy 0.")
+    assert "(3 of 4, about " in lines[4]
+    assert lines[5].endswith("(4 of 4)")
     eq.compare(data, ["joint"], seeds=1, **QUICK)
     captured = capsys.readouterr()
     assert captured.out + captured.err == ""

@@ -5,27 +5,38 @@ from __future__ import annotations
 import csv
 import json
 import math
+from dataclasses import replace
+from itertools import combinations
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from equimodal.errors import ConfigError, RunError
 from equimodal.evaluate.comparison import Comparison, Result, load_comparison
+from report.made_up import make_comparison
 
 ACCURACY = {"joint": [0.60, 0.62, 0.64], "best": [0.70, 0.74, 0.72], "worst": [0.61, 0.60, 0.66]}
 EDM = {"joint": [0.5, 0.7, 0.3], "best": [0.1, None, 0.3], "worst": [None, None, None]}
 T2 = 4.302653  # t quantile .975 with 2 degrees of freedom, from a table
 
 
+def subsets(names):
+    """Every subset but the empty one, the whole last."""
+    return [chosen for size in range(1, len(names) + 1) for chosen in combinations(names, size)]
+
+
 def result(method, seed, modalities=("audio", "image")):
     accuracy = ACCURACY[method][seed]
     scores = {"accuracy": accuracy, "macro_f1": accuracy - 0.1, "loss": 1.5, "ece": 0.05}
     weak, strong = modalities[0], modalities[-1]
+    sizes = {"": 0.2} | {"+".join(names): 0.1 * i for i, names in enumerate(subsets(modalities), start=1)}
     test = {
         "split": "test",
         "samples": 50,
         **scores,
         "unimodal": {name: {**scores, "accuracy": accuracy / 2} for name in modalities},
-        "subsets": {},
+        "subsets": sizes,
         "subset_mean": accuracy - 0.2,
         "alone": {},
         "contribution": {"edm": EDM[method][seed]},
@@ -41,6 +52,7 @@ def result(method, seed, modalities=("audio", "image")):
         seconds=1.5 + seed,
         sizes={"train": 100, "validation": 40, "test": 50},
         reference={"validation": {}, "test": {}},
+        memory=300.5 + seed,
     )
 
 
@@ -69,9 +81,41 @@ def test_columns_of_a_run():
         "utilisation.image": None,
         "smallest_utilisation": 0.5,
         "subset_mean": pytest.approx(0.42),
+        "missing_mean": pytest.approx(0.15),  # (.1 + .2) / 2: neither the prior's .2 nor the whole's .3
         "updates": 60.0,
         "seconds": 2.5,
+        "memory": 301.5,
     }
+
+
+def test_missing_mean_is_over_proper_subsets():
+    names = ("audio", "text", "image")
+    columns = result("joint", 1, names).columns()
+    assert len(subsets(names)) == 7
+    assert columns["missing_mean"] == pytest.approx(np.mean([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]))
+
+
+def test_a_file_from_before_memory_was_measured_is_read():
+    plain = comparison().to_dict()
+    for fields in plain["results"]:
+        del fields["memory"]
+    old = Comparison.from_dict(plain)
+    assert old.values("joint", "memory") == [None] * 3
+    assert "\u2013" in str(old).split("Cost.")[1]
+
+
+def test_memory_of_a_run_is_the_highest_of_its_lines_even_of_trials():
+    lines = [{"updates": {"a": 1}, "seconds": {"train": 1.0}, "memory": m} for m in (200.0, None, 310.0, 250.0)]
+    old = [{key: value for key, value in line.items() if key != "memory"} for line in lines]
+    metrics = {
+        "seed": 0,
+        "best_epoch": 1,
+        "reference": {},
+        "validation": {"accuracy": 0.5},
+        "test": {"unimodal": {"a": {}, "b": {}}},
+    }
+    assert Result._assemble("joint", metrics, lines, {}).memory == 310.0
+    assert Result._assemble("joint", metrics, old, {}).memory is None
 
 
 def test_smallest_utilisation_is_over_those_defined():
@@ -144,56 +188,6 @@ def test_missing_and_damaged_files_are_named(tmp_path):
             load_comparison(tmp_path)
 
 
-def test_text_is_aligned_and_says_what_is_what():
-    text = str(comparison())
-    table, _, sentences = text.partition("\n\n")
-    lines = table.splitlines()
-    assert len(lines) == 4
-    assert max(map(len, text.splitlines())) <= 110
-    ends = {"accuracy": ("0.620 ± 0.079", 1), "difference to joint": ("+0.100 [+0.021, +0.179]", 2)}
-    for header, (cell, row) in ends.items():  # right edges
-        assert lines[0].index(header) + len(header) == lines[row].index(cell) + len(cell)
-    assert "0.20 (0.20)" in lines[2]
-    assert "undefined" in lines[3]
-    flat = " ".join(sentences.split())
-    assert "Different from joint in accuracy, by the 95% interval of the paired difference: best (+0.100)." in flat
-    assert "Holm-corrected for 2 comparisons at 0.05: none." in flat
-    assert "The smallest p that 3 seeds can give is 0.25, 0.5 corrected: none can be under 0.05" in flat
-    assert "with fewer than 7 seeds" in flat
-    assert "variance x (1/3 + 0.50)" in flat
-    assert "EDM is undefined in 4 of 9 runs" in flat
-
-
-def test_text_is_plain_about_noise():
-    text = " ".join(str(comparison(methods=("joint", "worst"), redraw="none")).split())
-    assert "No difference in accuracy to joint can be told from noise" in text
-    assert "training noise only" in text
-
-
-def test_one_seed_or_one_method_claims_nothing():
-    assert "One seed: no interval" in str(comparison(seeds=1))
-    alone = str(comparison(methods=("joint",)))
-    assert "difference" not in alone.splitlines()[0]
-    assert "permutation" not in alone
-
-
-def test_many_modalities_move_to_a_second_table():
-    names = [f"view number {i}" for i in range(6)]
-    text = str(comparison(modalities=names))
-    assert max(map(len, text.splitlines()[:5])) <= 110
-    first, second = text.split("\n\n")[:2]
-    assert "view number 0 alone" not in first
-    assert "view number 0 alone" in second
-
-
-def test_markdown_has_a_cell_for_every_column():
-    made = comparison()
-    lines = made.to_markdown().split("\n\n")[0].splitlines()
-    assert len(lines) == 5
-    assert len({line.count("|") for line in lines}) == 1
-    assert lines[3].startswith("| best | 0.720 ± ")
-
-
 def test_csv_holds_the_raw_numbers(tmp_path):
     path = comparison().to_csv(tmp_path / "runs.csv")
     with path.open() as file:
@@ -202,3 +196,43 @@ def test_csv_holds_the_raw_numbers(tmp_path):
     assert [float(row["accuracy"]) for row in rows if row["method"] == "best"] == ACCURACY["best"]
     assert rows[0]["utilisation.image"] == ""
     assert {row["seed"] for row in rows} == {"0", "1", "2"}
+    assert [float(row["memory"]) for row in rows[:3]] == [300.5, 301.5, 302.5]
+    assert {(row["updates.audio"], row["updates.image"], row["updates"]) for row in rows} == {("30", "30", "60.0")}
+
+
+def test_csv_is_enough_to_redo_the_statistics(tmp_path):
+    made = comparison(redraw="none")
+    with made.to_csv(tmp_path / "runs.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for number, method in enumerate(made.methods):
+        values = np.array([float(row["missing_mean"]) for row in rows if row["method"] == method])
+        assert made.table()[number]["missing_mean"]["mean"] == pytest.approx(values.mean())
+        values = np.array([float(row["accuracy"]) for row in rows if row["method"] == method])
+        low, high = stats.t.interval(0.95, 2, values.mean(), stats.sem(values))
+        assert [made.table()[number]["accuracy"][key] for key in ("low", "high")] == pytest.approx([low, high])
+
+
+def test_export_writes_all_forms_whole(tmp_path):
+    made = make_comparison()
+    paths = made.export(tmp_path / "out")
+    assert [path.name for path in paths] == ["report.html", "table.csv", "table.md", "table.tex"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [path.name for path in paths]
+    assert paths[2].read_text(encoding="utf-8") == made.to_markdown()
+    assert paths[3].read_text(encoding="utf-8") == made.to_latex()
+    assert len(paths[1].read_text().splitlines()) == 1 + 3 * 4
+
+
+def test_a_full_disk_leaves_the_tables_that_were_there(tmp_path, monkeypatch):
+    made = make_comparison()
+    made.export(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    changed = replace(made, redraw="none")
+    for write in (changed.export, lambda folder: changed.to_csv(folder / "table.csv")):
+        with pytest.raises(RunError, match=r"No space left.*then write it again"):
+            write(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -64,6 +64,7 @@ def make_run(
     method: str = "equilibrium",
     epochs: int = 3,
     phases: Sequence[str] = ("train",),
+    trials: Sequence[str] = (),
     data: str = "made-up",
     **kwargs: Any,
 ) -> Run:
@@ -81,8 +82,10 @@ def make_run(
                     "train": {"loss": 1.0},
                     "updates": dict.fromkeys(names, 5),
                     "validation": early.to_dict(),
-                    "best": epoch != 2,
+                    "trial": phase in trials,
+                    "best": epoch != 2 and phase not in trials,
                     "seconds": {"train": 1.5, "probe": 0.1},
+                    "memory": 300.0 + 10 * len(history),
                 }
             )
     values = None if reference is None else dict(zip(names, reference, strict=True))
@@ -105,6 +108,7 @@ def make_comparison(
     weak: Sequence[float] = (0.3, 0.5, 0.55),
     empty: float = 0.2,
     wobble: float = 0.002,
+    redraw: str = "split",
 ) -> Comparison:
     """Each method's accuracy moves a little with the seed, alternating's against joint's.
 
@@ -129,6 +133,7 @@ def make_comparison(
                     seconds=1.0,
                     sizes={"train": 100, "validation": 50, "test": 50},
                     reference={"validation": {}, "test": {}},
+                    memory=512.0 + seed,
                 )
             )
         results[method] = tuple(runs)
@@ -137,7 +142,7 @@ def make_comparison(
         seeds=tuple(range(seeds)),
         modalities=tuple(names),
         results=results,
-        redraw="split",
+        redraw=redraw,
         provenance={
             "config": "abc123",
             "data": "made-up",

@@ -5,6 +5,7 @@ import pytest
 import yaml
 
 from equimodal.errors import RunError
+from equimodal.evaluate.tables import blocks, reading
 from equimodal.report.html import MOST_SUBSETS, subset_rows, write_comparison_report, write_run_report
 
 from .made_up import make_comparison, make_run
@@ -182,26 +183,52 @@ def test_many_modalities_and_epochs_stay_small(tmp_path):
     assert len(page_of(run, tmp_path)) < 300_000
 
 
-def test_comparison_table_holds_its_numbers(comparison, tmp_path):
+def test_comparison_tables_hold_their_numbers(comparison, tmp_path):
     page = Page(page_of(comparison, tmp_path))
-    rows = {row[0]: row for row in page.tables["Methods"][1:]}
-    table = {row["method"]: row for row in comparison.table()}
-    assert list(rows) == ["joint", "alternating", "equilibrium"]
-    numbers = table["joint"]["accuracy"]
-    assert rows["joint"][1] == f"0.715 [{numbers['low']:.3f}, {numbers['high']:.3f}]"
-    assert rows["joint"][2:4] == ["baseline", "\u2013"]
-    assert rows["equilibrium"][2].startswith("+0.080 [+0.074, +0.086]")
-    assert rows["equilibrium"][3] == f"{table['equilibrium']['accuracy']['difference']['p_holm']:.3f}"
+    assert list(page.tables)[:5] == [block.title for block in blocks(comparison)]
+    for block in blocks(comparison):
+        header, *rows = page.tables[block.title]
+        assert [name.lstrip("●■") for name in header] == ["method", *(column.header for column in block.columns)]
+        assert rows == [[method, *map(str, cells)] for method, cells in block.rows()]
+    assert page.tables["Accuracy"][3][2].startswith("+0.080 [+0.074, +0.086]")
+    assert page.tables["Cost"][1:] == [[method, "20", "1.0", "514"] for method in comparison.methods]
+    everything = {row[0]: row[1:] for row in page.tables["All numbers"]}
+    assert everything["p of the difference in accuracy"][::2] == ["\u2013", "0.125"]  # one sign: 2 of 16 patterns
+    assert everything["the same, Holm-corrected"][::2] == ["\u2013", "0.250"]
+    assert set(comparison.columns) < set(everything)
     assert "abc123" in page.text
     assert "epochs: 7" in page.text
-    for sentence in comparison.__str__().split("\n\n")[-1].splitlines():
+    for sentence in reading(comparison):
         assert sentence in page.text
+
+
+def test_the_best_is_bold_where_it_can_be_told(comparison, tmp_path):
+    text = page_of(comparison, tmp_path)
+    cells = re.findall(r'<td class="best">([^ <]*)', text)
+    assert cells == [c.text for block in blocks(comparison) for _, row in block.rows() for c in row if c.best]
+    assert len(cells) > 2
+    assert "Bold: the best mean" in text
+    alone = page_of(make_comparison(["joint"]), tmp_path)
+    assert 'class="best"' not in alone
+    assert "Bold" not in alone
 
 
 def test_undefined_runs_of_a_comparison_are_counted(tmp_path):
     page = Page(page_of(make_comparison(fused=(0.195, 0.701, 0.78)), tmp_path))
-    joint = page.tables["Methods"][1]
-    assert joint[4].endswith("undefined in 1")
+    assert page.tables["Balance"][1][1].endswith("(1 undefined)")
+
+
+def test_a_runs_page_says_what_it_cost_and_leaves_trials_out(tmp_path):
+    phases = ("trial of image", "train")
+    page = Page(page_of(make_run(phases=phases, trials=phases[:1]), tmp_path))
+    assert "3 epochs, 2 kept (and 3 epochs of trials)" in page.text
+    assert "Trained for 9.0 s, highest memory 350 MiB; updates of each encoder: image 30, text 30." in page.text
+    plain = make_run()
+    for line in plain.history:
+        del line["memory"]  # from before it was measured
+    text = Page(page_of(plain, tmp_path)).text
+    assert "3 epochs, 2 kept ·" in text
+    assert "Trained for 4.5 s; updates" in text
 
 
 def test_a_failing_write_leaves_what_was_there(run, tmp_path, monkeypatch):

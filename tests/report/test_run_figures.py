@@ -75,6 +75,32 @@ def test_kept_epochs_and_phases():
     assert single.phases == ()
 
 
+def test_trials_are_left_out_and_said():
+    phases = ("trial of image", "train", "trial of text", "train on")
+    run = make_run(phases=phases, trials=("trial of image", "trial of text"), epochs=2)
+    charts = RunCharts(run)
+    main = [run.history[i] for i in (2, 3, 6, 7)]
+    assert charts.lines == main
+    assert charts.trials == 4
+    accuracy = charts.accuracy()
+    assert lines(accuracy)["all modalities"] == tuple(line["validation"]["accuracy"] for line in main)
+    assert accuracy.kept == (2, 4)
+    assert [(p.name, p.first, p.last) for p in accuracy.phases] == [("train", 1, 2), ("train on", 3, 4)]
+    assert "4 epochs of trials are left out and not counted." in accuracy.caption
+    order = charts.order()
+    assert order is not None and [len(places) for places in order.places.values()] == [4, 4]
+    assert sum(updates_taken(run.history).values()) == 8 * 10  # but they did cost
+
+
+def test_a_history_from_before_trials_were_marked_has_none(run):
+    for line in run.history:
+        del line["trial"]
+    charts = RunCharts(run)
+    assert charts.trials == 0
+    assert len(charts.epochs) == 3
+    assert "trials" not in charts.accuracy().caption
+
+
 def test_undefined_shares_are_gaps():
     charts = RunCharts(make_run(fused=0.1))
     assert lines(charts.shares())["image"] == (None, None, None)

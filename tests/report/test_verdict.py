@@ -5,6 +5,7 @@ import pytest
 from equimodal.contribution.bootstrap import Interval
 from equimodal.contribution.result import Intervals
 from equimodal.report.verdict import comparison_verdict, run_verdict
+from evaluate.made_up import comparison as made_up
 
 from .made_up import make_comparison, make_run
 
@@ -87,26 +88,54 @@ def test_many_under_used_are_counted():
 
 def test_comparison_says_what_differs_and_what_does_not(comparison):
     verdict = comparison_verdict(comparison)
-    assert "More accurate than joint: equilibrium (+0.080" in verdict.headline
-    assert "Not to be told from joint in accuracy: alternating." in verdict.headline
+    assert verdict.headline == (
+        "equilibrium is more accurate than joint: 95% sure that the difference is between +0.074 and +0.086 "
+        "(measured +0.080)."
+    )
+    assert "cannot be told from noise for alternating." in verdict.details[0]
     text = " ".join(verdict.details)
-    assert "does not confirm it for equilibrium" in text  # four seeds cannot reach .05
-    assert "The lowest EDM: equilibrium" in text
+    assert "does not confirm equilibrium (with 4 seeds it cannot: that takes 7): luck is not ruled out." in text
+    assert "Contributions are most even under equilibrium: EDM" in text
+    assert "share one split" not in text
+    assert "All seeds share one split" in " ".join(comparison_verdict(make_comparison(redraw="none")).details)
+
+
+def test_a_difference_that_the_stricter_test_confirms_has_no_doubts():
+    verdict = comparison_verdict(make_comparison(seeds=10))
+    assert verdict.headline.startswith("equilibrium is more accurate than joint: 95% sure")
+    assert not any("stricter" in detail for detail in verdict.details)
+
+
+def test_several_methods_that_differ_share_a_headline():
+    made = made_up({"joint": [0.5, 0.52, 0.54], "a": [0.7, 0.73, 0.74], "b": [0.8, 0.81, 0.83], "c": [0.2, 0.23, 0.24]})
+    verdict = comparison_verdict(made)
+    assert verdict.headline == "a and b are more accurate than joint. c is less accurate than joint."
+    assert [detail.split(":")[0] for detail in verdict.details[:3]] == [
+        "a is more accurate than joint",
+        "b is more accurate than joint",
+        "c is less accurate than joint",
+    ]
+
+
+def test_nothing_is_claimed_of_noise():
+    made = made_up({"joint": [0.5, 0.52, 0.54], "a": [0.51, 0.5, 0.56]})
+    assert comparison_verdict(made).headline == "No method differs from joint in accuracy by more than noise."
 
 
 @pytest.mark.parametrize("seeds", [2, 4])
 def test_comparison_does_not_judge_by_intervals_of_no_width(seeds):
     verdict = comparison_verdict(make_comparison(seeds=seeds, fused=(0.70, 0.701, 0.6), weak=(0.5, 0.5, 0.3), wobble=0))
-    assert verdict.headline == (
-        "Not to be told from joint in accuracy: alternating. Not to be judged: equilibrium (\u22120.100), "
-        "where all seeds gave the same difference and so no interval."
+    assert verdict.headline == "Whether anything here is more accurate than joint is open."
+    assert (
+        "Not to be judged, for all seeds gave the same difference to joint: equilibrium (\u22120.100)."
+        in verdict.details
     )
     assert not any("text alone" in detail or "confirm" in detail for detail in verdict.details)
 
 
 def test_comparison_is_plain_about_losses():
     verdict = comparison_verdict(make_comparison(fused=(0.70, 0.70, 0.6), weak=(0.5, 0.5, 0.3)))
-    assert "Less accurate than joint: equilibrium (\u22120.100" in verdict.headline
+    assert verdict.headline.startswith("equilibrium is less accurate than joint: 95% sure")
     (losses,) = [detail for detail in verdict.details if detail.startswith("Worse than joint")]
     assert "equilibrium: text alone \u22120.200" in losses
     assert "equilibrium: EDM +" in losses
@@ -119,4 +148,4 @@ def test_comparison_of_one_seed_or_one_method_claims_nothing():
 
 def test_comparison_with_edm_nowhere_defined():
     verdict = comparison_verdict(make_comparison(fused=(0.05, 0.05, 0.05)))
-    assert "The lowest EDM: undefined for every method." in verdict.details
+    assert "EDM is undefined for every method." in verdict.details

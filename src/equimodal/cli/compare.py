@@ -27,13 +27,16 @@ def compare(
     ] = None,
     settings: Settings = None,
     out: Out = None,
-    workers: Annotated[int, typer.Option(help="Processes that train side by side.", min=1)] = 1,
+    workers: Annotated[
+        str, typer.Option(metavar="N|ray", help="Processes that train side by side, or 'ray' for a Ray cluster.")
+    ] = "1",
     quiet: Quiet = False,
 ) -> None:
     """Compare methods over seeds: means, intervals, paired differences, and a report.
 
-    Finished runs in the folder (default: comparisons/DATA) are kept and interrupted ones go on, so the same
-    command continues after any stop.
+    A YAML may name several settings (compare.settings): each is compared, then all are summed up. Finished runs in the
+    folder (default: comparisons/DATA, or the YAML's name) are kept and interrupted ones go on, so the same command
+    continues after any stop.
     """
     import shlex
     import sys
@@ -42,15 +45,23 @@ def compare(
     from equimodal.cli.setup import configure_comparison
     from equimodal.data.catalogue import load
     from equimodal.evaluate.compare import run_comparison
+    from equimodal.evaluate.jobs import parse_workers
+    from equimodal.evaluate.study import run_study
     from equimodal.files import safe_name
 
     changes = [*(settings or []), *([] if seeds is None else [f"compare.seeds={seeds}"])]
     config = configure_comparison(recipe, data, changes, method)
-    splits = load(config.data.name, split_seed=config.data.split_seed)
-    folder = out or Path("comparisons") / safe_name(splits.name)
-    comparison = run_comparison(
-        config, splits, out=folder, workers=workers, quiet=quiet, command=f"equimodal {shlex.join(sys.argv[1:])}"
-    )
-    page = comparison.report(folder / "report.html")
+    found = parse_workers(workers)
+    command = f"equimodal {shlex.join(sys.argv[1:])}"
+    if config.compare.settings:
+        folder = out or Path("comparisons") / safe_name(Path(recipe or "study").stem)
+        comparison = run_study(config, out=folder, workers=found, quiet=quiet, command=command)
+    else:
+        splits = load(config.data.name, split_seed=config.data.split_seed)
+        folder = out or Path("comparisons") / safe_name(splits.name)
+        comparison = run_comparison(config, splits, out=folder, workers=found, quiet=quiet, command=command)
+    page, *tables = comparison.export(folder)
     print(comparison)
-    print(f"\nruns in {folder}, report {page}")
+    print(
+        f"\nruns in {folder}, report {page}, tables {', '.join(dict.fromkeys(path.name for path in tables))} beside it"
+    )

@@ -6,19 +6,23 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from equimodal.errors import ConfigError, RunError, did_you_mean
-from equimodal.evaluate.statistics import estimate, holm, paired, permutation_p
+from equimodal.evaluate.resampling import resampled_interval
+from equimodal.evaluate.statistics import Estimate, estimate, holm, paired, permutation_p
 from equimodal.files import write_text
 from equimodal.training.history import read_history
+from equimodal.training.measure import unpack
+from equimodal.training.memory import highest
 from equimodal.yaml_text import read_yaml_file
 
 if TYPE_CHECKING:
+    from equimodal.evaluate.primary import Decision
     from equimodal.training.run import Run
 
 FILE = "comparison.json"
@@ -39,6 +43,8 @@ class Result:
         sizes: samples of the training, validation and test part.
         reference: value of each modality in the seed's unimodal ensemble, by split: what utilisation is
             relative to.
+        memory: highest memory of training in MiB, see :class:`~equimodal.training.memory.PeakMemory`; None where it
+            is not known.
     """
 
     method: str
@@ -50,6 +56,7 @@ class Result:
     seconds: float
     sizes: dict[str, int]
     reference: dict[str, dict[str, float]]
+    memory: float | None = None
 
     @classmethod
     def from_run(cls, run: Run, sizes: Mapping[str, int]) -> Result:
@@ -99,6 +106,7 @@ class Result:
             seconds=sum(line["seconds"]["train"] for line in history),
             sizes=dict(sizes),
             reference={split: dict(values) for split, values in metrics["reference"].items()},
+            memory=highest(history),
         )
 
     def columns(self) -> dict[str, float | None]:
@@ -116,9 +124,16 @@ class Result:
             **{f"utilisation.{name}": value for name, value in used.items()},
             "smallest_utilisation": min(known, default=None),
             "subset_mean": test["subset_mean"],
+            "missing_mean": self._missing_mean(),
             "updates": float(sum(self.updates.values())),
             "seconds": self.seconds,
+            "memory": self.memory,
         }
+
+    def _missing_mean(self) -> float | None:
+        n = len(self.test["unimodal"])
+        proper = [value for name, value in self.test["subsets"].items() if name and name.count("+") < n - 1]
+        return float(np.mean(proper)) if proper else None
 
 
 @dataclass(frozen=True)
@@ -157,9 +172,10 @@ class Comparison:
 
         On test: ``accuracy``, ``macro_f1``, ``loss`` (negative log-likelihood), ``ece``,
         ``unimodal.<modality>`` (its accuracy alone), ``edm``, ``utilisation.<modality>``,
-        ``smallest_utilisation`` (over those defined) and ``subset_mean`` (mean accuracy over all subsets of
-        modalities but the empty one). Of training: ``updates`` (steps of all encoders together) and
-        ``seconds``.
+        ``smallest_utilisation`` (over those defined), ``subset_mean`` (mean accuracy over all subsets of
+        modalities but the empty one) and ``missing_mean`` (but the empty one and the whole: something is missing).
+        Of training: ``updates`` (steps of all encoders together), ``seconds`` (without validation) and ``memory``
+        (highest, in MiB).
         """
         return tuple(self.results[self.baseline][0].columns())
 
@@ -187,6 +203,46 @@ class Comparison:
             raise ConfigError(f"No column '{column}' in this comparison.{did_you_mean(column, self.columns)}")
         return [result.columns()[column] for result in self.results[method]]
 
+    def summary(self, method: str, column: str) -> Estimate:
+        """Return what the seeds say about one column of one method.
+
+        The interval is Student's t, corrected for redrawn splits (see :func:`estimate`); that of accuracy on a fixed
+        split draws seeds and test groups anew (see :func:`resampled_interval`).
+
+        Raises:
+            ConfigError: there is no such method or column.
+        """
+        found = estimate(self.values(method, column), self.overlap)
+        return self._resampled(found, self._right(method)) if column == "accuracy" else found
+
+    def difference(self, method: str, against: str, column: str) -> Estimate:
+        """Return what the seeds say about a method's column minus another's, paired by seed; see :meth:`summary`.
+
+        Raises:
+            ConfigError: there is no such method or column.
+        """
+        found = estimate(paired(self.values(method, column), self.values(against, column)), self.overlap)
+        one, other = self._right(method), self._right(against)
+        if column != "accuracy" or one is None or other is None:
+            return found
+        return self._resampled(found, one - other)
+
+    def _right(self, method: str) -> np.ndarray | None:
+        """Return 1 where a seed's model is right (J, N), on a fixed split and where that is known."""
+        if self.redraw == "split" or len(self.seeds) < 2:
+            return None
+        known = [result.test for result in self.results[method]]
+        if any(test.get("right") is None for test in known):
+            return None
+        return np.stack([unpack(test["right"], test["samples"]) for test in known]).astype(float)
+
+    def _resampled(self, found: Estimate, scores: np.ndarray | None) -> Estimate:
+        if scores is None:
+            return found
+        groups = self.provenance.get("test_groups") or np.arange(scores.shape[1])
+        low, high = resampled_interval(scores, groups)
+        return replace(found, low=low, high=high)
+
     def table(self) -> list[dict[str, Any]]:
         """Return one row a method: ``method``, and under each column's name what the seeds say about it.
 
@@ -195,21 +251,29 @@ class Comparison:
         baseline (None in the baseline's own row). The difference in accuracy has also ``p`` (exact paired
         permutation) and ``p_holm`` (corrected for the number of methods set against the baseline).
         """
-        overlap, rows = self.overlap, []
+        rows = []
         for method in self.methods:
             row: dict[str, Any] = {"method": method}
             for column in self.columns:
-                values = self.values(method, column)
-                row[column] = {**asdict(estimate(values, overlap)), "difference": None}
+                row[column] = {**asdict(self.summary(method, column)), "difference": None}
                 if method != self.baseline:
-                    differences = paired(values, self.values(self.baseline, column))
-                    row[column]["difference"] = asdict(estimate(differences, overlap))
+                    row[column]["difference"] = asdict(self.difference(method, self.baseline, column))
             rows.append(row)
         against = [row["accuracy"]["difference"] for row in rows[1:]]
         p_values = [permutation_p(self._accuracy_differences(row["method"])) for row in rows[1:]]
         for difference, p, corrected in zip(against, p_values, holm(p_values), strict=True):
             difference |= {"p": p, "p_holm": corrected}
         return rows
+
+    def decisions(self) -> list[Decision]:
+        """Return what the comparisons declared beforehand came to (``compare.primary`` of the configuration)."""
+        from equimodal.compare_config import Primary
+        from equimodal.evaluate.primary import decide
+
+        configuration = self.provenance.get("configuration") or {}
+        declared = configuration.get("compare", {}).get("primary", [])
+        label = str(self.provenance.get("data", "data"))
+        return decide({label: self}, [Primary.model_validate(primary) for primary in declared])
 
     def _accuracy_differences(self, method: str) -> list[float]:
         differences = paired(self.values(method, "accuracy"), self.values(self.baseline, "accuracy"))
@@ -221,25 +285,46 @@ class Comparison:
         return as_text(self)
 
     def to_markdown(self) -> str:
-        """Return the table as Markdown, one line a method."""
+        """Return the tables as Markdown, and how to read them."""
         from equimodal.evaluate.tables import as_markdown
 
         return as_markdown(self)
 
-    def to_csv(self, path: str | Path) -> Path:
-        """Write every run as one line: method, seed, validation accuracy, best epoch, then all columns.
+    def to_latex(self) -> str:
+        """Return the tables as LaTeX floats with booktabs rules, and captions that say how to read them."""
+        from equimodal.evaluate.tables import as_latex
 
-        The raw numbers, from which any program can redo the statistics; an undefined one is an empty cell.
+        return as_latex(self)
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write every run as one line: method, seed, validation accuracy, best epoch, all columns, updates.
+
+        The raw numbers, from which any program can redo the statistics; an undefined one is an empty cell. The updates
+        of each modality's encoder are under ``updates.<modality>``.
         """
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["method", "seed", "validation_accuracy", "best_epoch", *self.columns])
+        updates = [f"updates.{name}" for name in self.modalities]
+        writer.writerow(["method", "seed", "validation_accuracy", "best_epoch", *self.columns, *updates])
         for method in self.methods:
             for result in self.results[method]:
-                numbers = result.columns().values()
+                numbers = [*result.columns().values(), *(result.updates[name] for name in self.modalities)]
                 writer.writerow([method, result.seed, result.validation_accuracy, result.best_epoch, *numbers])
         write_text(Path(path), text.getvalue(), then="write it again")
         return Path(path)
+
+    def export(self, folder: str | Path) -> list[Path]:
+        """Write ``report.html``, ``table.csv``, ``table.md`` and ``table.tex`` into a folder; return their paths.
+
+        Raises:
+            RunError: one could not be written; each file is whole, the old one or the new.
+        """
+        folder = Path(folder)
+        texts = {folder / "table.md": self.to_markdown(), folder / "table.tex": self.to_latex()}
+        written = [self.report(folder / "report.html"), self.to_csv(folder / "table.csv")]
+        for path, text in texts.items():
+            write_text(path, text, then="write it again")
+        return [*written, *texts]
 
     def report(self, path: str | Path) -> Path:
         """Write the comparison as one self-contained HTML page."""

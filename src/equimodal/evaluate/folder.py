@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
 
@@ -27,10 +28,18 @@ def provenance(config: RunConfig, data: Splits, command: str | None) -> dict[str
         "data": data.name,
         "fingerprint": data.fingerprint(),
         "split": data.provenance,
+        "test_groups": _test_groups(data) if config.compare.redraw == "none" else None,
         "command": command,
         "equimodal": __version__,
         "torch": str(torch.__version__),
     }
+
+
+def _test_groups(data: Splits) -> list[int] | None:
+    """Return the number of each test sample's group, what intervals on a fixed split draw anew."""
+    if data.test.groups is None:
+        return None
+    return np.unique(data.test.groups, return_inverse=True)[1].tolist()
 
 
 def open_folder(folder: Path, config: RunConfig, data: Splits, resume: bool) -> None:

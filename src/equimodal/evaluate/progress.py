@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -68,6 +69,22 @@ class Progress:
             return ""
         seconds = (time.monotonic() - self._started) / self._trained * (self.total - self.done)
         return f", about {duration(seconds)} left"
+
+
+def announce(settings: Mapping[str, tuple[int, int, float]], workers: int | str) -> None:
+    """Tell on standard error how many runs there are and how long they will take.
+
+    Args:
+        settings: for each, its runs, how many are finished, and the seconds of the others in one process.
+        workers: how many train side by side, or "ray".
+    """
+    for label, (runs, finished, seconds) in settings.items():
+        done = f", {finished} finished" if finished else ""
+        print(f"{label}: {runs} runs{done}, about {duration(seconds)} of computing", file=sys.stderr)
+    if isinstance(workers, int):
+        total = sum(seconds for _, _, seconds in settings.values())
+        beside = f" with {workers} side by side" if workers > 1 else ""
+        print(f"About {duration(total / workers)} in all{beside}.", file=sys.stderr, flush=True)
 
 
 def duration(seconds: float) -> str:

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
 EXACT_UP_TO = 20
 """Most pairs whose 2^J sign flips are all enumerated; above, flips are drawn (scipy)."""
 DRAWS = 9999
+LEVEL = 0.05
+"""Level of all tests."""
 ROUNDING = 1e-9
 """Relative difference up to which two values are one: accuracies are multiples of 1/n, and their sums tie often."""
 
@@ -144,16 +146,18 @@ def permutation_p(differences: Sequence[float], seed: int = 0) -> float:
 
 
 def smallest_p(pairs: int) -> float:
-    """Return the lowest p that an exact two-sided sign-flip test of so many pairs can give, 2 / 2^J.
+    """Return the lowest p that the two-sided sign-flip test of so many pairs can give.
+
+    That is 2 / 2^J where all patterns are enumerated, and 2 / (draws + 1) above.
 
     Example:
-        >>> smallest_p(5), round(smallest_p(10), 5)
-        (0.0625, 0.00195)
+        >>> smallest_p(5), round(smallest_p(10), 5), smallest_p(30)
+        (0.0625, 0.00195, 0.0002)
     """
-    return min(1.0, 2.0 ** (1 - pairs))
+    return min(1.0, 2.0 ** (1 - pairs)) if pairs <= EXACT_UP_TO else 2 / (DRAWS + 1)
 
 
-def seeds_needed(comparisons: int, level: float = 0.05) -> int:
+def seeds_needed(comparisons: int, level: float = LEVEL) -> int:
     """Return the fewest seeds with which a Holm-corrected exact p can reach ``level`` in every comparison.
 
     Example:
@@ -178,3 +182,30 @@ def holm(p_values: Sequence[float]) -> list[float]:
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted.tolist()
+
+
+def detectable_difference(error: float, free: float, level: float = LEVEL, power: float = 0.8) -> float:
+    r"""Return the true mean difference that a two-sided t test would find with probability ``power``.
+
+    With :math:`T'(\delta)` the non-central t of ``free`` degrees of freedom, it is the :math:`d` for which
+    :math:`P(|T'(d / \mathrm{error})| > t_{1-\alpha/2}) =` ``power``. A smaller difference may well be there and not
+    be seen.
+
+    Args:
+        error: standard error of the mean difference, :math:`s \sqrt{1/J + \mathrm{overlap}}`.
+        free: degrees of freedom, J - 1 for J pairs.
+        level: of the test; divided by the number of comparisons it bounds what Holm's correction allows.
+        power: wanted probability.
+
+    Example:
+        >>> round(detectable_difference(error=0.01, free=9), 4)  # 10 seeds
+        0.0315
+    """
+    bound = float(stats.t.ppf(1 - level / 2, free))
+    # P(|T'| > bound) as a mean over the chi-square variable in it: scipy's own non-central t fails far out.
+    spread = bound * np.sqrt(stats.chi2.ppf((np.arange(2000) + 0.5) / 2000, free) / free)
+
+    def missing(delta: float) -> float:
+        return float(np.mean(stats.norm.cdf(delta - spread) + stats.norm.cdf(-delta - spread))) - power
+
+    return error * float(optimize.brentq(missing, 0.0, 10 * bound + 10))  # pyright: ignore[reportArgumentType]

@@ -12,18 +12,22 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from equimodal._version import __version__
-from equimodal.evaluate.tables import reading
-from equimodal.files import write_text
+from equimodal.evaluate.tables import BEST, blocks, notes
+from equimodal.evaluate.tables.study import study_blocks
+from equimodal.evaluate.words import interval, number
+from equimodal.files import safe_name, write_text
 from equimodal.report.charts import Chart
 from equimodal.report.comparison_figures import ComparisonCharts
 from equimodal.report.drawing import draw
 from equimodal.report.run_figures import RunCharts, updates_taken
-from equimodal.report.verdict import comparison_verdict, run_verdict
-from equimodal.report.words import interval, number
+from equimodal.report.study_figures import study_charts
+from equimodal.report.verdict import comparison_verdict, run_verdict, study_verdict
+from equimodal.training.memory import highest
 from equimodal.yaml_text import read_yaml_file
 
 if TYPE_CHECKING:
     from equimodal.evaluate.comparison import Comparison
+    from equimodal.evaluate.study import Study
     from equimodal.training.run import Run
 
 MOST_SUBSETS = 64
@@ -57,10 +61,14 @@ def write_run_report(run: Run, path: Path) -> Path:
             verdict=run_verdict(run),
             styles=charts.styles,
             value=charts.value,
+            epochs=len(charts.lines),
+            kept=max(charts.kept),
+            trials=charts.trials,
             charts=charts.all(),
             subsets=subset_rows(run.test.subsets),
             updates=updates_taken(run.history),
             seconds=sum(line["seconds"]["train"] for line in run.history),
+            memory=highest(run.history),
             configuration=_as_yaml(run.config.to_dict()),
             provenance=_run_provenance(run),
         )
@@ -94,11 +102,44 @@ def write_comparison_report(comparison: Comparison, path: Path) -> Path:
             comparison=comparison,
             table=charts.table,
             verdict=comparison_verdict(comparison),
-            reading=reading(comparison),
+            blocks=blocks(comparison),
+            best=BEST,
+            notes=notes(comparison),
             styles=charts.styles,
             charts=charts.all(),
             configuration=_as_yaml(configuration),
             provenance={"seeds": seeds} | {key: value for key, value in provenance.items() if value is not None},
+        )
+    )
+    write_text(path, page, then="write it again")
+    return path
+
+
+def write_study_report(study: Study, path: Path) -> Path:
+    """Write a study as one HTML page beside the folders of its settings: what was decided, tables, ranks.
+
+    Args:
+        study: comparisons over settings.
+        path: the file; its folder is made if need be.
+
+    Returns:
+        The path.
+
+    Raises:
+        RunError: the file could not be written.
+    """
+    page = (
+        _environment()
+        .get_template("study.html.jinja")
+        .render(
+            title=f"{len(study.methods)} methods in {_count(len(study.comparisons), 'setting', 'settings')}",
+            study=study,
+            verdict=study_verdict(study),
+            places={label: safe_name(label) for label in study.comparisons},
+            blocks=study_blocks(study),
+            best=BEST,
+            charts=study_charts(study),
+            provenance={"command": study.command or "from Python", "equimodal": __version__},
         )
     )
     write_text(path, page, then="write it again")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from equimodal.contribution.equilibrium import utilisation
+from equimodal.evaluate.words import VALUE_WORDS
 from equimodal.report.charts import (
     FUSED,
     INK,
@@ -26,7 +27,6 @@ from equimodal.report.charts import (
     Style,
     modality_styles,
 )
-from equimodal.report.words import VALUE_WORDS
 from equimodal.training.measure import Measurement
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 class RunCharts:
     """Every figure that a run can show, from its history and its test measurement.
+
+    Epochs of trials (see :class:`~equimodal.methods.base.Phase`) are left out, and not counted: their weights were put
+    back, so that they are no part of the way to the model.
 
     Args:
         run: a finished run.
@@ -47,14 +50,24 @@ class RunCharts:
         self.value = VALUE_WORDS.get(run.test.contribution.value, run.test.contribution.value)
 
     @cached_property
+    def lines(self) -> list[dict[str, Any]]:
+        """The history without trials."""
+        return [line for line in self.run.history if not line.get("trial", False)]
+
+    @cached_property
+    def trials(self) -> int:
+        """How many epochs were trials."""
+        return len(self.run.history) - len(self.lines)
+
+    @cached_property
     def epochs(self) -> list[Measurement]:
         """The validation of every epoch."""
-        return [Measurement.from_dict(line["validation"]) for line in self.run.history]
+        return [Measurement.from_dict(line["validation"]) for line in self.lines]
 
     @cached_property
     def phases(self) -> tuple[Span, ...]:
         """The phases of a run that has several, none for one that has not."""
-        numbered = enumerate((line["phase"] for line in self.run.history), start=1)
+        numbered = enumerate((line["phase"] for line in self.lines), start=1)
         spans = []
         for name, members in groupby(numbered, key=lambda pair: pair[1]):
             numbers = [number for number, _ in members]
@@ -65,7 +78,7 @@ class RunCharts:
     def kept(self) -> tuple[int, ...]:
         """The epoch whose weights were kept, of each phase."""
         best: dict[str, int] = {}
-        for number, line in enumerate(self.run.history, start=1):
+        for number, line in enumerate(self.lines, start=1):
             if line["best"]:
                 best[line["phase"]] = number
         return tuple(best.values())
@@ -176,7 +189,7 @@ class RunCharts:
 
     def order(self) -> OrderChart | None:
         """The place of each modality in every epoch's order; None for methods without an order."""
-        orders = [line["order"] for line in self.run.history]
+        orders = [line["order"] for line in self.lines]
         if not any(orders):
             return None
         places = {
@@ -224,6 +237,8 @@ class RunCharts:
     ) -> EpochChart:
         several = "s" if len(self.kept) > 1 else ""
         caption += f" Dotted: the epoch{several} kept ({', '.join(map(str, self.kept))})."
+        if self.trials:
+            caption += f" {self.trials} epochs of trials are left out and not counted."
         if self.phases:
             caption += f" Phases, in turn: {', '.join(phase.name for phase in self.phases)}."
         ends = [v for line in lines for v in line.values if v is not None]

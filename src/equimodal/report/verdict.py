@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from equimodal.evaluate.statistics import told_apart
-from equimodal.evaluate.tables import LEVEL
-from equimodal.report.words import VALUE_WORDS, interval, join_names, number
+from equimodal.evaluate.statistics import LEVEL, seeds_needed, told_apart
+from equimodal.evaluate.tables import findings
+from equimodal.evaluate.tables.study import study_reading
+from equimodal.evaluate.words import VALUE_WORDS, interval, join_names, number
 from equimodal.training.measure import Measurement
 from equimodal.training.run import REFERENCE
 
 if TYPE_CHECKING:
     from equimodal.evaluate.comparison import Comparison
+    from equimodal.evaluate.study import Study
     from equimodal.training.run import Run
 
 UNDER_USED = 0.9
@@ -121,77 +123,81 @@ def _fused(test: Measurement) -> str:
 
 
 def comparison_verdict(comparison: Comparison) -> Verdict:
-    """Return what a comparison says: accuracy against the baseline, balance, and what it cost.
-
-    A difference counts if the 95% interval of the paired difference leaves out 0, see
-    :func:`~equimodal.evaluate.statistics.told_apart`.
-    """
-    table, baseline = comparison.table(), comparison.baseline
+    """Return what a comparison says: accuracy against the baseline, how sure that is, balance, and what was lost."""
+    table, baseline, seeds = comparison.table(), comparison.baseline, len(comparison.seeds)
     if len(table) == 1:
         only = table[0]["accuracy"]["mean"]
         return Verdict(f"{baseline} reaches {only:.3f} accuracy; there is nothing to compare it with.")
-    if len(comparison.seeds) == 1:
-        headline = "With one seed no difference can be told from noise."
-    else:
-        headline = _against(baseline, {row["method"]: row["accuracy"]["difference"] for row in table[1:]})
-    return Verdict(headline, (*_unconfirmed(table), *_balance(table), *_losses(table)))
+    balance = (*_balance(table), *_losses(table))
+    if seeds == 1:
+        return Verdict("With one seed no difference can be told from noise.", balance)
+    found, doubts = findings(comparison), [*_unconfirmed(table, seeds), *_one_split(comparison)]
+    if len(_apart(table, "above") + _apart(table, "below")) == 1:
+        return Verdict(found[0], (*found[1:], *doubts, *balance))
+    return Verdict(_headline(table), (*found, *doubts, *balance))
 
 
-def _against(baseline: str, differences: Mapping[str, Mapping[str, Any]]) -> str:
-    verdicts = {name: told_apart(d) for name, d in differences.items()}
-    better = [f"{name} ({_change(differences[name])})" for name, said in verdicts.items() if said == "above"]
-    worse = [f"{name} ({_change(differences[name])})" for name, said in verdicts.items() if said == "below"]
-    level = [name for name, said in verdicts.items() if said == "level"]
-    unknown = [
-        f"{name} ({number(differences[name]['mean'], sign=True)})"
-        for name, said in verdicts.items()
-        if said == "unknown"
+def _apart(table: Sequence[Mapping[str, Any]], answer: str) -> list[str]:
+    """Name the methods whose difference in accuracy to the baseline is told as ``answer``."""
+    return [row["method"] for row in table[1:] if told_apart(row["accuracy"]["difference"]) == answer]
+
+
+def _headline(table: Sequence[Mapping[str, Any]]) -> str:
+    """Say which methods are more or less accurate than the baseline: several, or none."""
+    baseline = table[0]["method"]
+    parts = [
+        f"{join_names(names)} {'is' if len(names) == 1 else 'are'} {word} accurate than {baseline}."
+        for answer, word in (("above", "more"), ("below", "less"))
+        if (names := _apart(table, answer))
     ]
-    parts = []
-    if better:
-        parts.append(f"More accurate than {baseline}: {join_names(better)}.")
-    if worse:
-        parts.append(f"Less accurate than {baseline}: {join_names(worse)}.")
-    if level:
-        parts.append(f"Not to be told from {baseline} in accuracy: {join_names(level)}.")
-    if unknown:
-        parts.append(
-            f"Not to be judged: {join_names(unknown)}, where all seeds gave the same difference and so no interval."
-        )
-    return " ".join(parts)
+    if parts:
+        return " ".join(parts)
+    if _apart(table, "unknown"):
+        return f"Whether anything here is more accurate than {baseline} is open."
+    return f"No method differs from {baseline} in accuracy by more than noise."
 
 
-def _unconfirmed(table: Sequence[Mapping[str, Any]]) -> list[str]:
+def _unconfirmed(table: Sequence[Mapping[str, Any]], seeds: int) -> list[str]:
     """Name the differences that their interval shows but the corrected permutation test does not."""
+    apart = {*_apart(table, "above"), *_apart(table, "below")}
     names = [
-        row["method"]
-        for row in table[1:]
-        if told_apart(d := row["accuracy"]["difference"]) in ("above", "below") and d["p_holm"] > LEVEL
+        row["method"] for row in table[1:] if row["method"] in apart and row["accuracy"]["difference"]["p_holm"] > LEVEL
     ]
     if not names:
         return []
+    needed = seeds_needed(len(table) - 1, LEVEL)
+    why = f" (with {seeds} seeds it cannot: that takes {needed})" if seeds < needed else ""
     return [
-        f"That rests on 95% intervals; the Holm-corrected permutation test does not confirm it for {join_names(names)}."
+        f"A stricter test, which allows for the number of methods compared, does not confirm {join_names(names)}{why}: "
+        "luck is not ruled out."
+    ]
+
+
+def _one_split(comparison: Comparison) -> list[str]:
+    if comparison.redraw == "split":
+        return []
+    return [
+        "All seeds share one split: what another test sample would change is in the intervals of accuracy alone, and "
+        "what another training sample would change is in none."
     ]
 
 
 def _balance(table: Sequence[Mapping[str, Any]]) -> list[str]:
     """Name the lowest EDM and the highest smallest utilisation."""
     sentences = []
-    for column, what, best in (
-        ("edm", "lowest EDM", min),
-        ("smallest_utilisation", "best-used weakest modality", max),
+    for column, subject, measure, best in (
+        ("edm", "Contributions are most even", "EDM", min),
+        ("smallest_utilisation", "The least used modality is used best", "utilisation", max),
     ):
         known = [row for row in table if row[column]["mean"] is not None]
         if not known:
-            sentences.append(f"The {what}: undefined for every method.")
+            sentences.append(f"{measure[0].upper()}{measure[1:]} is undefined for every method.")
             continue
         top = best(known, key=lambda row: row[column]["mean"])
-        measure = "EDM" if column == "edm" else "utilisation"
-        text = f"The {what}: {top['method']}, {measure} {top[column]['mean']:.2f}"
+        text = f"{subject} under {top['method']}: {measure} {number(top[column]['mean'], 2)}"
         base, difference = table[0], top[column]["difference"]
         if difference is not None and base[column]["mean"] is not None:
-            text += f" against {base[column]['mean']:.2f} for {base['method']}"
+            text += f" against {number(base[column]['mean'], 2)} under {base['method']}"
             if told_apart(difference) not in ("above", "below"):
                 text += " (not to be told from noise)"
         sentences.append(f"{text}.")
@@ -218,3 +224,17 @@ def _losses(table: Sequence[Mapping[str, Any]]) -> list[str]:
 def _change(difference: Mapping[str, Any]) -> str:
     ends = interval(difference["low"], difference["high"], sign=True)
     return f"{number(difference['mean'], sign=True)} {ends}"
+
+
+def study_verdict(study: Study) -> Verdict:
+    """Return what a study says: of what was declared beforehand, how much was decided, each of it, and the ranks."""
+    lines = tuple(line.removeprefix("- ") for line in study_reading(study))
+    if not study.primary:
+        return Verdict("Nothing was declared beforehand: read the differences as hints, not as findings.", lines)
+    decided = [decision for decision in study.decisions() if decision.decided]
+    count = len(study.primary)
+    return Verdict(
+        f"Of {count} comparison{'s' * (count > 1)} declared beforehand, {len(decided) or 'none'} "
+        f"show{'s' * (len(decided) < 2)} a difference that can be told from noise.",
+        lines[1:],
+    )

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equimodal.report.words import interval, join_names, number
+from equimodal.evaluate.words import interval, join_names, number
 
 
 @given(st.floats(-100, 100), st.integers(1, 4), st.booleans())

@@ -1,4 +1,4 @@
-"""Numbers and names as a report writes them."""
+"""Numbers and names as tables and pages write them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VALUE_WORDS = {
 
 
 def number(value: float | None, digits: int = 3, *, sign: bool = False) -> str:
-    """Return a number as the page shows it, a missing one as a dash.
+    """Return a number as it is shown, a missing one as a dash.
 
     Example:
         >>> number(0.12345), number(0.5, 2, sign=True), number(-0.0001, 2)
@@ -29,7 +29,7 @@ def number(value: float | None, digits: int = 3, *, sign: bool = False) -> str:
 
 
 def interval(low: float, high: float, digits: int = 3, *, sign: bool = False) -> str:
-    """Return an interval as the page shows it.
+    """Return an interval as it is shown.
 
     Example:
         >>> interval(0.1, 0.25, 2)

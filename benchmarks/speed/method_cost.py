@@ -1,0 +1,139 @@
+"""What each method costs, as a multiple of joint training, beside what its definition implies.
+
+Training time alone, without validation, of a short run with two ResNet-18-sized encoders, where encoders are nearly all
+of the work. All methods are timed in turn, several rounds in one process, because machines are noisy. What a
+definition implies is a number of encoder passes, forward and backward, set against joint training's one of each;
+how dear a forward and a backward pass are is measured in the same round. Run by ``make bench-methods``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from epoch_cost import BATCH, resnet_case
+
+import equimodal as eq
+from equimodal.config import build_config
+from equimodal.data.splits import Splits
+from equimodal.training.run import set_up
+
+EPOCHS = 4
+BOUND = 1.2
+"""Most that a method may cost beyond what its definition implies."""
+
+
+@dataclass(frozen=True)
+class Implied:
+    """Encoder passes an epoch, joint training having one of each: forward, backward, and where the number is from."""
+
+    forward: float
+    backward: float
+    why: str = ""
+
+
+def _copies(rows: float) -> Implied:
+    """Return the passes of resampling: every copy has one of the two modalities; values take a forward pass."""
+    share = 1 + (rows - 1) / 2
+    return Implied(share + 1, share, f"rows x {rows:.2f}, values")
+
+
+KEPT = 0.8 + 0.2 * 0.2 / 2  # two modalities hidden with .2 each, one kept at least
+CASES: dict[str, Callable[[float], Implied]] = {
+    "joint": lambda rows: Implied(1, 1),
+    "uniform": lambda rows: Implied(1, 1),
+    "modality_dropout": lambda rows: Implied(KEPT, KEPT, "hidden entries are not encoded"),
+    "unimodal_ensemble": lambda rows: Implied(1, 1),
+    "alternating": lambda rows: Implied(1, 1),
+    "paper": lambda rows: Implied(1, 1),
+    "equilibrium": lambda rows: Implied(2, 2, "and a fusion step"),
+    "ogm_ge": lambda rows: Implied(1, 1),
+    "agm": lambda rows: Implied(1, 1),
+    "pmr": lambda rows: Implied(1, 1),
+    "g_blending:super_epoch=2": lambda rows: Implied(3 * 0.8 + 4 / 2, 3 * 0.8, "trials, and losses of every task"),
+    "mm_pareto": lambda rows: Implied(1, 2, "gradients of two losses"),
+    "mla": lambda rows: Implied(1, 1),
+    "recon_boost:stage_epochs=1,rectify_epochs=1": lambda rows: Implied(1, 0.75, "one encoder in half the epochs"),
+    "modality_valuation:warmup=0": _copies,
+    "lfm": lambda rows: Implied(1, 2, "gradients of two losses"),
+    "umt": lambda rows: Implied(2 + 1 / EPOCHS, 2, "teachers first"),
+    "info_reg": lambda rows: Implied(1, 1),
+    "opm": lambda rows: Implied(1, 1),
+    "cml": lambda rows: Implied(1, 1),
+    "mm_cosine": lambda rows: Implied(1, 1),
+}
+
+
+def train_seconds(data: Splits, encoders: dict[str, torch.nn.Module], method: str) -> tuple[float, float]:
+    """Return the training seconds of a whole run an epoch, and the rows of an epoch as a multiple of the data."""
+    config = build_config(
+        {
+            "method": method,
+            "training": {"epochs": EPOCHS, "batch_size": BATCH},
+            "measure": {"bootstrap": 0, "probe": 8},
+            "reference": False,
+        }
+    )
+    trainer, _ = set_up(config, data, eq.Classifier.for_data(data, encoders))
+    sizes: list[int] = []
+    choose = trainer.method.training_data
+
+    def counted(train):  # what a run trains on is known only as it runs
+        rows = choose(train)
+        sizes.append(len(rows))
+        return rows
+
+    trainer.method.training_data = counted
+    trainer.run()
+    total = sum(line["seconds"]["train"] for line in trainer.history.lines)
+    return total / EPOCHS, statistics.mean(sizes) / len(data.train)
+
+
+def pass_seconds(data: Splits, encoders: dict[str, torch.nn.Module]) -> tuple[float, float]:
+    """Return the seconds of a forward and of a backward pass of all encoders over the training rows."""
+    forward = backward = 0.0
+    for batch in data.train.batches(BATCH):
+        for name, encoder in encoders.items():
+            started = time.perf_counter()
+            out = encoder(batch.inputs[name])
+            middle = time.perf_counter()
+            out.sum().backward()
+            forward, backward = forward + middle - started, backward + time.perf_counter() - middle
+            encoder.zero_grad()
+    return forward, backward
+
+
+def main() -> None:
+    """Time every method and print the ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=2, help="how often each method is timed, in turn")
+    options = parser.parse_args()
+    data, encoders = resnet_case()
+    ratios: dict[str, list[float]] = {name: [] for name in CASES}
+    implied: dict[str, list[float]] = {name: [] for name in CASES}
+    forward = backward = 0.0
+    train_seconds(data, encoders, "joint")  # the first run of a process is slow
+    for _ in range(options.rounds):
+        forward, backward = pass_seconds(data, encoders)
+        joint = 0.0
+        for name, case in CASES.items():
+            seconds, rows = train_seconds(data, encoders, name)
+            joint = joint or seconds
+            passes = case(rows)
+            ratios[name].append(seconds / joint)
+            implied[name].append((passes.forward * forward + passes.backward * backward) / (forward + backward))
+    print(f"two ResNet-18, {len(data.train)} training rows, batch {BATCH}, {torch.get_num_threads()} threads")
+    print(f"  {'':20}{'x joint':>9}{'implied':>9}{'over':>7}   (forward {forward:.1f} s, backward {backward:.1f} s)")
+    for name in CASES:
+        measured, expected = statistics.median(ratios[name]), statistics.median(implied[name])
+        over = measured / expected
+        note = "  above the bound" if over > BOUND else ""
+        print(f"  {name.partition(':')[0]:20}{measured:9.2f}{expected:9.2f}{over:7.2f}   {CASES[name](1).why}{note}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""Methods by settings: one comparison a setting, ranks over all of them, and the comparisons declared beforehand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from equimodal.compare_config import Primary, Setting
+from equimodal.config import RunConfig, build_config
+from equimodal.data.catalogue import load
+from equimodal.data.splits import Splits
+from equimodal.errors import ConfigError, DataError, Interrupted, RunError
+from equimodal.evaluate.compare import carry_out, time_left
+from equimodal.evaluate.comparison import Comparison, load_comparison
+from equimodal.evaluate.jobs import Workers
+from equimodal.evaluate.preflight import check_names, rehearse
+from equimodal.evaluate.primary import Decision, decide
+from equimodal.evaluate.progress import announce
+from equimodal.evaluate.ranks import Ranking, rank
+from equimodal.files import safe_name, write_text
+from equimodal.training.folder import refuse_foreign
+from equimodal.yaml_text import lay
+
+FILE = "study.json"
+RECIPE = "study.yaml"
+
+
+@dataclass(frozen=True)
+class Study:
+    """Comparisons of the same methods in several settings.
+
+    Args:
+        comparisons: by setting's label.
+        primary: what the study was to decide.
+        command: what the user typed.
+    """
+
+    comparisons: dict[str, Comparison]
+    primary: tuple[Primary, ...] = ()
+    command: str | None = None
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Labels of the methods, the baseline first."""
+        return next(iter(self.comparisons.values())).methods
+
+    def ranking(self, column: str = "accuracy") -> Ranking:
+        """Return the methods' ranks over the settings, by mean of a column of which more is better."""
+        means = {}
+        for method in self.methods:
+            values = [[v for v in c.values(method, column) if v is not None] for c in self.comparisons.values()]
+            means[method] = [sum(known) / len(known) if known else float("-inf") for known in values]
+        return rank(means)
+
+    def decisions(self) -> list[Decision]:
+        """Return what the declared comparisons came to."""
+        return decide(self.comparisons, self.primary)
+
+    def __str__(self) -> str:
+        from equimodal.evaluate.tables.study import study_as_text
+
+        return study_as_text(self)
+
+    def report(self, path: str | Path) -> Path:
+        """Write one HTML page over all settings."""
+        from equimodal.report.html import write_study_report
+
+        return write_study_report(self, Path(path))
+
+    def export(self, folder: str | Path) -> list[Path]:
+        """Write the report of every setting and one over all; return their paths, the last one first."""
+        folder = Path(folder)
+        pages = [path for label, c in self.comparisons.items() for path in c.export(folder / safe_name(label))]
+        return [self.report(folder / "report.html"), *pages]
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``study.json``: what is where, the ranks and the decisions."""
+        path = Path(folder) / FILE
+        ranking = self.ranking()
+        content = {
+            "settings": {label: safe_name(label) for label in self.comparisons},
+            "primary": [primary.model_dump() for primary in self.primary],
+            "command": self.command,
+            "ranks": {**vars(ranking), "groups": [list(group) for group in ranking.groups]},
+            "decisions": [decision.to_dict() for decision in self.decisions()],
+        }
+        write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n", then="give the same command again")
+        return path
+
+
+def load_study(folder: str | Path) -> Study:
+    """Return the study that a folder holds.
+
+    Raises:
+        RunError: there is none, or a file is damaged.
+    """
+    path = Path(folder) / FILE
+    if not path.is_file():
+        raise RunError(
+            f"{folder}: holds no finished study (there is no {FILE}). The command that began it goes on with it."
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        places = dict(content["settings"])
+        primary = tuple(Primary.model_validate(declared) for declared in content["primary"])
+        command = content["command"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{path}: damaged ({error}). Delete it and give the command that wrote it again: finished runs are kept."
+        ) from error
+    comparisons = {label: load_comparison(Path(folder) / place) for label, place in places.items()}
+    return Study(comparisons, primary, command)
+
+
+def setting_config(config: RunConfig, setting: Setting) -> RunConfig:
+    """Return the configuration of the comparison in one setting.
+
+    Raises:
+        ConfigError: the setting changes something that cannot be so.
+    """
+    plain = config.to_dict()
+    plain["compare"] = {**plain["compare"], "settings": [], "primary": []}
+    changes: Mapping[str, Any] = setting.changes
+    try:
+        found = build_config(lay(plain, changes))
+    except ConfigError as error:
+        raise ConfigError([f"compare.settings, {setting.label}: {problem}" for problem in error.problems]) from error
+    return found
+
+
+def run_study(
+    config: RunConfig,
+    *,
+    out: str | Path,
+    workers: Workers = 1,
+    quiet: bool = False,
+    command: str | None = None,
+) -> Study:
+    """Carry out the comparison that a configuration describes in each of its settings.
+
+    Everything is checked, and the time told, before the first run. Each setting is a comparison with a folder of its
+    own in ``out``; finished runs are kept, and interrupted ones go on.
+
+    Args:
+        config: with ``compare.settings``.
+        out: the study's folder.
+        workers: see :func:`~equimodal.evaluate.compare.run_comparison`.
+        quiet: say nothing.
+        command: what the user typed, for provenance.
+
+    Raises:
+        ConfigError: all mistakes of all settings, together.
+        RunError: the folder holds something else.
+        Interrupted: Ctrl-C; the same call goes on.
+    """
+    out = Path(out)
+    check_names(config, None, workers)
+    plans: dict[str, tuple[RunConfig, Splits]] = {}
+    problems: list[str] = []
+    times: dict[str, tuple[int, int, float]] = {}
+    for setting in config.compare.settings:
+        try:
+            found = setting_config(config, setting)
+            data = load(found.data.name, split_seed=found.data.split_seed)
+            seconds = rehearse(found, data, None, timed=not quiet)
+        except (ConfigError, DataError) as error:
+            problems.append(f"{setting.label}: {error}")
+            continue
+        plans[setting.label] = (found, data)
+        times[setting.label] = time_left(found, out / safe_name(setting.label), seconds)
+    if problems:
+        raise ConfigError(problems)
+    if not (out / RECIPE).exists():
+        refuse_foreign(out, "a study")
+    recipe = yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True)
+    write_text(out / RECIPE, recipe, then="give the same command again")
+    if not quiet:
+        announce(times, workers)
+    comparisons = {}
+    for label, (found, data) in plans.items():
+        folder = out / safe_name(label)
+        try:
+            comparisons[label] = carry_out(
+                found, data, None, folder, resume=True, workers=workers, quiet=quiet, command=command
+            )
+        except Interrupted as error:
+            raise Interrupted(f"{label}: {error}") from error
+    study = Study(comparisons, tuple(config.compare.primary), command)
+    study.save(out)
+    return study

@@ -1,0 +1,101 @@
+"""A study killed with its workers at random moments goes on to the numbers of one that was left alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+pytestmark = pytest.mark.slow
+
+KILLS = 3
+"""Most kills: each start costs the seconds of importing torch."""
+
+
+def write_recipe(folder: Path) -> Path:
+    """Write data, and a study of two settings, two methods, two seeds, and two candidates each."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(150) % 3
+    vector, other = rng.normal(size=(150, 6)) + np.eye(6)[labels], rng.normal(size=(150, 4)) + np.eye(4)[labels]
+    np.savez(folder / "own.npz", vector=vector, other=other, labels=labels)
+    content = {
+        "data": {"name": str(folder / "own.npz")},
+        "model": {"width": 8},
+        "training": {"epochs": 12, "batch_size": 16},
+        "measure": {"bootstrap": 5},
+        "compare": {
+            "methods": ["joint", "alternating"],
+            "seeds": 2,
+            "settings": [{"label": "all"}, {"label": "few", "data": {"labels": 45}}],
+            "primary": ["alternating vs joint"],
+            "tune": {"trials": 2, "grid": {"training.learning_rate": [0.01]}},
+        },
+    }
+    (folder / "study.yaml").write_text(yaml.safe_dump(content))
+    return folder / "study.yaml"
+
+
+def start(recipe: Path, out: Path) -> subprocess.Popen[bytes]:
+    command = [
+        sys.executable,
+        "-m",
+        "equimodal.cli.main",
+        "compare",
+        str(recipe),
+        "-q",
+        "--workers",
+        "2",
+        "-o",
+        str(out),
+    ]
+    return subprocess.Popen(
+        command,
+        start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def runs_done(out: Path) -> int:
+    return len(list(out.rglob("metrics.json"))) + len(list(out.rglob("validation.json")))
+
+
+def numbers(folder: Path) -> list[dict[str, object]]:
+    found = json.loads((folder / "comparison.json").read_text())["results"]
+    return [{key: value for key, value in run.items() if key not in ("seconds", "memory")} for run in found]
+
+
+def test_kill_a_study_and_go_on(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert start(recipe, whole).wait(timeout=300) == 0
+    draw = random.Random(random.SystemRandom().randrange(2**32))
+    kills = []
+    while True:
+        process = start(recipe, killed)
+        until = runs_done(killed) + draw.randrange(1, 15) if len(kills) < KILLS else sys.maxsize
+        while process.poll() is None and runs_done(killed) < until:
+            time.sleep(0.005)
+        if process.poll() is not None:
+            break
+        time.sleep(draw.uniform(0, 0.05))
+        os.killpg(process.pid, signal.SIGKILL)  # its workers too
+        process.wait()
+        kills.append(runs_done(killed))
+    assert process.returncode == 0, process.stderr and process.stderr.read().decode()
+    print("killed after so many runs:", kills)
+    assert kills
+    for setting in ("all", "few"):
+        assert numbers(killed / setting) == numbers(whole / setting)
+    assert (killed / "study.json").read_text().replace("killed", "whole") == (whole / "study.json").read_text()
+    assert not [path for path in killed.rglob(".*") if path.is_file()]
