@@ -75,7 +75,7 @@ def test_over_settings_it_is_the_mean_difference_with_added_variances():
 def test_without_spread_there_is_no_interval_and_no_power():
     (found,) = decide({"toy": comparison({"a": [0.75] * 3, "b": [0.5] * 3})}, [Primary(method="a", against="b")])
     assert (found.mean, found.low, found.high, found.detectable) == (0.25, None, None, None)
-    assert "cannot be told from noise" in str(found)
+    assert not found.decided
     (one,) = decide({"toy": comparison({"a": [0.75], "b": [0.5]})}, [Primary(method="a", against="b")])
     assert (one.low, one.detectable, one.p) == (None, None, 1.0)
 
@@ -88,11 +88,14 @@ def test_a_column_that_is_undefined_decides_nothing():
     assert found[1].p_holm == found[1].p  # the undefined one is no test
 
 
-def test_words_of_a_decided_one():
-    (found,) = decide({"toy": comparison({"a": A, "b": B})}, [Primary(method="a", against="b")])
-    assert found.p_holm == pytest.approx(0.03125) and found.decided
+def test_a_difference_takes_both_the_test_and_the_interval():
+    (found,) = decide({"toy": comparison({"a": A, "b": B}, redraw="none")}, [Primary(method="a", against="b")])
+    assert found.p_holm == pytest.approx(0.03125) and (found.low or 0) > 0 and found.decided
     assert str(found).startswith("a vs b, accuracy: +0.035 [")
     assert "a difference (corrected p 0.0312; the smallest that 6 pairs can give is 0.031; " in str(found)
+    (wide,) = decide({"toy": comparison({"a": A, "b": B})}, [Primary(method="a", against="b")])
+    assert wide.p_holm == pytest.approx(0.03125) and (wide.low or 0) < 0 and not wide.decided
+    assert "open, for the test finds a difference and the interval does not" in str(wide)
 
 
 def test_unknown_names_are_answered():

@@ -52,7 +52,14 @@ class Decision:
 
     @property
     def decided(self) -> bool:
-        """Whether the corrected p is at most the level."""
+        """Whether the corrected p is at most the level *and* the interval leaves out 0 (ours).
+
+        The test takes redrawn splits for independent, the interval does not; a method should win by both.
+        """
+        return self._rejected and self.low is not None and self.high is not None and self.low * self.high > 0
+
+    @property
+    def _rejected(self) -> bool:
         return self.p_holm is not None and self.p_holm <= LEVEL
 
     def __str__(self) -> str:
@@ -60,6 +67,8 @@ class Decision:
             return f"{self.primary}: undefined in every seed."
         interval = "" if self.low is None else f" [{self.low:+.3f}, {self.high:+.3f}]"
         verdict = "a difference" if self.decided else "cannot be told from noise"
+        if self._rejected and not self.decided:
+            verdict = "open, for the test finds a difference and the interval does not"
         could = (
             ""
             if self.detectable is None
