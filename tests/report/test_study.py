@@ -57,7 +57,7 @@ def test_the_critical_differences_are_those_of_the_ranking():
         low, high = mark.interval or (0, 0)
         assert mark.value == ranking.ranks[row.label]
         assert abs(high - low - ranking.critical_difference) < 1e-12
-    assert [row.label for row in declared(study).rows] == [str(primary) for primary in study.primary]
+    assert [entry.label for entry in declared(study).legend] == [f"{i}: {p}" for i, p in enumerate(DECLARED, 1)]
 
 
 def test_the_text_has_a_column_a_setting_and_the_decisions():
@@ -65,3 +65,11 @@ def test_the_text_has_a_column_a_setting_and_the_decisions():
     header = next(line for line in text.splitlines() if line.startswith("method"))
     assert header.split() == ["method", "one", "&", "only", "two", "mean", "rank"]
     assert "- a <b> vs b, accuracy: +0.0" in text
+
+
+def test_one_setting_is_not_ranked(tmp_path):
+    study = Study({"one": comparison({"b": B, "a <b>": A, "c": C})}, DECLARED)
+    assert not study.ranked
+    assert "rank" not in str(study).lower()
+    assert "mean rank" not in study.report(tmp_path / "report.html").read_text()
+    assert study.save(tmp_path).is_file()

@@ -21,6 +21,7 @@ from equimodal.evaluate.statistics import (
     permutation_p,
     smallest_p,
 )
+from equimodal.evaluate.words import interval, number
 
 
 @dataclass(frozen=True)
@@ -65,18 +66,16 @@ class Decision:
     def __str__(self) -> str:
         if self.mean is None:
             return f"{self.primary}: undefined in every seed."
-        interval = "" if self.low is None else f" [{self.low:+.3f}, {self.high:+.3f}]"
+        ends = "" if self.low is None or self.high is None else f" {interval(self.low, self.high, sign=True)}"
         verdict = "a difference" if self.decided else "cannot be told from noise"
         if self._rejected and not self.decided:
             verdict = "open, for the test finds a difference and the interval does not"
-        could = (
-            ""
-            if self.detectable is None
-            else f"; a difference of {self.detectable:.3f} would have been found 4 times in 5"
-        )
+        power = ""
+        if self.detectable is not None:
+            power = f"; a difference of {number(self.detectable)} would have been found 4 times in 5"
         return (
-            f"{self.primary}: {self.mean:+.3f}{interval}, {verdict} (corrected p {self.p_holm:.3g}; the smallest that "
-            f"{self.pairs} pairs can give is {self.smallest_p:.2g}{could})."
+            f"{self.primary}: {number(self.mean, sign=True)}{ends}, {verdict} (corrected p {self.p_holm:.3g}; "
+            f"the smallest that {self.pairs} pairs can give is {self.smallest_p:.2g}{power})."
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -49,6 +49,11 @@ class Study:
         """Labels of the methods, the baseline first."""
         return next(iter(self.comparisons.values())).methods
 
+    @property
+    def ranked(self) -> bool:
+        """Whether there is anything to rank: several methods in several settings."""
+        return len(self.methods) > 1 and len(self.comparisons) > 1
+
     def ranking(self, column: str = "accuracy") -> Ranking:
         """Return the methods' ranks over the settings, by mean of a column of which more is better."""
         means = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from equimodal.report.charts import INK, MUTED, Chart, Mark, Row, RowChart, Style
+from equimodal.report.charts import INK, MUTED, Chart, Entry, Mark, Row, RowChart, Style
 
 if TYPE_CHECKING:
     from equimodal.evaluate.study import Study
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def study_charts(study: Study) -> list[Chart]:
     """Return the critical-difference diagram, and each declared comparison with its interval."""
     charts: list[Chart] = []
-    if len(study.methods) > 1:
+    if study.ranked:
         charts.append(critical_differences(study))
     if any(decision.mean is not None for decision in study.decisions()):
         charts.append(declared(study))
@@ -41,17 +41,18 @@ def critical_differences(study: Study) -> RowChart:
 
 def declared(study: Study) -> RowChart:
     """Difference of each declared comparison, with its 95% interval."""
-    rows = []
-    for decision in study.decisions():
+    rows, legend = [], []
+    for place, decision in enumerate(study.decisions(), start=1):
         interval = None if decision.low is None or decision.high is None else (decision.low, decision.high)
-        rows.append(
-            Row(str(decision.primary), (Mark(decision.mean, Style(INK if decision.decided else MUTED), interval),))
-        )
+        mark = Mark(decision.mean, Style(INK if decision.decided else MUTED), interval)
+        rows.append(Row(str(place), (mark,)))
+        legend.append(Entry(f"{place}: {decision.primary}"))
     return RowChart(
         key="declared",
         title="What was declared",
-        caption="Difference and its 95% interval. Dark where the corrected p is at most .05.",
+        caption="Difference and its 95% interval. Dark where it can be told from noise.",
         axis="difference",
         rows=tuple(rows),
         level=0.0,
+        legend=tuple(legend),
     )

@@ -28,7 +28,7 @@ ACROSS = (
 def study_blocks(study: Study) -> list[Block]:
     """Return the tables of a study: one a number, methods down and settings across."""
     made = {label: {block.title: block for block in blocks(c)} for label, c in study.comparisons.items()}
-    baseline, *others = study.methods
+    baseline = next(iter(study.methods))
     found = []
     for source, header, title, note in ACROSS:
         columns = [
@@ -37,7 +37,7 @@ def study_blocks(study: Study) -> list[Block]:
             for column in of[source].columns
             if column.header == header
         ]
-        if title == "Accuracy" and others:
+        if title == "Accuracy" and study.ranked:
             columns.append(_ranks(study))
         if columns:
             found.append(Block(title, note.format(baseline=baseline), study.methods, tuple(columns)))
@@ -57,7 +57,7 @@ def study_reading(study: Study) -> list[str]:
             f"Declared before the run ({len(study.primary)}; p corrected for one another by Holm, level {LEVEL}):"
         )
         lines += [f"- {decision}" for decision in study.decisions()]
-    if len(study.methods) > 1:
+    if study.ranked:
         lines.append(_ranking(study.ranking()))
     return lines
 
@@ -65,7 +65,7 @@ def study_reading(study: Study) -> list[str]:
 def _ranking(ranking: Ranking) -> str:
     best = next(iter(ranking.ranks))
     text = (
-        f"Ranks over {ranking.settings} setting{'s' * (ranking.settings > 1)}: {best} is first on average. "
+        f"Ranks over {ranking.settings} settings: {best} is first on average. "
         f"Methods whose mean ranks differ by less than {ranking.critical_difference:.1f} cannot be told apart "
         "(Friedman and Nemenyi)"
     )
