@@ -111,16 +111,19 @@ def main() -> None:
     """Time every method and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=2, help="how often each method is timed, in turn")
+    parser.add_argument("--only", nargs="*", default=[], help="methods beside joint; all by default")
     options = parser.parse_args()
     data, encoders = resnet_case()
-    ratios: dict[str, list[float]] = {name: [] for name in CASES}
-    implied: dict[str, list[float]] = {name: [] for name in CASES}
+    wanted = {"joint", *options.only}
+    cases = {name: case for name, case in CASES.items() if not options.only or name.partition(":")[0] in wanted}
+    ratios: dict[str, list[float]] = {name: [] for name in cases}
+    implied: dict[str, list[float]] = {name: [] for name in cases}
     forward = backward = 0.0
     train_seconds(data, encoders, "joint")  # the first run of a process is slow
     for _ in range(options.rounds):
         forward, backward = pass_seconds(data, encoders)
         joint = 0.0
-        for name, case in CASES.items():
+        for name, case in cases.items():
             seconds, rows = train_seconds(data, encoders, name)
             joint = joint or seconds
             passes = case(rows)
@@ -128,7 +131,7 @@ def main() -> None:
             implied[name].append((passes.forward * forward + passes.backward * backward) / (forward + backward))
     print(f"two ResNet-18, {len(data.train)} training rows, batch {BATCH}, {torch.get_num_threads()} threads")
     print(f"  {'':20}{'x joint':>9}{'implied':>9}{'over':>7}   (forward {forward:.1f} s, backward {backward:.1f} s)")
-    for name in CASES:
+    for name in cases:
         measured, expected = statistics.median(ratios[name]), statistics.median(implied[name])
         over = measured / expected
         note = "  above the bound" if over > BOUND else ""
