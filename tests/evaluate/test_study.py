@@ -130,3 +130,10 @@ def test_folders_that_hold_no_study(tmp_path):
     (tmp_path / "study.json").write_text('{"settings": 3}')
     with pytest.raises(RunError, match="damaged"):
         load_study(tmp_path)
+
+
+def test_a_study_in_which_all_methods_tie_is_saved(tmp_path):
+    same = comparison({"a": [0.5, 0.6], "b": [0.5, 0.6], "c": [0.5, 0.6]})
+    study = Study({"one": same, "two": same})
+    assert study.ranking().p is not None and np.isnan(study.ranking().p)
+    assert json.loads(study.save(tmp_path).read_text())["ranks"]["p"] is None

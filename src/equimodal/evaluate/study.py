@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +92,11 @@ class Study:
             "settings": {label: safe_name(label) for label in self.comparisons},
             "primary": [primary.model_dump() for primary in self.primary],
             "command": self.command,
-            "ranks": {**vars(ranking), "groups": [list(group) for group in ranking.groups]},
+            "ranks": {
+                **vars(ranking),
+                "p": None if ranking.p is None or math.isnan(ranking.p) else ranking.p,  # JSON has no NaN
+                "groups": [list(group) for group in ranking.groups],
+            },
             "decisions": [decision.to_dict() for decision in self.decisions()],
         }
         write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n", then="give the same command again")
