@@ -50,31 +50,27 @@ def write_run_report(run: Run, path: Path) -> Path:
         RunError: the file could not be written.
     """
     charts = RunCharts(run)
-    page = (
-        _environment()
-        .get_template("run.html.jinja")
-        .render(
-            title=f"{run.config.method.label} on {run.config.data.name}",
-            run=run,
-            test=run.test,
-            contribution=run.test.contribution,
-            verdict=run_verdict(run),
-            styles=charts.styles,
-            value=charts.value,
-            epochs=len(charts.lines),
-            kept=max(charts.kept),
-            trials=charts.trials,
-            charts=charts.all(),
-            subsets=subset_rows(run.test.subsets),
-            updates=updates_taken(run.history),
-            seconds=sum(line["seconds"]["train"] for line in run.history),
-            memory=highest(run.history),
-            configuration=_as_yaml(run.config.to_dict()),
-            provenance=_run_provenance(run),
-        )
+    return _write(
+        path,
+        "run",
+        title=f"{run.config.method.label} on {run.config.data.name}",
+        run=run,
+        test=run.test,
+        contribution=run.test.contribution,
+        verdict=run_verdict(run),
+        styles=charts.styles,
+        value=charts.value,
+        epochs=len(charts.lines),
+        kept=max(charts.kept),
+        trials=charts.trials,
+        charts=charts.all(),
+        subsets=subset_rows(run.test.subsets),
+        updates=updates_taken(run.history),
+        seconds=sum(line["seconds"]["train"] for line in run.history),
+        memory=highest(run.history),
+        configuration=_as_yaml(run.config.to_dict()),
+        provenance=_run_provenance(run),
     )
-    write_text(path, page, then="write it again")
-    return path
 
 
 def write_comparison_report(comparison: Comparison, path: Path) -> Path:
@@ -94,25 +90,21 @@ def write_comparison_report(comparison: Comparison, path: Path) -> Path:
     provenance = dict(comparison.provenance)
     configuration = provenance.pop("configuration", {})
     seeds = ", ".join(map(str, comparison.seeds))
-    page = (
-        _environment()
-        .get_template("comparison.html.jinja")
-        .render(
-            title=f"{len(comparison.methods)} methods on {provenance.get('data', 'data')}",
-            comparison=comparison,
-            table=charts.table,
-            verdict=comparison_verdict(comparison),
-            blocks=blocks(comparison),
-            best=BEST,
-            notes=notes(comparison),
-            styles=charts.styles,
-            charts=charts.all(),
-            configuration=_as_yaml(configuration),
-            provenance={"seeds": seeds} | {key: value for key, value in provenance.items() if value is not None},
-        )
+    return _write(
+        path,
+        "comparison",
+        title=f"{len(comparison.methods)} methods on {provenance.get('data', 'data')}",
+        comparison=comparison,
+        table=charts.table,
+        verdict=comparison_verdict(comparison),
+        blocks=blocks(comparison),
+        best=BEST,
+        notes=notes(comparison),
+        styles=charts.styles,
+        charts=charts.all(),
+        configuration=_as_yaml(configuration),
+        provenance={"seeds": seeds} | {key: value for key, value in provenance.items() if value is not None},
     )
-    write_text(path, page, then="write it again")
-    return path
 
 
 def write_study_report(study: Study, path: Path) -> Path:
@@ -128,20 +120,22 @@ def write_study_report(study: Study, path: Path) -> Path:
     Raises:
         RunError: the file could not be written.
     """
-    page = (
-        _environment()
-        .get_template("study.html.jinja")
-        .render(
-            title=f"{len(study.methods)} methods in {_count(len(study.comparisons), 'setting', 'settings')}",
-            study=study,
-            verdict=study_verdict(study),
-            places={label: safe_name(label) for label in study.comparisons},
-            blocks=study_blocks(study),
-            best=BEST,
-            charts=study_charts(study),
-            provenance={"command": study.command or "from Python", "equimodal": __version__},
-        )
+    return _write(
+        path,
+        "study",
+        title=f"{len(study.methods)} methods in {_count(len(study.comparisons), 'setting', 'settings')}",
+        study=study,
+        verdict=study_verdict(study),
+        places={label: safe_name(label) for label in study.comparisons},
+        blocks=study_blocks(study),
+        best=BEST,
+        charts=study_charts(study),
+        provenance={"command": study.command or "from Python", "equimodal": __version__},
     )
+
+
+def _write(path: Path, template: str, **content: Any) -> Path:
+    page = _environment().get_template(f"{template}.html.jinja").render(**content)
     write_text(path, page, then="write it again")
     return path
 
