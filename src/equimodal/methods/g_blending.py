@@ -8,12 +8,13 @@ from typing import Any, Literal, cast
 import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from equimodal.batch import Batch
 from equimodal.data.dataset import Dataset
 from equimodal.errors import DataError
-from equimodal.methods.base import METHODS, Loss, Method, MethodConfig, Outcome, Phase, Update, cross_entropy
+from equimodal.methods.base import METHODS, Loss, MethodConfig, Outcome, Phase, Update, cross_entropy
+from equimodal.methods.heads import WithHeads
 
 ROWS_AT_A_TIME = 256
 FLOOR = 0.01
@@ -64,7 +65,7 @@ def blend(before: Tensor, after: Tensor, last: Tensor) -> Tensor:
 
 
 @METHODS.register("g_blending")
-class GBlending(Method):
+class GBlending(WithHeads):
     r"""Train on a loss for each modality and the fused one, weighted by how well each task generalises (online).
 
     Minimise :math:`\sum_k w_k CE_k` over the n modalities, each with a linear head that is dropped afterwards, and the
@@ -82,7 +83,6 @@ class GBlending(Method):
     """
 
     Config = GBlendingConfig
-    fusions = ("concat", "sum", "gated", "late")
     config: GBlendingConfig
     held_out: Tensor
     losses: Tensor
@@ -90,16 +90,11 @@ class GBlending(Method):
 
     def __init__(self, model: Any, config: GBlendingConfig, seed: int = 0) -> None:
         super().__init__(model, config, seed)
-        self.heads = nn.ModuleDict({name: nn.Linear(model.width, len(model.classes)) for name in model.modalities})
         self.tasks: tuple[str | None, ...] = (*model.modalities, None)  # None: the fused logits
         K = len(self.tasks)
         self.stage = K  # number of the task on trial; K in the weighted training
         self.register_buffer("losses", torch.zeros(2, K, 2))  # before and after the trials: see blend
         self.register_buffer("weights", torch.full((K,), 1 / K))
-
-    def own_parameters(self, modality: str) -> list[nn.Parameter]:
-        """Return the modality's head."""
-        return list(self.heads[modality].parameters())
 
     def begin(self, train: Dataset) -> None:
         """Draw the held-out part of the training rows.

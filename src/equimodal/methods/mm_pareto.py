@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from typing import Any
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from equimodal.batch import Batch
-from equimodal.methods.base import METHODS, Gradients, Loss, Method, MethodConfig, Outcome, Update, cross_entropy
+from equimodal.methods.base import METHODS, Gradients, MethodConfig, Outcome, Update
 from equimodal.methods.gradients import added, encoder_owners
+from equimodal.methods.heads import WithHeads
 
 STATIONARY = 1e-6
 """A min-norm point shorter than this share of the gradients is rounding error: its direction means nothing."""
@@ -62,7 +62,7 @@ def integrate(fused: Tensor, own: Tensor, gamma: float) -> Tensor:
 
 
 @METHODS.register("mm_pareto")
-class MMPareto(Method):
+class MMPareto(WithHeads):
     r"""Joint training with a loss for each modality, whose conflict with the fused loss is resolved encoder by encoder.
 
     The losses are :math:`CE(z)` and, through a linear head for each modality that is dropped afterwards,
@@ -81,27 +81,11 @@ class MMPareto(Method):
     """
 
     Config = MMParetoConfig
-    fusions = ("concat", "sum", "gated", "late")
     config: MMParetoConfig
-
-    def __init__(self, model: Any, config: MMParetoConfig, seed: int = 0) -> None:
-        super().__init__(model, config, seed)
-        self.heads = nn.ModuleDict({name: nn.Linear(model.width, len(model.classes)) for name in model.modalities})
-
-    def own_parameters(self, modality: str) -> list[nn.Parameter]:
-        """Return the modality's auxiliary head."""
-        return list(self.heads[modality].parameters())
 
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
         """Yield one update: the fused loss and every modality's, the encoders' gradients integrated."""
-        encodings = self.model.encode(batch)
-        anything = torch.stack(list(batch.present.values())).any(0)
-        losses: dict[str, Loss] = {
-            "fused": cross_entropy(self.model.fuse(encodings, batch.present), batch.labels, anything)
-        }
-        for name, head in self.heads.items():
-            losses[f"{name} alone"] = cross_entropy(head(encodings[name]), batch.labels, batch.present[name])
-        yield Update(losses, self.model.modalities, self._combine)
+        yield Update(self.losses_of(batch), self.model.modalities, self._combine)
 
     def _combine(self, gradients: Mapping[str, Gradients]) -> Gradients:
         step = added(gradients.values())

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-import torch
 from pydantic import Field
-from torch import nn
 
 from equimodal.batch import Batch
-from equimodal.methods.base import METHODS, Loss, Method, MethodConfig, Outcome, Update, cross_entropy
+from equimodal.methods.base import METHODS, MethodConfig, Outcome, Update
+from equimodal.methods.heads import WithHeads
 
 
 class UniformConfig(MethodConfig):
@@ -24,7 +23,7 @@ class UniformConfig(MethodConfig):
 
 
 @METHODS.register("uniform")
-class Uniform(Method):
+class Uniform(WithHeads):
     r"""Joint training with a loss for each modality beside the fused one.
 
     Minimise :math:`CE(z) + w \sum_m CE(z_m)`, with a linear head for each modality that is dropped afterwards.
@@ -35,25 +34,15 @@ class Uniform(Method):
     """
 
     Config = UniformConfig
-    fusions = ("concat", "sum", "gated", "late")
 
     def __init__(self, model: Any, config: UniformConfig, seed: int = 0) -> None:
         super().__init__(model, config, seed)
         self.weight = config.weight
-        self.heads = nn.ModuleDict({name: nn.Linear(model.width, len(model.classes)) for name in model.modalities})
-
-    def own_parameters(self, modality: str) -> list[nn.Parameter]:
-        """Return the modality's auxiliary head."""
-        return list(self.heads[modality].parameters())
 
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
         """Yield one update: the fused loss and every modality's."""
-        encodings = self.model.encode(batch)
-        anything = torch.stack(list(batch.present.values())).any(0)
-        losses: dict[str, Loss] = {
-            "fused": cross_entropy(self.model.fuse(encodings, batch.present), batch.labels, anything)
-        }
-        for name, head in self.heads.items():
-            total, count = cross_entropy(head(encodings[name]), batch.labels, batch.present[name])
+        losses = self.losses_of(batch)
+        for name in self.heads:
+            total, count = losses[f"{name} alone"]
             losses[f"{name} alone"] = (self.weight * total, count)
         yield Update(losses, batch.modalities)
