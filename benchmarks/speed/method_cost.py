@@ -2,8 +2,9 @@
 
 Training time alone, without validation, of a short run with two ResNet-18-sized encoders, where encoders are nearly all
 of the work. All methods are timed in turn, several rounds in one process, because machines are noisy. What a
-definition implies is a number of encoder passes, forward and backward, set against joint training's one of each;
-how dear a forward and a backward pass are is measured in the same round. Run by ``make bench-methods``.
+definition implies is a number of encoder passes, forward and backward, and for OGM-GE a Gaussian number a weight and
+step, set against joint training's one pass of each; how dear each of them is, is measured in the same round. Run by
+``make bench-methods``.
 """
 
 from __future__ import annotations
@@ -29,11 +30,26 @@ BOUND = 1.2
 
 @dataclass(frozen=True)
 class Implied:
-    """Encoder passes an epoch, joint training having one of each: forward, backward, and where the number is from."""
+    """Work an epoch: encoder passes (joint training has one of each), Gaussian numbers a weight and step, and why."""
 
     forward: float
     backward: float
     why: str = ""
+    draws: float = 0.0
+
+    def against_joint(self, work: Work) -> float:
+        """Return the cost as a multiple of joint training's."""
+        total = self.forward * work.forward + self.backward * work.backward + self.draws * work.draws
+        return total / (work.forward + work.backward)
+
+
+@dataclass
+class Work:
+    """Seconds an epoch of a forward pass, a backward pass, and a Gaussian number for each weight at each step."""
+
+    forward: float = 0.0
+    backward: float = 0.0
+    draws: float = 0.0
 
 
 def _copies(rows: float) -> Implied:
@@ -51,7 +67,7 @@ CASES: dict[str, Callable[[float], Implied]] = {
     "alternating": lambda rows: Implied(1, 1),
     "paper": lambda rows: Implied(1, 1),
     "equilibrium": lambda rows: Implied(2, 2, "and a fusion step"),
-    "ogm_ge": lambda rows: Implied(1, 1),
+    "ogm_ge": lambda rows: Implied(1, 1, "noise for every weight", draws=1),
     "agm": lambda rows: Implied(1, 1),
     "pmr": lambda rows: Implied(1, 1),
     "g_blending:super_epoch=2": lambda rows: Implied(3 * 0.8 + 4 / 2, 3 * 0.8, "trials, and losses of every task"),
@@ -93,18 +109,23 @@ def train_seconds(data: Splits, encoders: dict[str, torch.nn.Module], method: st
     return total / EPOCHS, statistics.mean(sizes) / len(data.train)
 
 
-def pass_seconds(data: Splits, encoders: dict[str, torch.nn.Module]) -> tuple[float, float]:
-    """Return the seconds of a forward and of a backward pass of all encoders over the training rows."""
-    forward = backward = 0.0
+def work_seconds(data: Splits, encoders: dict[str, torch.nn.Module]) -> Work:
+    """Return what the parts of an epoch's work take, for all encoders over the training rows."""
+    work = Work()
     for batch in data.train.batches(BATCH):
         for name, encoder in encoders.items():
             started = time.perf_counter()
             out = encoder(batch.inputs[name])
-            middle = time.perf_counter()
+            forwarded = time.perf_counter()
             out.sum().backward()
-            forward, backward = forward + middle - started, backward + time.perf_counter() - middle
+            back = time.perf_counter()
+            for weight in encoder.parameters():
+                torch.randn_like(weight)
+            work.forward += forwarded - started
+            work.backward += back - forwarded
+            work.draws += time.perf_counter() - back
             encoder.zero_grad()
-    return forward, backward
+    return work
 
 
 def main() -> None:
@@ -118,19 +139,19 @@ def main() -> None:
     cases = {name: case for name, case in CASES.items() if not options.only or name.partition(":")[0] in wanted}
     ratios: dict[str, list[float]] = {name: [] for name in cases}
     implied: dict[str, list[float]] = {name: [] for name in cases}
-    forward = backward = 0.0
+    work = Work()
     train_seconds(data, encoders, "joint")  # the first run of a process is slow
     for _ in range(options.rounds):
-        forward, backward = pass_seconds(data, encoders)
+        work = work_seconds(data, encoders)
         joint = 0.0
         for name, case in cases.items():
             seconds, rows = train_seconds(data, encoders, name)
             joint = joint or seconds
-            passes = case(rows)
             ratios[name].append(seconds / joint)
-            implied[name].append((passes.forward * forward + passes.backward * backward) / (forward + backward))
+            implied[name].append(case(rows).against_joint(work))
     print(f"two ResNet-18, {len(data.train)} training rows, batch {BATCH}, {torch.get_num_threads()} threads")
-    print(f"  {'':20}{'x joint':>9}{'implied':>9}{'over':>7}   (forward {forward:.1f} s, backward {backward:.1f} s)")
+    parts = f"forward {work.forward:.1f} s, backward {work.backward:.1f} s, draws {work.draws:.1f} s"
+    print(f"  {'':20}{'x joint':>9}{'implied':>9}{'over':>7}   ({parts})")
     for name in cases:
         measured, expected = statistics.median(ratios[name]), statistics.median(implied[name])
         over = measured / expected

@@ -27,7 +27,7 @@ class MMParetoConfig(MethodConfig):
     gamma: float = Field(default=1.5, gt=0)
 
 
-def integrate(fused: Tensor, own: Tensor, gamma: float) -> Tensor:
+def integrate(fused: Sequence[Tensor], own: Sequence[Tensor], gamma: float) -> list[Tensor]:
     r"""Return the gradient of an encoder from that of the fused loss, j, and of the modality's own loss, u.
 
     .. math:: d = \begin{cases} j + u & j \cdot u \ge 0 \\
@@ -39,26 +39,35 @@ def integrate(fused: Tensor, own: Tensor, gamma: float) -> Tensor:
     the result is 0.
 
     Args:
-        fused: j (P,).
-        own: u (P,).
+        fused: j, as the tensors of the encoder's parameters.
+        own: u, in the same shapes.
         gamma: factor.
 
+    Returns:
+        d, in the same shapes.
+
     Example:
-        >>> integrate(torch.tensor([1.0, 0.0]), torch.tensor([1.0, 2.0]), gamma=1.5)  # they agree
-        tensor([3., 3.])
-        >>> integrate(torch.tensor([3.0, 0.0]), torch.tensor([-3.0, 4.0]), gamma=1.0)  # along (24, 36)
-        tensor([2.2188, 3.3282])
+        >>> integrate([torch.tensor([1.0, 0.0])], [torch.tensor([1.0, 2.0])], gamma=1.5)  # they agree
+        [tensor([3., 3.])]
+        >>> integrate([torch.tensor([3.0, 0.0])], [torch.tensor([-3.0, 4.0])], gamma=1.0)  # along (24, 36)
+        [tensor([2.2188, 3.3282])]
     """
-    total = fused + own
-    if fused @ own >= 0:
-        return gamma * total
-    apart = own - fused
-    share = (apart @ own / (apart @ apart)).clamp(0, 1)
-    shortest = share * fused + (1 - share) * own
-    length = shortest.norm()
-    if length <= STATIONARY * (fused.norm() + own.norm()):
-        return torch.zeros_like(total)
-    return gamma * shortest * (total.norm() / length)
+    # Tensor by tensor: to lay an encoder's gradients end to end would cost more than the arithmetic.
+    agreement = _dot(fused, own)
+    if agreement >= 0:
+        return [gamma * (j + u) for j, u in zip(fused, own, strict=True)]
+    jj, uu = _dot(fused, fused), _dot(own, own)
+    share = ((uu - agreement) / (uu + jj - 2 * agreement)).clamp(0, 1)  # all of one sign: nothing cancels
+    shortest = [torch.lerp(u, j, share) for j, u in zip(fused, own, strict=True)]
+    length = _dot(shortest, shortest).sqrt()
+    if length <= STATIONARY * (jj.sqrt() + uu.sqrt()):
+        return [torch.zeros_like(j) for j in fused]
+    total = torch.stack([torch.linalg.vector_norm(j + u) for j, u in zip(fused, own, strict=True)]).norm()
+    return [part.mul_(gamma * total / length) for part in shortest]
+
+
+def _dot(one: Sequence[Tensor], other: Sequence[Tensor]) -> Tensor:
+    return torch.stack([a.flatten() @ b.flatten() for a, b in zip(one, other, strict=True)]).sum()
 
 
 @METHODS.register("mm_pareto")
@@ -88,18 +97,20 @@ class MMPareto(WithHeads):
         yield Update(self.losses_of(batch), self.model.modalities, self._combine)
 
     def _combine(self, gradients: Mapping[str, Gradients]) -> Gradients:
-        step = added(gradients.values())
+        owners = encoder_owners(self.model)
+        step = added({p: g for p, g in each.items() if p not in owners} for each in gradients.values())
         encoders: dict[tuple[str, ...], list[nn.Parameter]] = {}
-        for parameter, owners in encoder_owners(self.model).items():
-            if parameter in step:
-                encoders.setdefault(owners, []).append(parameter)
-        for owners, parameters in encoders.items():
-            own = added(gradients.get(f"{name} alone", {}) for name in owners)
-            combined = integrate(_flat(gradients["fused"], parameters), _flat(own, parameters), self.config.gamma)
-            parts = combined.split([parameter.numel() for parameter in parameters])
-            step.update((p, part.view_as(p)) for p, part in zip(parameters, parts, strict=True))
+        for parameter, names in owners.items():
+            if any(parameter in each for each in gradients.values()):
+                encoders.setdefault(names, []).append(parameter)
+        for names, parameters in encoders.items():
+            own = added(gradients.get(f"{name} alone", {}) for name in names)
+            combined = integrate(
+                _complete(gradients["fused"], parameters), _complete(own, parameters), self.config.gamma
+            )
+            step.update(zip(parameters, combined, strict=True))
         return step
 
 
-def _flat(gradients: Gradients, parameters: Sequence[nn.Parameter]) -> Tensor:
-    return torch.cat([(gradients[p] if p in gradients else torch.zeros_like(p)).flatten() for p in parameters])
+def _complete(gradients: Gradients, parameters: Sequence[nn.Parameter]) -> list[Tensor]:
+    return [gradients[p] if p in gradients else torch.zeros_like(p) for p in parameters]
