@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import pytest
 
 from equimodal.conformance import MethodConformance
+from equimodal.conformance.methods import EPOCHS
+from equimodal.data.splits import Splits
 from equimodal.methods.base import METHODS
+from equimodal.training.run import Run
 
 from .broken import CASES as BROKEN
 
@@ -27,6 +32,25 @@ CASES = {name: (name, OPTIONS.get(name, {})) for name in METHODS.names()} | VARI
 
 for title, (method, options) in CASES.items():  # a class each, as an author writes one
     globals()[f"Test {title}"] = type(f"Test {title}", (MethodConformance,), {"method": method, "options": options})
+
+
+class WithFusion(MethodConformance):
+    """The checks with a fusion that is not the method's own."""
+
+    fusion: ClassVar[str]
+
+    @classmethod
+    def train(cls, data: Splits, epochs: int = EPOCHS, *, fusion: str | None = None, **others: Any) -> Run:
+        """Train with the fusion, where the check names no other."""
+        return super().train(data, epochs, fusion=fusion or cls.fusion, **others)
+
+
+# Under uniform losses the weak modality is learnt late by any fusion of the modalities' own decisions, "late" too.
+SLOW = {"uniform": 12}
+for method in ("joint", "uniform", "modality_dropout", "g_blending"):
+    for fusion in ("quality", "evidential"):
+        body = {"method": method, "options": OPTIONS.get(method, {}), "fusion": fusion, "epochs": SLOW.get(method, 6)}
+        globals()[f"Test {method}, {fusion}"] = type(f"Test {method}, {fusion}", (WithFusion,), body)
 
 
 # And they can fail

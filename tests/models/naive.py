@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -95,7 +96,48 @@ def cosine(fusion, sample):
     return fusion.scale * len(fusion.modalities) * np.mean(each, axis=0)
 
 
-FUSIONS = {"cosine": cosine, "memory": memory, "late": late, "concat": concat, "gated": gated, "sum": added}
+def quality(fusion, sample):
+    logits = {name: _linear(fusion.heads[name], h) for name, h in sample.items()}
+    weights = {name: math.log(1 + sum(math.exp(score) for score in z)) for name, z in logits.items()}
+    total = sum(weights[name] * logits[name] for name in sample)
+    return total / (sum(weights.values()) if fusion.combine == "mean" else 10)
+
+
+def opinion(evidence):
+    """Beliefs and uncertainty."""
+    strength = sum(e + 1 for e in evidence)
+    return [e / strength for e in evidence], len(evidence) / strength
+
+
+def dempster(one, other):
+    """Two opinions, combined as the rule is written."""
+    (b1, u1), (b2, u2) = one, other
+    conflict = sum(x * y for i, x in enumerate(b1) for j, y in enumerate(b2) if i != j)
+    return [(x * y + x * u2 + y * u1) / (1 - conflict) for x, y in zip(b1, b2, strict=True)], u1 * u2 / (1 - conflict)
+
+
+def expected(opinion):
+    """The Dirichlet distribution's expectation, by its alphas."""
+    beliefs, uncertainty = opinion
+    strength = len(beliefs) / uncertainty
+    return np.array([float((belief * strength + 1) / strength) for belief in beliefs])
+
+
+def evidential(fusion, sample):
+    opinions = [opinion(np.log1p(np.exp(_linear(fusion.heads[name], h)))) for name, h in sample.items()]
+    return np.log(expected(functools.reduce(dempster, opinions)))
+
+
+FUSIONS = {
+    "concat": concat,
+    "cosine": cosine,
+    "evidential": evidential,
+    "gated": gated,
+    "late": late,
+    "memory": memory,
+    "quality": quality,
+    "sum": added,
+}
 
 
 def table(name, fusion, encodings, present, coalitions):

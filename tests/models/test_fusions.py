@@ -9,10 +9,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from equimodal.conformance.data import make_model, make_splits
 from equimodal.contribution.coalitions import all_coalitions
 from equimodal.errors import ConfigError
 from equimodal.models.fusions.base import FUSIONS, MeanEncoding
 from equimodal.models.fusions.late import certainty_weights
+from equimodal.training.run import fit
 from synthetic import make_fusion, random_presence
 
 from .naive import table
@@ -29,6 +31,9 @@ KINDS = [
     ("sum", {}),
     ("gated", {}),
     ("gated", {"absent": "zeros"}),
+    ("quality", {}),
+    ("quality", {"combine": "sum"}),
+    ("evidential", {}),
     ("memory", {}),
     ("memory", {"feature_level": False, "sample_level": False, "heads": "own"}),
     ("memory", {"memory": False}),
@@ -77,6 +82,18 @@ def test_every_coalition_is_what_a_plain_loop_over_samples_gives(name, options, 
         assert np.allclose(forward[rows], expected[k][rows], atol=1e-5)
 
 
+@pytest.mark.parametrize("size", [1, 7, 64])
+@pytest.mark.parametrize(("name", "options"), KINDS)
+@torch.no_grad()
+def test_a_sample_is_answered_by_itself_whatever_comes_with_it(name, options, size):
+    fusion, encodings, present = made(name, options, 3, samples=64)
+    whole = fusion(encodings, present)
+    something = torch.stack(list(present.values())).any(0)
+    for rows in torch.randperm(64).split(size):
+        part = fusion({m: z[rows] for m, z in encodings.items()}, {m: here[rows] for m, here in present.items()})
+        assert torch.allclose(part[something[rows]], whole[rows][something[rows]], atol=1e-5)
+
+
 @pytest.mark.parametrize("n", [2, 3, 4, 5])
 @torch.no_grad()
 def test_the_cell_runs_once_for_each_distinct_prefix(n):
@@ -121,6 +138,17 @@ def test_mean_encoding_follows_the_training_rows_that_are_present():
     assert torch.equal(stand_in.mean, before)  # evaluation learns nothing
     stand_in.train()({name: torch.randn(8, 3) for name in "ab"}, {name: torch.zeros(8) > 0 for name in "ab"})
     assert torch.equal(stand_in.mean, before)  # nor do rows that are absent
+
+
+@pytest.mark.parametrize("fusion", ["quality", "evidential"])
+def test_fusions_of_own_decisions_learn(fusion):
+    data = make_splits(240, ["vector", "sequence"], clarity=2)
+    model = make_model(data, fusion=fusion)
+    fit(model, data, "joint", epochs=6, learning_rate=0.02, measure={"bootstrap": 10}, reference=False, quiet=True)
+    batch = model.prepare(data.test).batch(np.arange(len(data.test)))
+    with torch.no_grad():
+        right = (model.eval()(batch).argmax(1) == batch.labels).float().mean()
+    assert right > 2 / len(data.classes)  # of three classes, about equally frequent
 
 
 @pytest.mark.parametrize("name", ["late", "memory"])
@@ -198,6 +226,9 @@ def test_probabilities_far_apart_stay_finite():
         ("gated", {"absent": "no"}, "expected 'mean' or 'zeros', got 'no'"),
         ("late", {"heads": "x", "average": "y"}, "2 problems"),
         ("late", {"weights": "certain"}, "option 'weights': expected 'equal' or 'entropy', got 'certain'"),
+        ("quality", {"combine": "max"}, "fusion 'quality', option 'combine': expected 'mean' or 'sum', got 'max'"),
+        ("quality", {"heads": "own"}, "fusion 'quality' has no option 'heads'"),
+        ("evidential", {"average": "logits"}, "fusion 'evidential' has no option 'average'"),
         ("memory", {"heads": "x"}, "expected 'own' or 'shared'"),
         ("memory", {"dropout": 3}, "fusion 'memory' cannot be made"),
         ("memory", {"tau": "x"}, "tau"),

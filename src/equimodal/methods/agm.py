@@ -13,7 +13,7 @@ from equimodal.batch import Batch
 from equimodal.contribution.coalitions import MAX_EXACT, all_coalitions
 from equimodal.contribution.shapley import shapley_operator
 from equimodal.errors import ConfigError
-from equimodal.methods.base import METHODS, Method, MethodConfig, Outcome, Update, cross_entropy
+from equimodal.methods.base import LOGIT_FUSIONS, METHODS, Method, MethodConfig, Outcome, Update, cross_entropy
 
 LARGEST_EXPONENT = 700.0
 """exp() of more is infinite in float64, and the difference of two infinities is not a number."""
@@ -104,7 +104,7 @@ class AGM(Method):
     """
 
     Config = AGMConfig
-    fusions = ("concat", "sum", "gated", "late")
+    fusions = LOGIT_FUSIONS
     config: AGMConfig
     coalitions: Tensor
     operator: Tensor

@@ -87,6 +87,10 @@ class EpochResult:
     contribution: Contribution
 
 
+LOGIT_FUSIONS = ("concat", "sum", "gated", "late", "quality", "evidential")
+"""Fusions for methods that ask no more of one than the logits of any coalition; the first is the default."""
+
+
 class MethodConfig(BaseModel):
     """Base of the methods' typed options; unknown keys are refused."""
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from equimodal.batch import Batch
-from equimodal.methods.base import METHODS, Loss, Method, MethodConfig, Outcome, Update, cross_entropy
+from equimodal.methods.base import LOGIT_FUSIONS, METHODS, Loss, Method, MethodConfig, Outcome, Update, cross_entropy
 
 
 class CMLConfig(MethodConfig):
@@ -51,7 +51,7 @@ class CML(Method):
     """
 
     Config = CMLConfig
-    fusions = ("concat", "sum", "gated", "late")
+    fusions = LOGIT_FUSIONS
     config: CMLConfig
     coalitions: Tensor
 

@@ -8,13 +8,13 @@ import torch
 from torch import nn
 
 from equimodal.batch import Batch
-from equimodal.methods.base import Loss, Method, MethodConfig, cross_entropy
+from equimodal.methods.base import LOGIT_FUSIONS, Loss, Method, MethodConfig, cross_entropy
 
 
 class WithHeads(Method):
     """Base of methods with an auxiliary head for each modality, which belongs to it and is dropped afterwards."""
 
-    fusions = ("concat", "sum", "gated", "late")
+    fusions = LOGIT_FUSIONS
 
     def __init__(self, model: Any, config: MethodConfig, seed: int = 0) -> None:
         super().__init__(model, config, seed)

@@ -7,7 +7,7 @@ from collections.abc import Generator
 import torch
 
 from equimodal.batch import Batch
-from equimodal.methods.base import METHODS, Method, Outcome, Update, cross_entropy
+from equimodal.methods.base import LOGIT_FUSIONS, METHODS, Method, Outcome, Update, cross_entropy
 
 
 @METHODS.register("joint")
@@ -17,7 +17,7 @@ class Joint(Method):
     Source: common practice, the baseline of every paper on modality imbalance.
     """
 
-    fusions = ("concat", "sum", "gated", "late")
+    fusions = LOGIT_FUSIONS
 
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
         """Yield one update: the fused loss."""

@@ -10,7 +10,17 @@ from pydantic import Field
 from torch import Tensor
 
 from equimodal.batch import Batch
-from equimodal.methods.base import METHODS, Gradients, Loss, Method, MethodConfig, Outcome, Update, cross_entropy
+from equimodal.methods.base import (
+    LOGIT_FUSIONS,
+    METHODS,
+    Gradients,
+    Loss,
+    Method,
+    MethodConfig,
+    Outcome,
+    Update,
+    cross_entropy,
+)
 from equimodal.models.fusions.base import masked_average
 
 
@@ -89,7 +99,7 @@ class LFM(Method):
     """
 
     Config = LFMConfig
-    fusions = ("late", "concat", "sum", "gated")
+    fusions = ("late", *(name for name in LOGIT_FUSIONS if name != "late"))
     config: LFMConfig
     gap_weight: Tensor
     _cosines: Tensor

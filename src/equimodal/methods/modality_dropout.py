@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from equimodal.batch import Batch
-from equimodal.methods.base import METHODS, Method, MethodConfig, Outcome, Update, cross_entropy
+from equimodal.methods.base import LOGIT_FUSIONS, METHODS, Method, MethodConfig, Outcome, Update, cross_entropy
 
 
 class ModalityDropoutConfig(MethodConfig):
@@ -46,7 +46,7 @@ class ModalityDropout(Method):
     """
 
     Config = ModalityDropoutConfig
-    fusions = ("concat", "sum", "gated", "late")
+    fusions = LOGIT_FUSIONS
 
     def __init__(self, model: Any, config: ModalityDropoutConfig, seed: int = 0) -> None:
         super().__init__(model, config, seed)

@@ -14,7 +14,7 @@ from equimodal.batch import Batch
 from equimodal.contribution.shapley import plan
 from equimodal.data.dataset import Dataset
 from equimodal.data.splits import concatenate
-from equimodal.methods.base import METHODS, Method, MethodConfig, Outcome, Update, cross_entropy
+from equimodal.methods.base import LOGIT_FUSIONS, METHODS, Method, MethodConfig, Outcome, Update, cross_entropy
 
 ROWS_AT_A_TIME = 256
 
@@ -83,7 +83,7 @@ class ModalityValuation(Method):
     """
 
     Config = ModalityValuationConfig
-    fusions = ("concat", "sum", "gated", "late")
+    fusions = LOGIT_FUSIONS
     config: ModalityValuationConfig
     contributions: Tensor
     copies: Tensor

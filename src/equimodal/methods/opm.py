@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from equimodal.batch import Batch
-from equimodal.methods.base import METHODS, Method, MethodConfig, Outcome, Update, cross_entropy
+from equimodal.methods.base import LOGIT_FUSIONS, METHODS, Method, MethodConfig, Outcome, Update, cross_entropy
 
 
 class OPMConfig(MethodConfig):
@@ -80,7 +80,7 @@ class OPM(Method):
     """
 
     Config = OPMConfig
-    fusions = ("concat", "sum", "gated", "late")
+    fusions = LOGIT_FUSIONS
     config: OPMConfig
     probabilities: Tensor
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from equimodal.batch import Batch
-from equimodal.methods.base import METHODS, Loss, Method, MethodConfig, Outcome, Update, cross_entropy
+from equimodal.methods.base import LOGIT_FUSIONS, METHODS, Loss, Method, MethodConfig, Outcome, Update, cross_entropy
 from equimodal.models.fusions.base import Encodings
 
 
@@ -86,7 +86,7 @@ class PMR(Method):
     """
 
     Config = PMRConfig
-    fusions = ("concat", "sum", "gated", "late")
+    fusions = LOGIT_FUSIONS
     config: PMRConfig
     prototypes: Tensor
     known: Tensor

@@ -11,7 +11,17 @@ from torch import Tensor
 
 from equimodal.batch import Batch
 from equimodal.data.dataset import Dataset
-from equimodal.methods.base import METHODS, Loss, Method, MethodConfig, Outcome, Phase, Update, cross_entropy
+from equimodal.methods.base import (
+    LOGIT_FUSIONS,
+    METHODS,
+    Loss,
+    Method,
+    MethodConfig,
+    Outcome,
+    Phase,
+    Update,
+    cross_entropy,
+)
 
 ROWS_AT_A_TIME = 256
 
@@ -46,7 +56,7 @@ class UMT(Method):
     """
 
     Config = UMTConfig
-    fusions = ("concat", "sum", "gated", "late")
+    fusions = LOGIT_FUSIONS
     teachers: Tensor
 
     def __init__(self, model: Any, config: UMTConfig, seed: int = 0) -> None:
