@@ -1,4 +1,4 @@
-"""From charts to SVG: the only module that touches matplotlib."""
+"""From charts to SVG; beside this module only theory_figures touches matplotlib."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from equimodal.report.charts import (
 
 _WIDTH = 374.0  # points; wide enough for a phone's screen to show its text at a readable size
 _PITCH = 13.0  # points between two marks of a row
-_GRID = "#e4e8ec"
+GRID = "#e4e8ec"
 _SVG = "http://www.w3.org/2000/svg"
-_LOOK = {
+LOOK = {
     "font.family": ["DejaVu Sans"],  # comes with matplotlib; the page's own font replaces it
     "font.size": 9.5,
     "text.parse_math": False,  # a "$" in a name is a dollar
@@ -68,7 +68,7 @@ def draw(chart: Chart) -> str:
         >>> svg.startswith("<svg"), 'aria-label="EDM. By epoch."' in svg
         (True, True)
     """
-    with matplotlib.style.context(_LOOK, after_reset=True), warnings.catch_warnings():
+    with matplotlib.style.context(LOOK, after_reset=True), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # the browser has the font
         figure = _figure(chart)
         file = BytesIO()
@@ -126,7 +126,7 @@ def _draw_line(axes: Axes, line: Line) -> None:
 def _draw_phases(axes: Axes, chart: EpochChart, epochs: int) -> None:
     for i, phase in enumerate(chart.phases):
         if i % 2:
-            axes.axvspan(phase.first - 0.5, phase.last + 0.5, color=_GRID, alpha=0.5, linewidth=0)
+            axes.axvspan(phase.first - 0.5, phase.last + 0.5, color=GRID, alpha=0.5, linewidth=0)
         room = int((phase.last - phase.first + 1) / epochs * _WIDTH / 6.5)
         if room >= 4:
             middle = (phase.first + phase.last) / 2
@@ -191,7 +191,7 @@ def _draw_rows(chart: RowChart) -> Figure:
     _row_axis(axes, labels, middles, (top, 0))
     if shown:
         _limit(axes.set_xlim, [*shown, *([chart.origin] if chart.bars else [])], chart.limits)
-    axes.grid(axis="x", color=_GRID, linewidth=0.6)
+    axes.grid(axis="x", color=GRID, linewidth=0.6)
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.set_xlabel(chart.axis, fontsize=9)
     return figure
@@ -241,7 +241,7 @@ def _draw_scatter(chart: ScatterChart) -> Figure:
     if x:
         _limit(axes.set_xlim, x, (-math.inf, math.inf))
         _limit(axes.set_ylim, y, chart.limits)
-    axes.grid(color=_GRID, linewidth=0.6)
+    axes.grid(color=GRID, linewidth=0.6)
     axes.set_xlabel(chart.across, fontsize=9)
     _axis_title(axes, chart.axis)
     return figure
@@ -266,7 +266,7 @@ def _epoch_axis(axes: Axes, epochs: int) -> None:
     axes.set_xlim(0.5, epochs + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
     axes.set_xlabel("epoch", fontsize=9)
-    axes.grid(axis="y", color=_GRID, linewidth=0.6)
+    axes.grid(axis="y", color=GRID, linewidth=0.6)
 
 
 def _row_axis(
