@@ -13,14 +13,19 @@ from hypothesis import strategies as st
 from torch import nn
 
 from equimodal.methods.equilibrium import random_coalition
+from equimodal.models.classifier import Classifier
 from equimodal.models.mapping import alignment_loss, alignment_weights
-from synthetic import linear_batch, linear_model
+from synthetic import CLASSES, linear_batch, linear_model
 
 from .plain import Plain, anything, assert_same, carry_out, encode, make_method, make_updater, mean_loss, twin
 
 NAMES = ("a", "b", "c")
 PAPER: dict[str, Any] = {"memory": {"in_steps": True, "dropout": 0.0}, "fusion_step": {"enabled": False}}
-DEFAULT: dict[str, Any] = {"memory": {"dropout": 0.0}, "fusion_step": {"random_coalitions": 0.0}}
+SEPARATE: dict[str, Any] = {
+    "memory": {"dropout": 0.0},
+    "fusion_step": {"form": "separate", "random_coalitions": 0.0},
+}
+FOLDED: dict[str, Any] = {"memory": {"dropout": 0.0}, "fusion_step": {"form": "folded", "random_coalitions": 0.0}}
 
 
 def alive(method, order=("b", "c", "a")):
@@ -55,6 +60,16 @@ def start(model, batch):
     return tuple(t.repeat(len(batch), 1) for t in (fusion.memory.inherited_h, fusion.memory.inherited_c))
 
 
+def plain_fused(model, batch, encodings):
+    """The mean logits of the whole chain by hand."""
+    state, previous, seen = start(model, batch), None, None
+    total = torch.zeros(len(batch), 3)
+    for m in ("b", "c", "a"):
+        logits, state, previous, seen, _ = plain_visit(model, batch, m, state, previous, seen, encodings[m])
+        total = total + logits * batch.present[m][:, None]
+    return total / torch.stack([batch.present[m] for m in NAMES]).sum(0).clamp(min=1)[:, None]
+
+
 @pytest.mark.parametrize("alignment", [0.0, 0.3])
 @pytest.mark.parametrize("sample", [False, True])
 def test_the_papers_steps_are_plain_steps(sample, alignment):
@@ -83,8 +98,8 @@ def test_the_papers_steps_are_plain_steps(sample, alignment):
 
 
 @pytest.mark.parametrize("sample", [False, True])
-def test_the_default_is_plain_alternating_and_a_fusion_step(sample):
-    method = alive(make_method("equilibrium", **DEFAULT, mapping={"sample": sample, "tau": 0.1}))
+def test_a_separate_fusion_step_comes_after_plain_alternating(sample):
+    method = alive(make_method("equilibrium", **SEPARATE, mapping={"sample": sample, "tau": 0.1}))
     model, _ = twin(method)
     plain = Plain(model)
     data = [linear_batch(NAMES, samples=12) for _ in range(3)]
@@ -92,17 +107,53 @@ def test_the_default_is_plain_alternating_and_a_fusion_step(sample):
     for batch in data:
         for m in ("b", "c", "a"):
             plain.step(mean_loss(model.fusion.heads["shared"](encode(model, batch, m)), batch, batch.present[m]))
-        state, previous, seen = start(model, batch), None, None
-        total = torch.zeros(len(batch), 3)
-        for m in ("b", "c", "a"):
-            z = encode(model, batch, m)
-            logits, state, previous, seen, _ = plain_visit(model, batch, m, state, previous, seen, z)
-            total = total + logits * batch.present[m][:, None]
-        count = torch.stack([batch.present[m] for m in NAMES]).sum(0).clamp(min=1)[:, None]
-        plain.step(mean_loss(total / count, batch, anything(batch)))
+        logits = plain_fused(model, batch, {m: encode(model, batch, m) for m in NAMES})
+        plain.step(mean_loss(logits, batch, anything(batch)))
     assert_same(method.model, model, atol=2e-6)
     assert [update.modalities for update, _ in done[:4]] == [("b",), ("c",), ("a",), NAMES]
     assert list(done[3][0].losses) == ["fused"]
+
+
+@pytest.mark.parametrize("reaches", [True, False])
+@pytest.mark.parametrize("sample", [False, True])
+def test_folded_each_step_adds_the_fused_gradient_of_its_own_modality(sample, reaches):
+    """Each encoder runs once a batch, before the first step; the others' encodings count as constants."""
+    folded = {**FOLDED["fusion_step"], "encoders": reaches}
+    options = {**FOLDED, "fusion_step": folded, "mapping": {"sample": sample, "tau": 0.1}}
+    method = alive(make_method("equilibrium", **options))
+    model, _ = twin(method)
+    plain = Plain(model)
+    data = [linear_batch(NAMES, samples=12) for _ in range(3)]
+    calls = dict.fromkeys(NAMES, 0)
+    for m in NAMES:
+        method.model.encoders[m].register_forward_hook(lambda *_, m=m: calls.update({m: calls[m] + 1}))
+    done = carry_out(method, data)
+    assert set(calls.values()) == {3}
+    for batch in data:
+        before = {m: encode(model, batch, m).detach() for m in NAMES}
+        for m in ("b", "c", "a"):
+            z = encode(model, batch, m)
+            fused = plain_fused(model, batch, {**before, m: z if reaches else z.detach()})
+            others = [p for k in NAMES if k != m for p in model.own_parameters(k)]
+            loss = mean_loss(model.fusion.heads["shared"](z), batch, batch.present[m])
+            loss = loss + mean_loss(fused, batch, batch.present[m])
+            for p in others:
+                p.requires_grad_(False)
+            plain.step(loss)
+            for p in others:
+                p.requires_grad_(True)
+    assert_same(method.model, model, atol=2e-6)
+    assert [update.modalities for update, _ in done] == [("b",), ("c",), ("a",)] * 3
+    assert [list(update.losses) for update, _ in done[:3]] == [["b", "fused"], ["c", "fused"], ["a", "fused"]]
+
+
+def test_an_encoder_that_two_modalities_share_is_stepped_for_each():
+    one = nn.Linear(4, 6)
+    model = Classifier({"b": one, "a": one, "c": nn.Linear(4, 6)}, CLASSES, width=6)
+    method = make_method("equilibrium", model, **FOLDED)
+    batch = linear_batch(NAMES, features=4, probability=1.1)
+    done = carry_out(method, [batch, batch])
+    assert all(outcome.stepped for _, outcome in done) and len(done) == 6
 
 
 def test_without_memory_it_is_plain_alternating():
@@ -120,11 +171,14 @@ def test_without_memory_it_is_plain_alternating():
     assert torch.allclose(method.model.eval()(batch), alternating.model.eval()(batch), atol=1e-6)
 
 
+BOTH: dict[str, Any] = {"memory": {"in_steps": True}, "fusion_step": {"form": "separate"}}
 CONFIGS = {
     "default": {},
+    "folded": {"fusion_step": {"form": "folded"}},
     "paper": {"memory": {"in_steps": True}, "fusion_step": {"enabled": False}},
-    "both": {"memory": {"in_steps": True}, "mapping": {"sample": True, "alignment": 0.1, "tau": 0.05}},
-    "by epoch": {"alternation": "epoch", "memory": {"in_steps": True}},
+    "both": {**BOTH, "mapping": {"sample": True, "alignment": 0.1, "tau": 0.05}},
+    "by epoch": {"alternation": "epoch", **BOTH},
+    "folded by epoch": {"alternation": "epoch", "fusion_step": {"form": "folded"}},
 }
 
 
@@ -185,7 +239,7 @@ def test_no_gradient_of_a_step_reaches_another_modality(options):
 
 
 def test_the_fusion_step_meets_every_coalition_as_often_as_asked():
-    method = make_method("equilibrium", fusion_step={"random_coalitions": 0.5})
+    method = make_method("equilibrium", fusion_step={"form": "separate", "random_coalitions": 0.5})
     batch = linear_batch(NAMES, samples=2, probability=1.1)
     method.visiting = method.passes()[0]
     seen = [list(method.updates(batch))[-1].modalities for _ in range(1500)]
@@ -198,14 +252,16 @@ def test_the_fusion_step_meets_every_coalition_as_often_as_asked():
     assert set(drawn) == {("x",), ("y",), ("x", "y")}
 
 
-def test_outside_a_random_coalition_nothing_moves():
-    method = make_method("equilibrium", unimodal_weight=0.0, fusion_step={"random_coalitions": 1.0})
+@pytest.mark.parametrize("form", ["folded", "separate"])
+def test_outside_a_random_coalition_nothing_moves(form):
+    step = {"form": form, "random_coalitions": 1.0}
+    method = make_method("equilibrium", unimodal_weight=0.0, fusion_step=step)
     method.visiting = method.passes()[0]
     updater = make_updater(method)
     for _ in range(12):
         model, _ = twin(method)
         done = carry_out(method, [linear_batch(NAMES, probability=1.1)], updater)
-        coalition = done[-1][0].modalities
+        coalition = {m for update, _ in done if update.losses for m in update.modalities}
         for m in NAMES:
             moved = any(
                 not torch.equal(p, q)
@@ -223,13 +279,13 @@ class Recorded:
 
         def recording_run(encodings, present):
             logits, state = run(encodings, present)
-            self.states.append((state, torch.stack(list(present.values())).any(0)))
+            self.states.append(state)
             return logits, state
 
         def recording_step(name, encoding, present, chain):
             logits, after = step(name, encoding, present, chain)
             if name == last:
-                self.states.append((after.state, None))
+                self.states.append(after.state)
             return logits, after
 
         if last is None:
@@ -238,7 +294,7 @@ class Recorded:
             fusion.step = recording_step
 
 
-@pytest.mark.parametrize(("options", "last"), [(CONFIGS["paper"], "a"), (CONFIGS["default"], None)])
+@pytest.mark.parametrize(("options", "last"), [(CONFIGS["paper"], "a"), (SEPARATE, None), (FOLDED, None)])
 def test_the_next_epoch_starts_from_the_mean_final_state(options, last):
     method = alive(make_method("equilibrium", **options))
     memory = method.model.fusion.memory
@@ -252,8 +308,11 @@ def test_the_next_epoch_starts_from_the_mean_final_state(options, last):
         method.on_epoch_trained()
         del method.model.fusion.__dict__["step" if last else "run"]
         rows: list[list[np.ndarray]] = [[], []]
-        for batch, (state, there) in zip(data, recorded.states, strict=True):
-            there = anything(batch) if there is None else there
+        if options is FOLDED:  # a run of the chain for each step, on the rows that have its modality
+            counted = [batch.present[m] for batch in data for m in ("b", "c", "a")]
+        else:
+            counted = [anything(batch) for batch in data]
+        for there, state in zip(counted, recorded.states, strict=True):
             for i in range(2):
                 rows[i] += list(state[i].detach().double().numpy()[there.numpy()])
         assert np.allclose(memory.inherited_h.numpy(), np.mean(rows[0], axis=0), atol=1e-6)
@@ -282,7 +341,8 @@ def test_an_epoch_without_any_state_inherits_the_old_one():
 
 def test_alternation_by_epoch_visits_one_modality_a_pass():
     options = {"alternation": "epoch", "memory": {"in_steps": True, "dropout": 0.0}}
-    method = alive(make_method("equilibrium", **options, fusion_step={"random_coalitions": 0.0}))
+    separate = {"form": "separate", "random_coalitions": 0.0}
+    method = alive(make_method("equilibrium", **options, fusion_step=separate))
     assert method.passes() == [("b",), ("c",), ("a",), ()]
     assert make_method("equilibrium", alternation="epoch", **PAPER).passes() == [("a",), ("b",), ("c",)]
     updater = make_updater(method)

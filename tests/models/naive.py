@@ -36,7 +36,7 @@ def lstm(cell, x, h, c):
 
 
 def memory(fusion, sample):
-    total, count = np.zeros(fusion.classes), 0
+    logits = []
     h = c = np.zeros(fusion.width)
     if fusion.remembers:
         h, c = _array(fusion.memory.inherited_h), _array(fusion.memory.inherited_c)
@@ -49,16 +49,19 @@ def memory(fusion, sample):
             mapped = _linear(fusion.mapping.maps[name], z) if name in fusion.mapping.maps else z
             h, c = lstm(fusion.memory.cell, mapped, h, c)
             refined = z + _linear(fusion.memory.refinement, h)
-        total += _linear(fusion.heads["shared" if "shared" in fusion.heads else name], refined)
-        count += 1
-    return total / count
+        logits.append(_linear(fusion.heads["shared" if "shared" in fusion.heads else name], refined))
+    return np.average(logits, axis=0, weights=_weights(fusion, logits))
+
+
+def _weights(fusion, logits):
+    if fusion.weights == "equal":
+        return None
+    return [math.exp(-scipy.stats.entropy(_softmax(one))) for one in logits]
 
 
 def late(fusion, sample):
     logits = [_linear(fusion.heads["shared" if "shared" in fusion.heads else name], z) for name, z in sample.items()]
-    weights = None
-    if fusion.weights == "entropy":
-        weights = [math.exp(-scipy.stats.entropy(_softmax(one))) for one in logits]
+    weights = _weights(fusion, logits)
     if fusion.average == "logits":
         return np.average(logits, axis=0, weights=weights)
     return np.log(np.average([_softmax(one) for one in logits], axis=0, weights=weights))

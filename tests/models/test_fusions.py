@@ -37,6 +37,7 @@ KINDS = [
     ("memory", {}),
     ("memory", {"feature_level": False, "sample_level": False, "heads": "own"}),
     ("memory", {"memory": False}),
+    ("memory", {"weights": "entropy"}),
 ]
 
 
@@ -192,7 +193,7 @@ def test_weights_of_certainty_are_shares_of_those_present(seed, n, scale):
     mask[0, 0] = True
     weights = certainty_weights(logits, mask)
     some = mask.any(0)
-    assert torch.allclose(weights.sum(0), torch.ones(12), atol=1e-5)
+    assert torch.allclose(weights.sum(0), some.float(), atol=1e-5)
     assert (weights[:, some][~mask[:, some]] == 0).all() and (weights[mask] > 0).all()
     entropy = torch.distributions.Categorical(logits=logits, validate_args=False).entropy().masked_fill(~mask, 99.0)
     assert (weights.gather(0, entropy.argmin(0, keepdim=True))[:, some] >= weights.max(0).values[some] - 1e-6).all()
@@ -230,6 +231,7 @@ def test_probabilities_far_apart_stay_finite():
         ("quality", {"heads": "own"}, "fusion 'quality' has no option 'heads'"),
         ("evidential", {"average": "logits"}, "fusion 'evidential' has no option 'average'"),
         ("memory", {"heads": "x"}, "expected 'own' or 'shared'"),
+        ("memory", {"weights": "x"}, "expected 'equal' or 'entropy'"),
         ("memory", {"dropout": 3}, "fusion 'memory' cannot be made"),
         ("memory", {"tau": "x"}, "tau"),
         ("memory", {"tau": 0.0}, "tau"),

@@ -20,9 +20,12 @@ from equimodal.methods.base import (
     Update,
     cross_entropy,
 )
+from equimodal.methods.gradients import encoder_owners
 from equimodal.methods.schedule import make_schedule
+from equimodal.models.fusions.base import Encodings
 from equimodal.models.fusions.memory import Chain, MemoryFusion
 from equimodal.models.mapping import alignment_loss
+from equimodal.models.memory import State
 
 
 class MappingConfig(MethodConfig):
@@ -58,14 +61,19 @@ class MemoryConfig(MethodConfig):
 
 
 class FusionStepConfig(MethodConfig):
-    """Options of the fusion step (ours).
+    """Options of the fusion step (ours), on the loss of the fused logits.
 
     Args:
-        enabled: after the steps of a batch, take one on the fused loss through the whole chain.
-        random_coalitions: probability that it sees a random coalition instead of all modalities.
+        enabled: train on the fused loss too.
+        form: "folded", its gradient is added to each modality's own step, so that each encoder runs once a batch;
+            or "separate", one more step after those of a batch.
+        encoders: whether the gradient reaches the encoders; if not, it trains mapping, memory and head alone.
+        random_coalitions: probability that a batch's fused loss sees a random coalition instead of all modalities.
     """
 
     enabled: bool = True
+    form: Literal["folded", "separate"] = "separate"
+    encoders: bool = True
     random_coalitions: float = Field(default=0.5, ge=0, le=1)
 
 
@@ -79,6 +87,7 @@ class EquilibriumConfig(MethodConfig):
         smoothing: weight of the past in an exponential average of the shares.
         alternation: visit all modalities for each batch, or one a pass over the data.
         unimodal_weight: weight of CE(head(z_m)) in the steps.
+        weights: how the steps' logits are averaged: "equal", or "entropy", by how sure each is of itself.
         mapping: see :class:`MappingConfig`.
         memory: see :class:`MemoryConfig`.
         fusion_step: see :class:`FusionStepConfig`.
@@ -90,6 +99,7 @@ class EquilibriumConfig(MethodConfig):
     smoothing: float = Field(default=0.0, ge=0, lt=1)
     alternation: Literal["batch", "epoch"] = "batch"
     unimodal_weight: float = Field(default=1.0, ge=0)
+    weights: Literal["equal", "entropy"] = "equal"
     mapping: MappingConfig = MappingConfig()
     memory: MemoryConfig = MemoryConfig()
     fusion_step: FusionStepConfig = FusionStepConfig()
@@ -146,6 +156,8 @@ class Equilibrium(Method):
             smoothing=config.smoothing,
             seed=seed,
         )
+        shared = [owners for owners in encoder_owners(model).values() if len(owners) > 1]
+        self._sharing = {name for owners in shared for name in owners}
         self.register_buffer("_state_sum", torch.zeros(2, model.width, dtype=torch.float64))
         self.register_buffer("_state_count", torch.zeros((), dtype=torch.float64))
 
@@ -158,6 +170,7 @@ class Equilibrium(Method):
             "tau": config.mapping.tau,
             "memory": config.memory.enabled,
             "dropout": config.memory.dropout,
+            "weights": config.weights,
         }
 
     @property
@@ -176,33 +189,65 @@ class Equilibrium(Method):
         if self.config.alternation == "batch":
             return [self.order]
         passes = [(name,) for name in self.order]
-        return [*passes, ()] if self.config.fusion_step.enabled else passes
+        return [*passes, ()] if self._fuses("separate") else passes
 
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
-        """Yield one update for each modality visited, weak to strong, then the fusion step."""
+        """Yield one update for each modality visited, weak to strong; then the fusion step, if it is separate."""
         coalition = self._fusion_coalition()  # before dropout draws as many numbers as the batch has rows
+        encodings = self._encode_all(batch) if self._fuses("folded") else {}
         chain = self.fusion.start(len(batch)) if self._memory_in_steps else None
         reach = max((self.order.index(name) + 1 for name in self.visiting), default=0)
         for name in self.order[:reach]:
             if name in self.visiting:
-                chain, losses = self._step(batch, name, chain)
+                if name not in encodings or name in self._sharing:
+                    encodings[name] = self.model.encode_one(batch, name)
+                chain, losses = self._step(batch, name, encodings[name], chain)
+                if self._fuses("folded") and name in coalition:
+                    rows = batch.present[name]  # without the modality there is nothing for its step to learn from
+                    losses["fused"] = self._fused_loss(batch, self._seen_by(name, encodings), coalition, rows)
                 yield Update(losses, (name,))
             elif chain is not None:  # alternation by epoch: weaker modalities are read again, untrained
                 with torch.no_grad():
-                    encoding = self.model.encode_one(batch, name)
+                    encoding = encodings[name] if name in encodings else self.model.encode_one(batch, name)
                     _, chain = self.fusion.step(name, encoding, batch.present[name], chain)
         if chain is not None and reach == len(self.order):
-            self._count_state(chain.state, batch)
-        if self.config.fusion_step.enabled and (self.config.alternation == "batch" or not self.visiting):
-            yield self._fusion_step(batch, coalition)
+            self._count_state(chain.state, torch.stack(list(batch.present.values())).any(0))
+        if self._fuses("separate") and (self.config.alternation == "batch" or not self.visiting):
+            encodings = self.model.encode(batch.restrict(coalition))
+            if not self.config.fusion_step.encoders:
+                encodings = _detached(encodings)
+            anything = torch.stack([batch.present[name] for name in coalition]).any(0)
+            yield Update({"fused": self._fused_loss(batch, encodings, coalition, anything)}, coalition)
+
+    def _fuses(self, form: str) -> bool:
+        return self.config.fusion_step.enabled and self.config.fusion_step.form == form
+
+    def _encode_all(self, batch: Batch) -> dict[str, Tensor]:
+        """Return all encodings; those of modalities not visited without gradient.
+
+        One modality's step leaves the encoders of the others as they are, so that each runs once a batch; but for
+        encoders that several modalities share, which run again.
+        """
+        encodings = {}
+        for name in self.order:
+            with torch.set_grad_enabled(name in self.visiting and name not in self._sharing):
+                encodings[name] = self.model.encode_one(batch, name)
+        return encodings
+
+    def _seen_by(self, name: str, encodings: Encodings) -> Encodings:
+        """Return the encodings as the step of one modality sees them: no gradient reaches the others' encoders."""
+        if not self.config.fusion_step.encoders:
+            return _detached(encodings)
+        return {**_detached(encodings), name: encodings[name]}
 
     @property
     def _memory_in_steps(self) -> bool:
         return self.config.memory.enabled and self.config.memory.in_steps
 
-    def _step(self, batch: Batch, name: str, chain: Chain | None) -> tuple[Chain | None, dict[str, Loss]]:
+    def _step(
+        self, batch: Batch, name: str, encoding: Tensor, chain: Chain | None
+    ) -> tuple[Chain | None, dict[str, Loss]]:
         present = batch.present[name]
-        encoding = self.model.encode_one(batch, name)
         losses: dict[str, Loss] = {}
         if self.config.unimodal_weight > 0:
             total, count = cross_entropy(self.fusion.head(name)(encoding), batch.labels, present)
@@ -222,21 +267,17 @@ class Equilibrium(Method):
             return random_coalition(self.model.modalities)
         return self.model.modalities
 
-    def _fusion_step(self, batch: Batch, coalition: tuple[str, ...]) -> Update:
-        seen = batch.restrict(coalition)
-        encodings = self.model.encode(seen)
-        logits, state = self.fusion.run(encodings, seen.present)
-        anything = torch.stack(list(seen.present.values())).any(0)
+    def _fused_loss(self, batch: Batch, encodings: Encodings, coalition: tuple[str, ...], rows: Tensor) -> Loss:
+        logits, state = self.fusion.run(encodings, batch.restrict(coalition).present)
         if state is not None and not self._memory_in_steps:
-            self._count_state(state, seen)
-        return Update({"fused": cross_entropy(logits, batch.labels, anything)}, coalition)
+            self._count_state(state, rows)
+        return cross_entropy(logits, batch.labels, rows)
 
     @torch.no_grad()
-    def _count_state(self, state: tuple[Tensor, Tensor], batch: Batch) -> None:
-        anything = torch.stack(list(batch.present.values())).any(0)
+    def _count_state(self, state: State, rows: Tensor) -> None:
         for i in range(2):
-            self._state_sum[i] += state[i][anything].double().sum(0)
-        self._state_count += anything.sum()
+            self._state_sum[i] += state[i][rows].double().sum(0)
+        self._state_count += rows.sum()
 
     def on_epoch_trained(self) -> None:
         """Let the next epoch, and inference, start from this epoch's mean final state."""
@@ -249,6 +290,10 @@ class Equilibrium(Method):
     def on_epoch_end(self, result: EpochResult) -> None:
         """Choose the next epoch's order."""
         self.schedule.update(result.contribution)
+
+
+def _detached(encodings: Encodings) -> dict[str, Tensor]:
+    return {name: encoding.detach() for name, encoding in encodings.items()}
 
 
 def random_coalition(modalities: tuple[str, ...]) -> tuple[str, ...]:

@@ -111,6 +111,32 @@ def masked_average(values: Tensor, mask: Tensor) -> Tensor:
     return (weights.unsqueeze(-1) * values).sum(-3)
 
 
+def certainty(logits: Tensor) -> Tensor:
+    r"""Return :math:`e^{-H}` of predictions, from 1/C to 1, H being their entropy in nats: (..., C) -> (...).
+
+    Example:
+        >>> certainty(torch.tensor([[0.0, 0.0], [50.0, 0.0]]))  # entropies log 2 and 0
+        tensor([0.5000, 1.0000])
+    """
+    logs = logits.float().log_softmax(-1)
+    return (logs.exp() * logs).sum(-1).exp()
+
+
+def check_choices(fusion: str, **choices: tuple[Any, tuple[str, ...]]) -> None:
+    """Refuse options, given as ``name=(value, known values)``, whose value is not known.
+
+    Raises:
+        ConfigError: all of them together.
+    """
+    problems = [
+        f"fusion '{fusion}', option '{key}': expected {' or '.join(map(repr, known))}, got {value!r}."
+        for key, (value, known) in choices.items()
+        if value not in known
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
 def build_fusion(name: str, modalities: Sequence[str], width: int, classes: int, options: Mapping[str, Any]) -> Fusion:
     """Return a new fusion by name.
 

@@ -8,8 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from equimodal.errors import ConfigError
-from equimodal.models.fusions.base import FUSIONS, Encodings, Fusion, Presence, masked_average
+from equimodal.models.fusions.base import FUSIONS, Encodings, Fusion, Presence, certainty, check_choices, masked_average
 
 
 @FUSIONS.register("late")
@@ -44,17 +43,12 @@ class Late(Fusion):
         weights: str = "equal",
     ) -> None:
         super().__init__(modalities, width, classes, heads=heads, average=average, weights=weights)
-        problems = [
-            f"fusion 'late', option '{key}': expected {' or '.join(map(repr, known))}, got {value!r}."
-            for key, value, known in (
-                ("heads", heads, ("own", "shared")),
-                ("average", average, ("logits", "probabilities")),
-                ("weights", weights, ("equal", "entropy")),
-            )
-            if value not in known
-        ]
-        if problems:
-            raise ConfigError(problems)
+        check_choices(
+            "late",
+            heads=(heads, ("own", "shared")),
+            average=(average, ("logits", "probabilities")),
+            weights=(weights, ("equal", "entropy")),
+        )
         self.average = average
         self.weights = weights
         self.heads = nn.ModuleDict(
@@ -101,9 +95,9 @@ class Late(Fusion):
 
 
 def certainty_weights(logits: Tensor, mask: Tensor) -> Tensor:
-    """Return the weights of modalities by the entropy of each one's prediction: a softmax over those in the mask.
+    """Return the weights of modalities by the entropy of each one's prediction: their certainties as shares.
 
-    A row's weights depend on that row alone, and sum to one.
+    A row's weights depend on that row alone, and sum to one where any counts.
 
     Args:
         logits: (n, B, C), each modality's own.
@@ -115,7 +109,5 @@ def certainty_weights(logits: Tensor, mask: Tensor) -> Tensor:
         >>> [round(weight, 3) for weight in weights[:, 0].tolist()]  # entropies log 2 and 0
         [0.333, 0.667]
     """
-    logs = logits.float().log_softmax(-1)
-    entropy = -(logs.exp() * logs).sum(-1)
-    hidden = torch.finfo(entropy.dtype).min  # finite: where nothing counts, weights and their gradients stay numbers
-    return (-entropy).expand(mask.shape).masked_fill(~mask, hidden).softmax(-2)
+    weights = torch.where(mask, certainty(logits).expand(mask.shape), 0.0)
+    return weights / weights.sum(-2, keepdim=True).clamp(min=torch.finfo(weights.dtype).tiny)

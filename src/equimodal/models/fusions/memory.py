@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from equimodal.errors import ConfigError
-from equimodal.models.fusions.base import FUSIONS, Encodings, Fusion, Presence
+from equimodal.models.fusions.base import FUSIONS, Encodings, Fusion, Presence, certainty, check_choices
 from equimodal.models.mapping import CrossModalMapping
 from equimodal.models.memory import CrossModalMemory, State
 
@@ -43,6 +44,7 @@ class MemoryFusion(Fusion):
         memory: refine by memory at all; without it this is late fusion with a shared head.
         dropout: dropout of the memory's state on its way into the refinement.
         heads: "shared", one head for all modalities, or "own".
+        weights: of the steps' logits: "equal", or "entropy", by how sure each step is of itself, as in late fusion.
 
     Example:
         >>> fusion = MemoryFusion(["a", "b"], width=4, classes=3)
@@ -67,6 +69,7 @@ class MemoryFusion(Fusion):
         memory: bool = True,
         dropout: float = 0.5,
         heads: str = "shared",
+        weights: str = "equal",
     ) -> None:
         super().__init__(
             modalities,
@@ -78,9 +81,9 @@ class MemoryFusion(Fusion):
             memory=memory,
             dropout=dropout,
             heads=heads,
+            weights=weights,
         )
-        if heads not in ("own", "shared"):
-            raise ConfigError(f"fusion 'memory', option 'heads': expected 'own' or 'shared', got {heads!r}.")
+        check_choices("memory", heads=(heads, ("own", "shared")), weights=(weights, ("equal", "entropy")))
         if memory:
             self.mapping = CrossModalMapping(
                 self.modalities, width, feature_level=feature_level, sample_level=sample_level, tau=tau
@@ -88,6 +91,7 @@ class MemoryFusion(Fusion):
             self.memory = CrossModalMemory(width, dropout)
         self.remembers = memory
         self.shared = heads == "shared"
+        self.weights = weights
         self.heads = nn.ModuleDict(
             {name: nn.Linear(width, classes) for name in (("shared",) if self.shared else self.modalities)}
         )
@@ -126,6 +130,22 @@ class MemoryFusion(Fusion):
             )
         return Chain(self.memory.start(samples))
 
+    @contextmanager
+    def forgetting(self) -> Iterator[None]:
+        """Leave the refinement out for a while: each modality decides by its own encoding, in any order alike.
+
+        Example:
+            >>> fusion = MemoryFusion(["a", "b"], width=4, classes=3)
+            >>> with fusion.forgetting():
+            ...     fusion.remembers
+            False
+        """
+        remembers, self.remembers = self.remembers, False
+        try:
+            yield
+        finally:
+            self.remembers = remembers
+
     def step(self, name: str, encoding: Tensor, present: Tensor, chain: Chain) -> tuple[Tensor, Chain]:
         """Visit one modality.
 
@@ -154,11 +174,11 @@ class MemoryFusion(Fusion):
         return torch.where(present.unsqueeze(-1), mapped, chain.previous), present | chain.seen
 
     def run(self, encodings: Encodings, present: Presence) -> tuple[Tensor, State | None]:
-        """Return the mean logits (B, C) and the memory's final state."""
+        """Return the averaged logits (B, C) and the memory's final state."""
         first = next(iter(encodings.values()))
         chain = self.start(len(first)) if self.remembers else None
         total = first.new_zeros(len(first), self.classes)
-        count = first.new_zeros(len(first), 1)
+        weights = first.new_zeros(len(first), 1)
         for name in self.order:
             mask = present[name]
             if not mask.any():
@@ -167,9 +187,16 @@ class MemoryFusion(Fusion):
                 logits = self.head(name)(encodings[name])
             else:
                 logits, chain = self.step(name, encodings[name], mask, chain)
-            total = total + torch.where(mask.unsqueeze(-1), logits, 0.0)
-            count = count + mask.unsqueeze(-1)
-        return total / count.clamp(min=1), chain.state if chain else None
+            weight = self._weight(logits, mask)
+            total, weights = total + weight * logits, weights + weight
+        return total / _positive(weights), chain.state if chain else None
+
+    def _weight(self, logits: Tensor, present: Tensor) -> Tensor:
+        """Return the weight (..., B, 1) of a step's logits (..., B, C); 0 where the modality is absent."""
+        here = present.unsqueeze(-1)
+        if self.weights == "equal":
+            return here.to(logits.dtype).expand(*logits.shape[:-1], 1)
+        return torch.where(here, certainty(logits).unsqueeze(-1).to(logits.dtype), 0.0)
 
     def forward(self, encodings: Encodings, present: Presence) -> Tensor:
         """Return logits (B, C)."""
@@ -188,21 +215,22 @@ class MemoryFusion(Fusion):
         states = [tensor.unsqueeze(0) for tensor in self.memory.start(B)] if self.remembers else []
         dtype = next(iter(encodings.values())).dtype
         total = torch.zeros(1, B, self.classes, dtype=dtype, device=coalitions.device)
-        count = torch.zeros(1, B, 1, dtype=dtype, device=coalitions.device)
+        weights = torch.zeros(1, B, 1, dtype=dtype, device=coalitions.device)
         for position, name in enumerate(self.order):
             distinct, inverse = torch.unique(
                 torch.stack([prefix, ordered[:, position].long()], dim=1), dim=0, return_inverse=True
             )
             parent, visits = distinct[:, 0], distinct[:, 1].bool()
             states = [tensor[parent] for tensor in states]
-            total, count, prefix = total[parent], count[parent], inverse
+            total, weights, prefix = total[parent], weights[parent], inverse
             if not visits.any():
                 continue
             encoding, here = encodings[name], present[name]
             logits = self._visit(name, encoding, here, states, visits)
-            total[visits] += torch.where(here.unsqueeze(-1), logits, 0.0)
-            count[visits] += here.unsqueeze(-1).to(dtype)
-        return (total / count.clamp(min=1))[prefix]
+            weight = self._weight(logits, here)
+            total[visits] += weight * logits
+            weights[visits] += weight
+        return (total / _positive(weights))[prefix]
 
     def _visit(self, name: str, encoding: Tensor, present: Tensor, states: list[Tensor], visits: Tensor) -> Tensor:
         """Update ``states`` (P, B, D) of the visiting prefixes in place; return their step logits (V, B, C)."""
@@ -218,3 +246,7 @@ class MemoryFusion(Fusion):
         refined = self.memory.refine(encoding.repeat(V, 1), (h, c))
         states[0][visits], states[1][visits] = h.unflatten(0, (V, B)), c.unflatten(0, (V, B))
         return self.head(name)(refined).unflatten(0, (V, B))
+
+
+def _positive(weights: Tensor) -> Tensor:
+    return torch.where(weights > 0, weights, 1.0)
