@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from equimodal.cli.options import Data, Out, Quiet, Recipe, Settings
+from equimodal.cli.options import Data, Methods, Out, Quiet, Recipe, Seeds, Settings, WorkerCount
 
 
 def compare(
     recipe: Recipe = None,
     data: Data = None,
-    method: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--method",
-            "-m",
-            metavar="NAME[:KEY=VALUE,...]",
-            help="A method to compare, for instance -m joint -m paper:order=random; the first is the baseline.",
-            show_default=False,
-        ),
-    ] = None,
-    seeds: Annotated[
-        int | None, typer.Option(help="How many seeds; each redraws the splits.", min=1, show_default=False)
-    ] = None,
+    method: Methods = None,
+    seeds: Seeds = None,
     settings: Settings = None,
     out: Out = None,
-    workers: Annotated[
-        str, typer.Option(metavar="N|ray", help="Processes that train side by side, or 'ray' for a Ray cluster.")
-    ] = "1",
+    workers: WorkerCount = "1",
     quiet: Quiet = False,
 ) -> None:
     """Compare methods over seeds: means, intervals, paired differences, and a report.

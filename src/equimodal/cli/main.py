@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from equimodal._version import __version__
+from equimodal.cli.analyse import analyse
 from equimodal.cli.compare import compare
 from equimodal.cli.evaluate import evaluate
 from equimodal.cli.list import list_known
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 app.command()(train)
 app.command()(compare)
+app.add_typer(analyse)
 app.command()(evaluate)
 app.command()(predict)
 app.command()(report)

@@ -34,6 +34,20 @@ Settings = Annotated[
         show_default=False,
     ),
 ]
+Methods = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--method",
+        "-m",
+        metavar="NAME[:KEY=VALUE,...]",
+        help="A method to compare, for instance -m joint -m paper:order=random; the first is the baseline. Repeatable.",
+        show_default=False,
+    ),
+]
+Seeds = Annotated[int | None, typer.Option(help="How many seeds; each redraws the splits.", min=1, show_default=False)]
+WorkerCount = Annotated[
+    str, typer.Option(metavar="N|ray", help="Processes that train side by side, or 'ray' for a Ray cluster.")
+]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Where to write.", show_default=False)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results only.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")]

@@ -11,11 +11,13 @@ from equimodal.cli.options import Out
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="The folder of a finished run, a comparison or a study.")],
+    folder: Annotated[Path, typer.Argument(help="The folder of a finished run, comparison, study or analysis.")],
     out: Out = None,
 ) -> None:
-    """Write the report of a run, a comparison or a study as one self-contained HTML page."""
-    if (folder / "study.json").is_file():
+    """Write the report of a run, a comparison, a study or an analysis as one self-contained HTML page."""
+    if (folder / "analysis.json").is_file():
+        from equimodal.evaluate.analyses.findings import load_findings as load
+    elif (folder / "study.json").is_file():
         from equimodal.evaluate.study import load_study as load
     elif (folder / "comparison.json").is_file():
         from equimodal.evaluate.comparison import load_comparison as load

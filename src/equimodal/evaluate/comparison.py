@@ -213,7 +213,7 @@ class Comparison:
             ConfigError: there is no such method or column.
         """
         found = estimate(self.values(method, column), self.overlap)
-        return self._resampled(found, self._right(method)) if column == "accuracy" else found
+        return self.resampled(found, self.right(method)) if column == "accuracy" else found
 
     def difference(self, method: str, against: str, column: str) -> Estimate:
         """Return what the seeds say about a method's column minus another's, paired by seed; see :meth:`summary`.
@@ -222,12 +222,12 @@ class Comparison:
             ConfigError: there is no such method or column.
         """
         found = estimate(paired(self.values(method, column), self.values(against, column)), self.overlap)
-        one, other = self._right(method), self._right(against)
+        one, other = self.right(method), self.right(against)
         if column != "accuracy" or one is None or other is None:
             return found
-        return self._resampled(found, one - other)
+        return self.resampled(found, one - other)
 
-    def _right(self, method: str) -> np.ndarray | None:
+    def right(self, method: str) -> np.ndarray | None:
         """Return 1 where a seed's model is right (J, N), on a fixed split and where that is known."""
         if self.redraw == "split" or len(self.seeds) < 2:
             return None
@@ -236,7 +236,8 @@ class Comparison:
             return None
         return np.stack([unpack(test["right"], test["samples"]) for test in known]).astype(float)
 
-    def _resampled(self, found: Estimate, scores: np.ndarray | None) -> Estimate:
+    def resampled(self, found: Estimate, scores: np.ndarray | None) -> Estimate:
+        """Return the estimate with the interval of scores (J, N) whose seeds and test groups are both drawn anew."""
         if scores is None:
             return found
         groups = self.provenance.get("test_groups") or np.arange(scores.shape[1])

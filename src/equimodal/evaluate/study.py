@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,15 @@ from equimodal.evaluate.primary import Decision, decide
 from equimodal.evaluate.progress import announce
 from equimodal.evaluate.ranks import Ranking, rank
 from equimodal.files import safe_name, write_text
+from equimodal.method_spec import MethodSpec
 from equimodal.training.folder import refuse_foreign
 from equimodal.yaml_text import lay
 
 FILE = "study.json"
 RECIPE = "study.yaml"
+
+MethodMaker = Callable[[Sequence[str]], Sequence[MethodSpec]]
+"""From the names of a setting's modalities to the methods that are compared in it."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +172,33 @@ def run_study(
         RunError: the folder holds something else.
         Interrupted: Ctrl-C; the same call goes on.
     """
+    comparisons = carry_out_settings(config, out=out, workers=workers, quiet=quiet, command=command)
+    study = Study(comparisons, tuple(config.compare.primary), command)
+    study.save(out)
+    return study
+
+
+def carry_out_settings(
+    config: RunConfig,
+    *,
+    out: str | Path,
+    recipe: str = RECIPE,
+    methods: MethodMaker | None = None,
+    workers: Workers = 1,
+    quiet: bool = False,
+    command: str | None = None,
+) -> dict[str, Comparison]:
+    """Carry out one comparison a setting, and return them by the settings' labels; see :func:`run_study`.
+
+    Args:
+        config: with ``compare.settings``.
+        out: the folder.
+        recipe: the file in it that says what it holds.
+        methods: the methods of a setting, from the names of its modalities; None: those of the configuration.
+        workers: see :func:`run_study`.
+        quiet: see :func:`run_study`.
+        command: see :func:`run_study`.
+    """
     out = Path(out)
     check_names(config, None, workers)
     plans: dict[str, tuple[RunConfig, Splits]] = {}
@@ -177,6 +208,10 @@ def run_study(
         try:
             found = setting_config(config, setting)
             data = load(found.data.name, split_seed=found.data.split_seed)
+            if methods is not None:
+                made = found.compare.model_copy(update={"methods": list(methods(data.modalities))})
+                found = found.model_copy(update={"compare": made})
+                check_names(found, None, workers)
             seconds = rehearse(found, data, None, timed=not quiet)
         except (ConfigError, DataError) as error:
             problems.append(f"{setting.label}: {error}")
@@ -185,10 +220,10 @@ def run_study(
         times[setting.label] = time_left(found, out / safe_name(setting.label), seconds)
     if problems:
         raise ConfigError(problems)
-    if not (out / RECIPE).exists():
-        refuse_foreign(out, "a study")
-    recipe = yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True)
-    write_text(out / RECIPE, recipe, then="give the same command again")
+    if not (out / recipe).exists():
+        refuse_foreign(out, f"{'an' if recipe[0] in 'aeiou' else 'a'} {Path(recipe).stem}")
+    content = yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True)
+    write_text(out / recipe, content, then="give the same command again")
     if not quiet:
         announce(times, workers)
     comparisons = {}
@@ -200,6 +235,4 @@ def run_study(
             )
         except Interrupted as error:
             raise Interrupted(f"{label}: {error}") from error
-    study = Study(comparisons, tuple(config.compare.primary), command)
-    study.save(out)
-    return study
+    return comparisons

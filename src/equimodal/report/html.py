@@ -1,4 +1,4 @@
-"""From a run or a comparison to one self-contained HTML page."""
+"""From a run, a comparison, a study or an analysis to one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from equimodal.evaluate.tables import BEST, blocks, notes
 from equimodal.evaluate.tables.study import study_blocks
 from equimodal.evaluate.words import interval, number
 from equimodal.files import safe_name, write_text
+from equimodal.report.analysis_figures import analysis_charts
 from equimodal.report.charts import Chart
 from equimodal.report.comparison_figures import ComparisonCharts
 from equimodal.report.drawing import draw
@@ -26,6 +27,7 @@ from equimodal.training.memory import highest
 from equimodal.yaml_text import read_yaml_file
 
 if TYPE_CHECKING:
+    from equimodal.evaluate.analyses.findings import Findings
     from equimodal.evaluate.comparison import Comparison
     from equimodal.evaluate.study import Study
     from equimodal.training.run import Run
@@ -131,6 +133,35 @@ def write_study_report(study: Study, path: Path) -> Path:
         best=BEST,
         charts=study_charts(study),
         provenance={"command": study.command or "from Python", "equimodal": __version__},
+    )
+
+
+def write_analysis_report(findings: Findings, path: Path) -> Path:
+    """Write an analysis as one HTML page beside the folders of its settings: sentences, tables, figures of each.
+
+    Args:
+        findings: what the analysis found.
+        path: the file; its folder is made if need be.
+
+    Returns:
+        The path.
+
+    Raises:
+        RunError: the file could not be written.
+    """
+    parts = findings.parts()
+    return _write(
+        path,
+        "analysis",
+        title=findings.analysis.title,
+        findings=findings,
+        sections=list(zip(parts, analysis_charts(findings), strict=True)),
+        places={label: safe_name(label) for label in findings.settings},
+        provenance={
+            "command": findings.command or "from Python",
+            **({"not part of it": "; ".join(findings.passed_over)} if findings.passed_over else {}),
+            "equimodal": __version__,
+        },
     )
 
 

@@ -166,35 +166,58 @@ class _Maker:
         median: bool = False,
     ) -> Column:
         best = None if better is None else clearly_best(self.comparison, self.table, key, better)
-        cells = []
-        for row in self.table:
-            numbers = row[key]
-            if numbers["mean"] is None:
-                cells.append(Cell(number(None) if key == "memory" else "undefined"))
-                continue
-            parts = []
-            if spread and numbers["low"] is not None:
-                parts.append(f"± {number((numbers['high'] - numbers['low']) / 2, digits)}")
-            if median:
-                parts.append(f"({number(numbers['median'], digits)})")
-            if numbers["undefined"]:
-                parts.append(f"({numbers['undefined']} undefined)")
-            cells.append(Cell(number(numbers["mean"], digits), " ".join(parts), row["method"] == best))
+        undefined = number(None) if key == "memory" else "undefined"
+        cells = (
+            mean_cell(row[key], digits, spread=spread, median=median, best=row["method"] == best, undefined=undefined)
+            for row in self.table
+        )
         return Column(header, tuple(cells))
 
     def difference(self) -> Column:
-        return Column("difference", tuple(_difference(row["accuracy"]["difference"]) for row in self.table))
+        return Column("difference", tuple(difference_cell(row["accuracy"]["difference"]) for row in self.table))
 
     def said(self) -> Column:
         differences = [row["accuracy"]["difference"] for row in self.table]
         return Column("verdict", tuple(Cell("baseline" if d is None else SAID[told_apart(d)]) for d in differences))
 
 
-def _difference(numbers: Mapping[str, Any] | None) -> Cell:
+def mean_cell(
+    numbers: Mapping[str, Any],
+    digits: int = 3,
+    *,
+    spread: bool = True,
+    median: bool = False,
+    best: bool = False,
+    undefined: str = "undefined",
+) -> Cell:
+    """Return a cell about one column of one method.
+
+    Args:
+        numbers: the fields of an :class:`~equimodal.evaluate.statistics.Estimate`.
+        digits: after the point.
+        spread: show half of the interval.
+        median: show it.
+        best: see :data:`BEST`.
+        undefined: what stands there where the number is defined in no seed.
+    """
+    if numbers["mean"] is None:
+        return Cell(undefined)
+    parts = []
+    if spread and numbers["low"] is not None:
+        parts.append(f"± {number((numbers['high'] - numbers['low']) / 2, digits)}")
+    if median:
+        parts.append(f"({number(numbers['median'], digits)})")
+    if numbers["undefined"]:
+        parts.append(f"({numbers['undefined']} undefined)")
+    return Cell(number(numbers["mean"], digits), " ".join(parts), best)
+
+
+def difference_cell(numbers: Mapping[str, Any] | None, digits: int = 3) -> Cell:
+    """Return a cell about a paired difference, a dash where there is none."""
     if numbers is None:
         return Cell(number(None))
-    ends = "" if numbers["low"] is None else interval(numbers["low"], numbers["high"], sign=True)
-    return Cell(number(numbers["mean"], sign=True), ends)
+    ends = "" if numbers["low"] is None else interval(numbers["low"], numbers["high"], digits, sign=True)
+    return Cell(number(numbers["mean"], digits, sign=True), ends)
 
 
 def clearly_best(comparison: Comparison, table: Sequence[Mapping[str, Any]], column: str, better: Better) -> str | None:

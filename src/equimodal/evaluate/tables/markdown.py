@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from equimodal.evaluate.comparison import Comparison
 from equimodal.evaluate.tables.blocks import BEST, Block, Cell, blocks
@@ -15,11 +16,11 @@ def as_markdown(comparison: Comparison) -> str:
     sentences = reading(comparison)
     if any(block.has_best for block in made):
         sentences.append(f"Bold: {BEST}.")
-    parts = [*map(_section, made), "\n".join(f"- {_escaped(sentence)}" for sentence in sentences)]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*map(section, made), bullets(sentences)]) + "\n"
 
 
-def _section(block: Block) -> str:
+def section(block: Block) -> str:
+    """Return a block as a table below its heading."""
     lines = [
         ["method", *(_escaped(column.header) for column in block.columns)],
         [":--", *["--:"] * len(block.columns)],
@@ -27,6 +28,11 @@ def _section(block: Block) -> str:
     ]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return f"**{block.title}.** {_escaped(block.note)}\n\n{table}"
+
+
+def bullets(sentences: Sequence[str]) -> str:
+    """Return sentences as a list."""
+    return "\n".join(f"- {_escaped(sentence)}" for sentence in sentences)
 
 
 def _cell(cell: Cell) -> str:

@@ -1,0 +1,132 @@
+"""``equimodal analyse order|tau|ablation``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from equimodal.cli.options import Data, Methods, Out, Quiet, Recipe, Seeds, Settings, WorkerCount
+
+if TYPE_CHECKING:
+    from equimodal.evaluate.analyses.running import MakeAnalysis
+
+analyse = typer.Typer(
+    name="analyse",
+    help="Analyse the method: its order, the threshold of its mapping, or each of its parts.",
+    no_args_is_help=True,
+)
+
+Values = Annotated[
+    str | None,
+    typer.Option(
+        "--values",
+        metavar="TAU,TAU,...",
+        help="Values of mapping.tau, separated by commas. Default: 0.1,0.3,0.5,0.7,0.9.",
+        show_default=False,
+    ),
+]
+
+
+@analyse.command()
+def order(
+    recipe: Recipe = None,
+    data: Data = None,
+    method: Methods = None,
+    seeds: Seeds = None,
+    settings: Settings = None,
+    out: Out = None,
+    workers: WorkerCount = "1",
+    quiet: Quiet = False,
+) -> None:
+    """Every strategy from every initial sequence; and each run read in other orders and without its memory.
+
+    Takes the same YAML as compare; the recipes are those that -m or compare.methods names. The folder (default:
+    analyses/order-NAME) holds the runs, runs.csv, table.md, figures and report.html; the same command goes on.
+    """
+    from equimodal.evaluate.analyses.order import Order
+
+    _carry_out("order", Order, recipe, data, method, seeds, settings, out, workers, quiet)
+
+
+@analyse.command()
+def tau(
+    recipe: Recipe = None,
+    data: Data = None,
+    method: Methods = None,
+    values: Values = None,
+    seeds: Seeds = None,
+    settings: Settings = None,
+    out: Out = None,
+    workers: WorkerCount = "1",
+    quiet: Quiet = False,
+) -> None:
+    """The threshold of the sample-level mapping at several values, and what it keeps.
+
+    Takes the same YAML as compare; the recipes are those that -m or compare.methods names. The folder (default:
+    analyses/tau-NAME) holds the runs, runs.csv, table.md, figures and report.html; the same command goes on.
+    """
+    from functools import partial
+
+    from equimodal.errors import ConfigError
+    from equimodal.evaluate.analyses.tau import VALUES, Tau
+
+    try:
+        numbers = VALUES if values is None else tuple(float(text) for text in values.replace(",", " ").split())
+    except ValueError as error:
+        raise ConfigError(f"--values: expected numbers separated by commas, got '{values}'.") from error
+    _carry_out("tau", partial(Tau, values=numbers), recipe, data, method, seeds, settings, out, workers, quiet)
+
+
+@analyse.command()
+def ablation(
+    recipe: Recipe = None,
+    data: Data = None,
+    method: Methods = None,
+    seeds: Seeds = None,
+    settings: Settings = None,
+    out: Out = None,
+    workers: WorkerCount = "1",
+    quiet: Quiet = False,
+) -> None:
+    """The full method, and one row for each part that is switched off (or on, where the recipe lacks it).
+
+    Takes the same YAML as compare; the recipes are those that -m or compare.methods names. The folder (default:
+    analyses/ablation-NAME) holds the runs, runs.csv, table.md, figures and report.html; the same command goes on.
+    """
+    from equimodal.evaluate.analyses.ablation import Ablation
+
+    _carry_out("ablation", Ablation, recipe, data, method, seeds, settings, out, workers, quiet)
+
+
+def _carry_out(
+    kind: str,
+    make: MakeAnalysis,
+    recipe: str | None,
+    data: str | None,
+    methods: list[str] | None,
+    seeds: int | None,
+    settings: list[str] | None,
+    out: Path | None,
+    workers: str,
+    quiet: bool,
+) -> None:
+    import shlex
+    import sys
+
+    from equimodal.cli.setup import configure_comparison
+    from equimodal.evaluate.analyses.running import run_analysis
+    from equimodal.evaluate.jobs import parse_workers
+    from equimodal.files import safe_name
+
+    changes = [*(settings or []), *([] if seeds is None else [f"compare.seeds={seeds}"])]
+    config = configure_comparison(recipe, data, changes, methods)
+    name = Path(recipe).stem if recipe and config.compare.settings else Path(config.data.name).stem
+    folder = out or Path("analyses") / safe_name(f"{kind}-{name}")
+    command = f"equimodal {shlex.join(sys.argv[1:])}"
+    findings = run_analysis(make, config, out=folder, workers=parse_workers(workers), quiet=quiet, command=command)
+    page, *files = findings.export(folder)
+    print(findings)
+    beside = ", ".join(path.name for path in files if path.parent == folder)
+    print(f"\nruns in {folder}, report {page}, {beside} and figures beside it")

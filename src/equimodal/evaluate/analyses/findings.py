@@ -1,0 +1,208 @@
+"""What an analysis found, over all settings: told, saved, loaded again, and written for others."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from equimodal.errors import RunError, did_you_mean
+from equimodal.evaluate.analyses.ablation import Ablation
+from equimodal.evaluate.analyses.base import Analysis, Arm, Found
+from equimodal.evaluate.analyses.order import Order
+from equimodal.evaluate.analyses.tau import Tau
+from equimodal.evaluate.comparison import load_comparison
+from equimodal.evaluate.tables import markdown, text
+from equimodal.evaluate.tables.blocks import Block
+from equimodal.evaluate.tables.reading import intervals
+from equimodal.files import safe_name, write_text
+
+FILE = "analysis.json"
+
+ANALYSES: dict[str, type[Analysis]] = {analysis.kind: analysis for analysis in (Order, Tau, Ablation)}
+"""Every analysis by its name."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One recipe in one setting: what is told together.
+
+    Args:
+        title: of the two.
+        setting: label of the setting.
+        found: what was found of the recipe there.
+        analysis: what lays it out.
+    """
+
+    title: str
+    setting: str
+    found: Found
+    analysis: type[Analysis]
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        """The tables."""
+        return self.analysis.blocks(self.found)
+
+    @cached_property
+    def sentences(self) -> list[str]:
+        """What they say in plain words, and what the intervals are."""
+        return [*self.analysis.sentences(self.found), intervals(self.found.comparison)]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What an analysis found.
+
+    Args:
+        kind: name of the analysis.
+        settings: what was found in each, by label.
+        passed_over: what the configuration holds that is no part of an analysis.
+        command: what the user typed.
+    """
+
+    kind: str
+    settings: Mapping[str, Found]
+    passed_over: tuple[str, ...] = ()
+    command: str | None = None
+
+    @property
+    def analysis(self) -> type[Analysis]:
+        """What lays it out."""
+        return ANALYSES[self.kind]
+
+    def parts(self) -> list[Part]:
+        """Return what was found of each recipe in each setting."""
+        several = len({arm.recipe for found in self.settings.values() for arm in found.arms}) > 1
+        return [
+            Part(f"{label}, {recipe}" if several else label, label, found.only(recipe), self.analysis)
+            for label, found in self.settings.items()
+            for recipe in found.recipes
+        ]
+
+    @property
+    def left_out(self) -> list[str]:
+        """What could not be made, and why."""
+        return list(dict.fromkeys(reason for found in self.settings.values() for reason in found.left_out))
+
+    def __str__(self) -> str:
+        told = []
+        for part in self.parts():
+            sentences = "\n".join(textwrap.fill(line, text.WIDTH, subsequent_indent="  ") for line in part.sentences)
+            told += [f"== {part.title} ==", *map(text.section, part.blocks), sentences]
+        return "\n\n".join([*told, *(textwrap.fill(f"Left out: {reason}", text.WIDTH) for reason in self.left_out)])
+
+    def to_markdown(self) -> str:
+        """Return the tables of every part as Markdown, and what they say."""
+        told = []
+        for part in self.parts():
+            told += [f"## {part.title}", *map(markdown.section, part.blocks), markdown.bullets(part.sentences)]
+        if self.left_out:
+            told += ["## Left out", markdown.bullets(self.left_out)]
+        return "\n\n".join(told) + "\n"
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write every run as one line: setting, method, what was varied, seed, all columns, all numbers read from it.
+
+        Settings with other modalities have other columns; a cell that a run lacks is empty.
+        """
+        lines = []
+        for label, found in self.settings.items():
+            for arm in found.arms:
+                head = {"setting": label, "method": arm.label, "recipe": arm.recipe, **arm.factors}
+                results = found.comparison.results[arm.label]
+                for result, reading in zip(results, found.readings[arm.label], strict=True):
+                    read = {
+                        key: " > ".join(value) if isinstance(value, list) else value
+                        for key, value in reading.items()
+                        if not isinstance(value, dict)  # curves, which the run's history has
+                    }
+                    lines.append({**head, "seed": result.seed, **result.columns(), **read})
+        content = io.StringIO()
+        header = list(dict.fromkeys(key for line in lines for key in line))
+        writer = csv.DictWriter(content, header, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(lines)
+        write_text(Path(path), content.getvalue(), then="write it again")
+        return Path(path)
+
+    def report(self, path: str | Path) -> Path:
+        """Write one HTML page over all settings."""
+        from equimodal.report.html import write_analysis_report
+
+        return write_analysis_report(self, Path(path))
+
+    def export(self, folder: str | Path) -> list[Path]:
+        """Write ``report.html``, ``runs.csv``, ``table.md``, and every figure as a file in ``figures``.
+
+        The report of each setting's comparison is written into its folder.
+
+        Raises:
+            RunError: one could not be written; each file is whole, the old one or the new.
+        """
+        from equimodal.report.analysis_figures import analysis_charts
+        from equimodal.report.figure_files import write_figures
+
+        folder = Path(folder)
+        for label, found in self.settings.items():
+            found.comparison.export(folder / safe_name(label))
+        table = folder / "table.md"
+        write_text(table, self.to_markdown(), then="write it again")
+        written = [self.report(folder / "report.html"), self.to_csv(folder / "runs.csv"), table]
+        figures = [chart for charts in analysis_charts(self) for chart in charts]
+        return [*written, *write_figures(figures, folder / "figures")]
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``analysis.json``: what was varied, and what was read from the runs."""
+        path = Path(folder) / FILE
+        content = {
+            "kind": self.kind,
+            "passed_over": self.passed_over,
+            "command": self.command,
+            "settings": {
+                label: {
+                    "place": safe_name(label),
+                    "arms": [arm.to_dict() for arm in found.arms],
+                    "left_out": found.left_out,
+                    "readings": found.readings,
+                }
+                for label, found in self.settings.items()
+            },
+        }
+        write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n", then="give the same command again")
+        return path
+
+
+def load_findings(folder: str | Path) -> Findings:
+    """Return what an analysis in a folder found.
+
+    Raises:
+        RunError: there is none, a file is damaged, or the analysis is not known here.
+    """
+    path = Path(folder) / FILE
+    if not path.is_file():
+        raise RunError(
+            f"{folder}: holds no finished analysis (there is no {FILE}). The command that began it goes on with it."
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        kind, passed_over, command = content["kind"], tuple(content["passed_over"]), content["command"]
+        settings = {label: _found(Path(folder) / plain["place"], plain) for label, plain in content["settings"].items()}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(
+            f"{path}: damaged ({error}). Delete it and give the command that wrote it again: finished runs are kept."
+        ) from error
+    if kind not in ANALYSES:
+        raise RunError(f"{path}: is of an analysis '{kind}'.{did_you_mean(str(kind), ANALYSES)}")
+    return Findings(kind, settings, passed_over, command)
+
+
+def _found(place: Path, plain: Mapping[str, Any]) -> Found:
+    arms = tuple(Arm.from_dict(arm) for arm in plain["arms"])
+    return Found(load_comparison(place), arms, tuple(plain["left_out"]), dict(plain["readings"]))

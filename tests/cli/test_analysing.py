@@ -1,0 +1,94 @@
+"""``analyse``: from a YAML to a folder, gone on with after a kill, and its mistakes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cli.test_mistakes import refuses, run
+from evaluate.analyses.made_up import content, write_data
+
+__all__ = ["run"]
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    (tmp_path / "data").mkdir()
+    described = content(write_data(tmp_path / "data"), methods=["joint", "paper"], seeds=1)
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(described))
+    return tmp_path / "mine.yaml"
+
+
+def test_tau_from_yaml_to_page(run: Run, recipe: Path, tmp_path: Path) -> None:
+    code, out, err = run("analyse", "tau", recipe, "--values", "0.05,0.9", "--workers", "2")
+    assert code == 0, err
+    assert "Not part of this analysis: the methods joint." in err and "own: 7 runs, about " in err
+    assert "alignment 0.1, tau 0.05" in out and "What the threshold keeps" in out
+    folder = tmp_path / "analyses" / "tau-own"
+    for place in ("report.html", "runs.csv", "table.md", "analysis.json", "figures/tau-kept.svg", "own/table.csv"):
+        assert (folder / place).is_file(), place
+    page = (folder / "report.html").read_bytes()
+    (folder / "report.html").unlink()
+    assert run("report", folder)[0] == 0
+    assert (folder / "report.html").read_bytes() == page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["order", "-m", "joint"], ["'joint' is no recipe of equilibrium", "-m equilibrium"]),
+        (["order", "-m", "equilibrum"], ["'equilibrum'", "Did you mean 'equilibrium'?"]),
+        (["ablation", "-d", "nowhere"], ["nowhere", "No data set and no file"]),
+        (["ablation", "-s", "training.epoch=2"], ["training.epoch", "Did you mean 'epochs'?"]),
+        (["tau", "--values", "0.1,half"], ["--values", "0.1,half"]),
+        (["tau", "--values", "0.1,1.5"], ["--values", "1.5"]),
+        (["tau", "-m", "paper:memory.enabled=false"], ["no memory, and so no mapping"]),
+        (["order", "-s", "model.fusion=concat"], ["model.fusion", "'concat'"]),
+        (["order", "--workers", "many"], ["--workers", "many"]),
+        (["order", "nothing.yaml"], ["nothing.yaml", "no such file"]),
+    ],
+)
+def test_mistakes_are_one_message_and_leave_nothing(
+    run: Run, recipe: Path, tmp_path: Path, arguments: list[str], parts: list[str]
+) -> None:
+    kind, *rest = arguments
+    given = rest if rest[0].endswith(".yaml") else [recipe, *rest]
+    refuses(run("analyse", kind, *given, "-q"), *parts)
+    assert not (tmp_path / "analyses").exists()
+
+
+def test_no_such_analysis(run: Run) -> None:
+    code, _, err = run("analyse", "ordr")
+    assert code == 2 and "No such command 'ordr'" in err
+
+
+@pytest.mark.slow
+def test_killed_and_gone_on_with(recipe: Path, tmp_path: Path) -> None:
+    def start(out: Path) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "equimodal.cli.main", "analyse", "order", str(recipe), "-q", "-o", str(out)]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        return subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, start_new_session=True, **quiet)
+
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert start(whole).wait(timeout=300) == 0
+    process = start(killed)
+    while process.poll() is None and len(list(killed.rglob("metrics.json"))) < 4:
+        time.sleep(0.005)
+    assert process.poll() is None
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (killed / "analysis.json").exists()
+    process = start(killed)
+    assert process.wait(timeout=300) == 0, process.stderr and process.stderr.read().decode()
+    for file in ("table.md", "figures/order-crossing.svg"):
+        assert (killed / file).read_text() == (whole / file).read_text()
