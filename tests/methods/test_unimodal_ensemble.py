@@ -90,3 +90,16 @@ def test_the_ensemble_averages_probabilities_and_is_its_own_reference(splits):
     assert run.reference is not None and run.reference["test"] == run.test.alone
     assert run.test.utilisation is not None
     assert all(used is None or used == pytest.approx(1) for used in run.test.utilisation.values())
+
+
+def test_it_may_average_logits(splits):
+    ensembles = [
+        fit(make_model(splits), splits, f"unimodal_ensemble:average={average}", epochs=2, quiet=True).model
+        for average in ("logits", "probabilities")
+    ]
+    logits, same = ({m: predict(model, splits.test, [m]).log() for m in splits.modalities} for model in ensembles)
+    present = {m: torch.from_numpy(splits.test.present[m])[:, None] for m in splits.modalities}
+    assert all(torch.allclose(logits[m], same[m], atol=1e-4) for m in splits.modalities)  # trained alike
+    product = torch.stack([torch.where(present[m], logits[m], 0.0) for m in splits.modalities]).sum(0)
+    expected = (product / sum(present.values())).softmax(1)
+    assert torch.allclose(predict(ensembles[0], splits.test), expected, atol=1e-5)

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from equimodal.batch import Batch
-from equimodal.methods.base import METHODS, Method, Outcome, Phase, Update, cross_entropy
+from equimodal.methods.base import METHODS, Method, MethodConfig, Outcome, Phase, Update, cross_entropy
 from equimodal.models.fusions.late import Late
+
+
+class UnimodalEnsembleConfig(MethodConfig):
+    """Options of the unimodal ensemble.
+
+    Args:
+        average: what is averaged over the modalities: "probabilities", or "logits".
+    """
+
+    average: Literal["probabilities", "logits"] = "probabilities"
 
 
 @METHODS.register("unimodal_ensemble")
 class UnimodalEnsemble(Method):
-    """Train each encoder with a head of its own, one after the other; fuse by mean probability.
+    """Train each encoder with a head of its own, one after the other; fuse by mean probability, or by mean logit.
 
     Each modality has all epochs to itself and keeps its best epoch by its own validation score. What a modality
     reaches here is the reference of utilisation: what it can do alone.
@@ -21,12 +31,13 @@ class UnimodalEnsemble(Method):
     2305.01233 (there UME).
     """
 
+    Config = UnimodalEnsembleConfig
     fusions = ("late",)
 
     @classmethod
-    def fusion_options(cls, config: Any) -> dict[str, Any]:
-        """Return late fusion's options: own heads, mean probability."""
-        return {"heads": "own", "average": "probabilities"}
+    def fusion_options(cls, config: UnimodalEnsembleConfig) -> dict[str, Any]:
+        """Return late fusion's options: own heads, and what is averaged."""
+        return {"heads": "own", "average": config.average}
 
     def next_phase(self, finished: int, epochs: int) -> Phase | None:
         """Return one phase a modality."""
