@@ -80,7 +80,7 @@ def test_a_run_stopped_after_every_batch_is_the_uninterrupted_run(tiny, tmp_path
         except Interrupted as stop:
             assert "--resume" in str(stop)
             stops += 1
-    passes = {"joint": 1, "unimodal_ensemble": 2, "paper": 1}.get(method, 3)  # alternation has one of fusion steps
+    passes = {"joint": 1, "paper": 1}.get(method, 2)
     assert stops == passes * EPOCHS * BATCHES
     assert_same_run(tmp_path / "whole", tmp_path / "stopped")
 
@@ -224,7 +224,7 @@ def test_the_learning_rate_of_every_update(tiny, monkeypatch, schedule):
 
 
 def test_history_counts_the_steps_of_each_modality(tiny, tmp_path):
-    fit_tiny(tiny, "equilibrium:fusion_step.random_coalitions=0", tmp_path / "run")
+    fit_tiny(tiny, "equilibrium:fusion_step.form=separate,fusion_step.random_coalitions=0", tmp_path / "run")
     for line in lines_of(tmp_path / "run"):
         assert line["updates"] == {"vector": 2 * BATCHES, "sequence": 2 * BATCHES}
         assert set(line["train"]) == {"vector", "sequence", "fused"}

@@ -72,7 +72,7 @@ class FusionStepConfig(MethodConfig):
     """
 
     enabled: bool = True
-    form: Literal["folded", "separate"] = "separate"
+    form: Literal["folded", "separate"] = "folded"
     encoders: bool = True
     random_coalitions: float = Field(default=0.5, ge=0, le=1)
 
@@ -129,12 +129,14 @@ class Equilibrium(Method):
     .. math:: L_m = w\,CE(\mathrm{head}(z_m), y) \; [+\; CE(\mathrm{head}(z_m + U h_m), y)],
 
     the bracket with ``memory.in_steps``; encoder m, its map, the memory and the head take a step; the state is
-    detached and goes on. Then (ours) the *fusion step* on the mean of the steps' logits through the whole chain,
+    detached and goes on. The *fusion step* (ours) is on the mean of the steps' logits through the whole chain,
     with probability ``random_coalitions`` on a random coalition, so that the memory has met the subsets that
-    inference and the Shapley probe ask for. An epoch's mean final state starts the next epoch's batches.
+    inference and the Shapley probe ask for. Folded, its gradient is part of each modality's step, on the rows that have
+    the modality, the encodings of the others counting as constants: each encoder runs once a batch. Separate, it is one
+    more step, through all encoders. An epoch's mean final state starts the next epoch's batches.
 
-    Two recipes: ``equilibrium`` (the default: memory met in the fusion step) and ``paper`` (memory in the steps,
-    no fusion step).
+    Two recipes: ``equilibrium`` (the default: memory met in the folded fusion step) and ``paper`` (memory in the
+    steps, no fusion step).
 
     Source: Shi et al., arXiv 2506.00030. What is ours is marked so.
     """

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import torch
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
-from torch import Tensor, nn
+from torch import Tensor
 
 from equimodal.batch import Batch
 from equimodal.methods.base import METHODS, Gradients, Method, MethodConfig, Outcome, Update, cross_entropy
@@ -117,16 +117,19 @@ class OGMGE(Method):
         return dict(zip(names, modulation(scores, present.any(1), self.config.alpha), strict=True))
 
     def _modulate(self, gradients: Gradients, factors: dict[str, Tensor]) -> Gradients:
-        step: dict[nn.Parameter, Tensor] = dict(gradients)
-        for parameter, owners in encoder_owners(self.model).items():
-            if (gradient := gradients.get(parameter)) is None:
-                continue
-            factor = torch.stack([factors[name] for name in owners]).mean().to(gradient.dtype)
-            step[parameter] = factor * gradient
-            if self.config.noise:
-                # Without Bessel's correction: a tensor of one entry has no spread, and must get no NaN.
-                step[parameter] += torch.randn_like(gradient) * gradient.std(correction=0)
-        return step
+        mine = {p: owners for p, owners in encoder_owners(self.model).items() if p in gradients}
+        # In place, and with one room for all noise: fresh memory for every weight costs more than the arithmetic.
+        largest = max((parameter for parameter in mine), key=lambda p: p.numel(), default=None)
+        room = None if largest is None else torch.empty_like(largest).flatten()
+        for parameter, owners in mine.items():
+            gradient = gradients[parameter]
+            # Without Bessel's correction: a tensor of one entry has no spread, and must get no NaN.
+            spread = gradient.std(correction=0)
+            gradient.mul_(torch.stack([factors[name] for name in owners]).mean().to(gradient.dtype))
+            if self.config.noise and room is not None:
+                noise = room[: gradient.numel()].normal_().view_as(gradient)
+                gradient.addcmul_(noise, spread)
+        return gradients
 
 
 def _probability(logits: Tensor, labels: Tensor) -> Tensor:
