@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from equimodal.batch import Batch
 from equimodal.config import TrainingConfig
 from equimodal.errors import RunError
 from equimodal.methods.base import Method, MethodConfig, Update, cross_entropy
@@ -138,6 +139,41 @@ def test_updates_are_plain_torch_steps_on_the_parameters_that_move(optimiser, cl
                 gradient.mul_(min(1.0, clip_norm / norm))
         parts[name].step()
     for one, other in zip(model.parameters(), plain.parameters(), strict=True):
+        assert torch.allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.parametrize("optimiser", ["adamw", "sgd"])
+def test_combined_gradients_step_as_backward_does_whatever_their_memory_layout(optimiser):
+    """Fused AdamW reads a gradient as if it lay like its parameter; a convolution's often lies with channels last."""
+
+    def pictures(flip):
+        encoder = nn.Sequential(
+            nn.Conv2d(3, 8, 3), nn.GELU(), nn.Conv2d(8, 6, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        )
+        torch.manual_seed(0)
+        for parameter in encoder.parameters():
+            parameter.data.normal_(std=0.2)
+        model = Classifier({"a": encoder, "b": nn.Linear(4, 6)}, ["x", "y", "z"], width=6, fusion="late")
+        model.fusion.load_state_dict({key: torch.ones_like(v) for key, v in model.fusion.state_dict().items()})
+        model.encoders["b"].load_state_dict({"weight": torch.ones(6, 4), "bias": torch.zeros(6)})
+        updater = make_updater(model, optimiser=optimiser, learning_rate=0.1)
+        layouts = set()
+
+        def combine(gradients):
+            layouts.update(not g.is_contiguous() for g in gradients["fused"].values())
+            return gradients["fused"]
+
+        for _ in range(3):
+            batch = linear_batch(probability=1.1)
+            x = torch.randn(10, 9, 9, 3).permute(0, 3, 1, 2)  # as a picture that is stored with its channels last
+            batch = Batch({**batch.inputs, "a": x}, batch.present, batch.labels, batch.ids)
+            loss = cross_entropy(model(batch), batch.labels)
+            updater.apply(Update({"fused": loss}, ("a", "b"), combine if flip else None))
+        return model, layouts
+
+    (plain, _), (combined, layouts) = pictures(False), pictures(True)
+    assert True in layouts  # else nothing was shown
+    for one, other in zip(plain.parameters(), combined.parameters(), strict=True):
         assert torch.allclose(one, other, atol=1e-6)
 
 

@@ -101,12 +101,23 @@ class Updater:
                     parameter.grad = None
         else:
             for parameter, gradient in update.combine(_gradients_of_each(terms, free)).items():
-                parameter.grad = gradient
+                parameter.grad = _laid_out_like(parameter, gradient)
         if self.clip_norm is not None:
             moving = [parameter for parameter in free if parameter.grad is not None]
             nn.utils.clip_grad_norm_(moving, self.clip_norm)
         self.optimiser.step()
         return Outcome(values, stepped=True)
+
+
+def _laid_out_like(parameter: nn.Parameter, gradient: Tensor) -> Tensor:
+    """Return the gradient in the parameter's memory layout, as ``backward`` leaves it.
+
+    ``autograd.grad`` may return a convolution's gradient with channels last; fused AdamW (torch 2.13, CPU) reads it as
+    if it lay like the parameter, and silently takes a wrong step.
+    """
+    if gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)
 
 
 def _gradients_of_each(
