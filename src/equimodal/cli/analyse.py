@@ -112,19 +112,16 @@ def _carry_out(
     workers: str,
     quiet: bool,
 ) -> None:
-    import shlex
-    import sys
 
-    from equimodal.cli.setup import configure_comparison
+    from equimodal.cli.setup import configure_comparison, typed_command
     from equimodal.evaluate.analyses.running import run_analysis
     from equimodal.evaluate.jobs import parse_workers
     from equimodal.files import safe_name
 
-    changes = [*(settings or []), *([] if seeds is None else [f"compare.seeds={seeds}"])]
-    config = configure_comparison(recipe, data, changes, methods)
+    config = configure_comparison(recipe, data, settings, methods, seeds)
     name = Path(recipe).stem if recipe and config.compare.settings else Path(config.data.name).stem
     folder = out or Path("analyses") / safe_name(f"{kind}-{name}")
-    command = f"equimodal {shlex.join(sys.argv[1:])}"
+    command = typed_command()
     findings = run_analysis(make, config, out=folder, workers=parse_workers(workers), quiet=quiet, command=command)
     page, *files = findings.export(folder)
     print(findings)

@@ -21,21 +21,18 @@ def compare(
     folder (default: comparisons/DATA, or the YAML's name) are kept and interrupted ones go on, so the same command
     continues after any stop.
     """
-    import shlex
-    import sys
     from pathlib import Path
 
-    from equimodal.cli.setup import configure_comparison
+    from equimodal.cli.setup import configure_comparison, typed_command
     from equimodal.data.catalogue import load
     from equimodal.evaluate.compare import run_comparison
     from equimodal.evaluate.jobs import parse_workers
     from equimodal.evaluate.study import run_study
     from equimodal.files import safe_name
 
-    changes = [*(settings or []), *([] if seeds is None else [f"compare.seeds={seeds}"])]
-    config = configure_comparison(recipe, data, changes, method)
+    config = configure_comparison(recipe, data, settings, method, seeds)
     found = parse_workers(workers)
-    command = f"equimodal {shlex.join(sys.argv[1:])}"
+    command = typed_command()
     if config.compare.settings:
         folder = out or Path("comparisons") / safe_name(Path(recipe or "study").stem)
         comparison = run_study(config, out=folder, workers=found, quiet=quiet, command=command)

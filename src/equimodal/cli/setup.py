@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,7 +40,11 @@ def configure(
 
 
 def configure_comparison(
-    recipe: str | None, data: str | None, settings: Sequence[str], methods: Sequence[str] | None
+    recipe: str | None,
+    data: str | None,
+    settings: Sequence[str] | None,
+    methods: Sequence[str] | None,
+    seeds: int | None = None,
 ) -> RunConfig:
     """Return the configuration of a comparison, in which nothing that was said about a method is lost.
 
@@ -47,10 +53,12 @@ def configure_comparison(
         data: name or path; None: the recipe's.
         settings: ``key=value``.
         methods: methods to compare; None: the recipe's.
+        seeds: number of seeds; None: the recipe's.
 
     Raises:
         ConfigError: the options or the recipe describe a method that is not compared.
     """
+    settings = [*(settings or []), *([] if seeds is None else [f"compare.seeds={seeds}"])]
     lost = [item for item in settings if item.partition("=")[0].partition(".")[0].strip() == "method"]
     if lost:
         key, _, value = lost[0].partition("=")
@@ -72,3 +80,8 @@ def configure_comparison(
             "be trained. Add it there with the same options, or name the methods with -m."
         )
     return config
+
+
+def typed_command() -> str:
+    """Return the command as the user typed it, for provenance."""
+    return f"equimodal {shlex.join(sys.argv[1:])}"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from equimodal.errors import ConfigError, RunError, did_you_mean
+from equimodal.evaluate.record import read_record, write_record
 from equimodal.evaluate.resampling import resampled_interval
 from equimodal.evaluate.statistics import Estimate, estimate, holm, paired, permutation_p
 from equimodal.files import write_text
@@ -361,11 +362,7 @@ class Comparison:
 
     def save(self, folder: str | Path) -> Path:
         """Write ``comparison.json`` into a folder, whole or not at all."""
-        path = Path(folder) / FILE
-        write_text(
-            path, json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n", then="give the same command again"
-        )
-        return path
+        return write_record(Path(folder) / FILE, self.to_dict())
 
 
 def load_comparison(folder: str | Path) -> Comparison:
@@ -374,14 +371,4 @@ def load_comparison(folder: str | Path) -> Comparison:
     Raises:
         RunError: there is none, or its file is damaged.
     """
-    path = Path(folder) / FILE
-    if not path.is_file():
-        raise RunError(
-            f"{folder}: holds no finished comparison (there is no {FILE}). The command that began it goes on with it."
-        )
-    try:
-        return Comparison.from_dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(
-            f"{path}: damaged ({error}). Delete it and give the command that wrote it again: finished runs are kept."
-        ) from error
+    return read_record(Path(folder) / FILE, "comparison", Comparison.from_dict)

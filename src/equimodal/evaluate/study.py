@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from equimodal.compare_config import Primary, Setting
 from equimodal.config import RunConfig, build_config
 from equimodal.data.catalogue import load
 from equimodal.data.splits import Splits
-from equimodal.errors import ConfigError, DataError, Interrupted, RunError
+from equimodal.errors import ConfigError, DataError, Interrupted
 from equimodal.evaluate.compare import carry_out, time_left
 from equimodal.evaluate.comparison import Comparison, load_comparison
 from equimodal.evaluate.jobs import Workers
@@ -23,6 +22,7 @@ from equimodal.evaluate.preflight import check_names, rehearse
 from equimodal.evaluate.primary import Decision, decide
 from equimodal.evaluate.progress import announce
 from equimodal.evaluate.ranks import Ranking, rank
+from equimodal.evaluate.record import read_record, write_record
 from equimodal.files import safe_name, write_text
 from equimodal.method_spec import MethodSpec
 from equimodal.training.folder import refuse_foreign
@@ -90,7 +90,6 @@ class Study:
 
     def save(self, folder: str | Path) -> Path:
         """Write ``study.json``: what is where, the ranks and the decisions."""
-        path = Path(folder) / FILE
         ranking = self.ranking()
         content = {
             "settings": {label: safe_name(label) for label in self.comparisons},
@@ -103,8 +102,7 @@ class Study:
             },
             "decisions": [decision.to_dict() for decision in self.decisions()],
         }
-        write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n", then="give the same command again")
-        return path
+        return write_record(Path(folder) / FILE, content)
 
 
 def load_study(folder: str | Path) -> Study:
@@ -113,20 +111,12 @@ def load_study(folder: str | Path) -> Study:
     Raises:
         RunError: there is none, or a file is damaged.
     """
-    path = Path(folder) / FILE
-    if not path.is_file():
-        raise RunError(
-            f"{folder}: holds no finished study (there is no {FILE}). The command that began it goes on with it."
-        )
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        places = dict(content["settings"])
+
+    def parse(content: dict[str, Any]) -> tuple[dict[str, str], tuple[Primary, ...], str | None]:
         primary = tuple(Primary.model_validate(declared) for declared in content["primary"])
-        command = content["command"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(
-            f"{path}: damaged ({error}). Delete it and give the command that wrote it again: finished runs are kept."
-        ) from error
+        return dict(content["settings"]), primary, content["command"]
+
+    places, primary, command = read_record(Path(folder) / FILE, "study", parse)
     comparisons = {label: load_comparison(Path(folder) / place) for label, place in places.items()}
     return Study(comparisons, primary, command)
 

@@ -113,10 +113,16 @@ class EquilibriumConfig(MethodConfig):
             )
         if self.mapping.alignment > 0 and not (self.memory.enabled and self.memory.in_steps):
             raise ValueError("mapping.alignment needs memory.in_steps: true (the term belongs to the steps)")
-        if self.unimodal_weight == 0 and not (
-            (self.memory.enabled and self.memory.in_steps) or self.fusion_step.enabled
-        ):
-            raise ValueError("nothing would be trained: unimodal_weight is 0, without memory.in_steps or fusion_step")
+        if self.unimodal_weight == 0 and not (self.memory.enabled and self.memory.in_steps):
+            if not self.fusion_step.enabled:
+                raise ValueError(
+                    "nothing would be trained: unimodal_weight is 0, without memory.in_steps or fusion_step"
+                )
+            if not self.fusion_step.encoders:
+                raise ValueError(
+                    "nothing would train the encoders: unimodal_weight is 0 and fusion_step.encoders false, "
+                    "without memory.in_steps"
+                )
         return self
 
 
@@ -215,9 +221,8 @@ class Equilibrium(Method):
         if chain is not None and reach == len(self.order):
             self._count_state(chain.state, torch.stack(list(batch.present.values())).any(0))
         if self._fuses("separate") and (self.config.alternation == "batch" or not self.visiting):
-            encodings = self.model.encode(batch.restrict(coalition))
-            if not self.config.fusion_step.encoders:
-                encodings = _detached(encodings)
+            with torch.set_grad_enabled(self.config.fusion_step.encoders):
+                encodings = self.model.encode(batch.restrict(coalition))
             anything = torch.stack([batch.present[name] for name in coalition]).any(0)
             yield Update({"fused": self._fused_loss(batch, encodings, coalition, anything)}, coalition)
 

@@ -118,17 +118,17 @@ class OGMGE(Method):
 
     def _modulate(self, gradients: Gradients, factors: dict[str, Tensor]) -> Gradients:
         mine = {p: owners for p, owners in encoder_owners(self.model).items() if p in gradients}
+        if not mine:
+            return gradients
         # In place, and with one room for all noise: fresh memory for every weight costs more than the arithmetic.
-        largest = max((parameter for parameter in mine), key=lambda p: p.numel(), default=None)
-        room = None if largest is None else torch.empty_like(largest).flatten()
+        room = torch.empty_like(max(mine, key=torch.numel)).flatten()
         for parameter, owners in mine.items():
             gradient = gradients[parameter]
             # Without Bessel's correction: a tensor of one entry has no spread, and must get no NaN.
             spread = gradient.std(correction=0)
             gradient.mul_(torch.stack([factors[name] for name in owners]).mean().to(gradient.dtype))
-            if self.config.noise and room is not None:
-                noise = room[: gradient.numel()].normal_().view_as(gradient)
-                gradient.addcmul_(noise, spread)
+            if self.config.noise:
+                gradient.addcmul_(room[: gradient.numel()].normal_().view_as(gradient), spread)
         return gradients
 
 

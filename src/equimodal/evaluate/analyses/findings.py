@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from equimodal.evaluate.analyses.base import Analysis, Arm, Found
 from equimodal.evaluate.analyses.order import Order
 from equimodal.evaluate.analyses.tau import Tau
 from equimodal.evaluate.comparison import load_comparison
+from equimodal.evaluate.record import read_record, write_record
 from equimodal.evaluate.tables import markdown, text
 from equimodal.evaluate.tables.blocks import Block
 from equimodal.evaluate.tables.reading import intervals
@@ -160,7 +160,6 @@ class Findings:
 
     def save(self, folder: str | Path) -> Path:
         """Write ``analysis.json``: what was varied, and what was read from the runs."""
-        path = Path(folder) / FILE
         content = {
             "kind": self.kind,
             "passed_over": self.passed_over,
@@ -175,8 +174,7 @@ class Findings:
                 for label, found in self.settings.items()
             },
         }
-        write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n", then="give the same command again")
-        return path
+        return write_record(Path(folder) / FILE, content)
 
 
 def load_findings(folder: str | Path) -> Findings:
@@ -186,21 +184,15 @@ def load_findings(folder: str | Path) -> Findings:
         RunError: there is none, a file is damaged, or the analysis is not known here.
     """
     path = Path(folder) / FILE
-    if not path.is_file():
-        raise RunError(
-            f"{folder}: holds no finished analysis (there is no {FILE}). The command that began it goes on with it."
-        )
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        kind, passed_over, command = content["kind"], tuple(content["passed_over"]), content["command"]
-        settings = {label: _found(Path(folder) / plain["place"], plain) for label, plain in content["settings"].items()}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(
-            f"{path}: damaged ({error}). Delete it and give the command that wrote it again: finished runs are kept."
-        ) from error
-    if kind not in ANALYSES:
-        raise RunError(f"{path}: is of an analysis '{kind}'.{did_you_mean(str(kind), ANALYSES)}")
-    return Findings(kind, settings, passed_over, command)
+
+    def parse(content: dict[str, Any]) -> Findings:
+        settings = {label: _found(path.parent / plain["place"], plain) for label, plain in content["settings"].items()}
+        return Findings(content["kind"], settings, tuple(content["passed_over"]), content["command"])
+
+    findings = read_record(path, "analysis", parse)
+    if findings.kind not in ANALYSES:
+        raise RunError(f"{path}: is of an analysis '{findings.kind}'.{did_you_mean(str(findings.kind), ANALYSES)}")
+    return findings
 
 
 def _found(place: Path, plain: Mapping[str, Any]) -> Found:
