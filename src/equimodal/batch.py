@@ -31,8 +31,8 @@ class Batch:
         >>> batch = Batch({"a": torch.zeros(2, 3), "b": torch.zeros(2, 4)},
         ...               {"a": torch.tensor([True, True]), "b": torch.tensor([True, False])},
         ...               labels=torch.tensor([0, 1]), ids=torch.arange(2))
-        >>> len(batch), batch.restrict({"a"}).present["b"].tolist()
-        (2, [False, False])
+        >>> len(batch), batch.restrict({"a"}).present["b"].tolist(), batch.restrict({"b"}).anything.tolist()
+        (2, [False, False], [True, False])
     """
 
     inputs: dict[str, Input]
@@ -48,6 +48,11 @@ class Batch:
     def modalities(self) -> tuple[str, ...]:
         """Names of the modalities, in the data set's order."""
         return tuple(self.inputs)
+
+    @property
+    def anything(self) -> Tensor:
+        """Rows that have at least one modality: bool (B,)."""
+        return torch.stack(list(self.present.values())).any(0)
 
     def restrict(self, coalition: Collection[str]) -> Batch:
         """Return the batch in which only the modalities of ``coalition`` are present."""

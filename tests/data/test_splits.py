@@ -73,6 +73,8 @@ def test_scarce_keeps_every_class_and_only_touches_training(data):
     assert set(few.train.labels) == {0, 1, 2}
     assert few.test is splits.test
     assert few.provenance["scarce"] == {"labels": 4, "seed": 1}
+    assert few.provenance["pool"] == few.scarce(3, seed=0).provenance["pool"] == len(splits.train) > 4
+    assert "pool" not in few.redraw(0).provenance  # the rows left out are not there to be drawn
     assert few.provenance["sizes"]["train"] == 4
     assert few.train.ids.tolist() == splits.scarce(4, seed=1).train.ids.tolist()
     assert set(few.train.ids) <= set(splits.train.ids)

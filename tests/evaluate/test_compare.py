@@ -391,6 +391,17 @@ def test_redrawing_comes_before_scarcity(data):
     assert len(set().union(*(set(split.train.ids) for split in seeds))) > 45
 
 
+def test_the_correction_for_shared_rows_does_not_grow_with_labels_left_out(data, tmp_path):
+    about = {"data": {"labels": 20}, "training": {"epochs": 1}, "compare": {"methods": ["joint"], "seeds": 2}}
+    out = tmp_path / "few"
+    found = run_comparison(build_config(about), data, out=out, quiet=True)
+    assert {result.sizes["train"] for result in found.results["joint"]} == {20}
+    assert found.overlap == pytest.approx(30 / 90)
+    shutil.rmtree(out / "joint" / "seed-1")
+    again = run_comparison(build_config(about), data, out=out, resume=True, quiet=True)  # one run read, one trained
+    assert again.overlap == found.overlap == load_comparison(out).overlap
+
+
 def test_progress_is_a_line_a_run_or_nothing(data, capsys):
     eq.compare(data, ["joint"], seeds=2, **dict(QUICK, quiet=False))
     lines = capsys.readouterr().err.splitlines()

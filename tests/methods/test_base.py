@@ -84,3 +84,20 @@ def test_a_method_of_ones_own_is_one_class():
     assert update.modalities == ("a", "b", "c") and outcome.stepped
     assert method.next_phase(0, 7) == Phase("train", 7) and method.next_phase(1, 7) is None
     assert method.passes() == [("a", "b", "c")] and method.order is None
+
+
+def test_a_named_fusion_that_contradicts_the_methods_options_is_an_error():
+    model = linear_model(fusion="memory")
+    with pytest.raises(ConfigError, match=r"ask for 'memory' with memory=False, but .* made with True"):
+        make_method("equilibrium", model, memory={"enabled": False})
+    make_method("equilibrium", model, memory={"enabled": True})  # asked for, and so
+    make_method(
+        "equilibrium", linear_model(fusion="memory", fusion_options={"memory": False}), memory={"enabled": False}
+    )
+    make_method("equilibrium", linear_model(fusion="memory", fusion_options={"dropout": 0.1}))  # the method has no wish
+
+
+def test_the_rows_that_have_anything():
+    batch = linear_batch(samples=40, probability=0.4)
+    held = [any(bool(batch.present[name][i]) for name in batch.modalities) for i in range(40)]
+    assert batch.anything.tolist() == held and not all(held)

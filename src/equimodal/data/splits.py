@@ -27,7 +27,8 @@ class Splits:
         train: what is learnt from.
         validation: what decides (selection, steering, early stopping).
         test: what is reported, once.
-        provenance: how the parts came about, JSON-safe; sizes and groups are added.
+        provenance: how the parts came about, JSON-safe; sizes and groups are added. With labels left out, ``pool`` is
+            the size of the training part that the labelled rows were drawn from.
 
     Raises:
         DataError: the parts do not fit together or share a group, or training lacks labels, classes or a
@@ -118,6 +119,7 @@ class Splits:
         train, validation, test = (len(data) / len(whole) for data in self.parts().values())
         drawn = whole.split(seed, fractions=(train, validation, test))
         provenance = {**self.provenance, **drawn.provenance, "source": None}
+        provenance.pop("pool", None)  # labels left out before are no rows of the new training part
         return Splits(drawn.train, drawn.validation, drawn.test, provenance)
 
     def scarce(self, labels: int, seed: int) -> Splits:
@@ -130,7 +132,8 @@ class Splits:
 
         rows = draw_stratified(cast(np.ndarray, self.train.labels), labels, seed)
         scarce = {"labels": int(labels), "seed": int(seed)}
-        provenance = {**self.provenance, "scarce": scarce, "source": None}
+        pool = self.provenance.get("pool", len(self.train))
+        provenance = {**self.provenance, "scarce": scarce, "pool": pool, "source": None}
         return Splits(self.train.subset(rows), self.validation, self.test, provenance)
 
     def _group_column(self) -> np.ndarray:

@@ -41,7 +41,8 @@ class Result:
         best_epoch: the epoch whose weights were kept.
         updates: optimiser steps that each modality's encoder took.
         seconds: of training, without validation.
-        sizes: samples of the training, validation and test part.
+        sizes: samples of the training, validation and test part; as ``pool`` those of the training part before
+            labels were left out.
         reference: value of each modality in the seed's unimodal ensemble, by split: what utilisation is
             relative to.
         memory: highest memory of training in MiB, see :class:`~equimodal.training.memory.PeakMemory`; None where it
@@ -60,8 +61,8 @@ class Result:
     memory: float | None = None
 
     @classmethod
-    def from_run(cls, run: Run, sizes: Mapping[str, int]) -> Result:
-        """Return the numbers of a run that has just finished."""
+    def from_run(cls, run: Run, split: Mapping[str, Any]) -> Result:
+        """Return the numbers of a run that has just finished, on a split of this provenance."""
         metrics = {
             "seed": run.config.seed,
             "best_epoch": run.best_epoch,
@@ -69,7 +70,7 @@ class Result:
             "validation": run.validation.to_dict(),
             "test": run.test.to_dict(),
         }
-        return cls._assemble(run.config.method.label, metrics, run.history, sizes)
+        return cls._assemble(run.config.method.label, metrics, run.history, split)
 
     @classmethod
     def from_folder(cls, folder: Path, method: str) -> Result:
@@ -82,7 +83,7 @@ class Result:
             metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
             config = read_yaml_file(folder / "config.yaml")
             history = read_history(folder / "history.jsonl")
-            return cls._assemble(method, metrics, history, config["provenance"]["split"]["sizes"])
+            return cls._assemble(method, metrics, history, config["provenance"]["split"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(
                 f"{folder}: a file of the run is missing or damaged ({error}). Delete the folder to train it anew."
@@ -94,9 +95,10 @@ class Result:
         method: str,
         metrics: Mapping[str, Any],
         history: Sequence[Mapping[str, Any]],
-        sizes: Mapping[str, int],
+        split: Mapping[str, Any],
     ) -> Result:
         modalities = metrics["test"]["unimodal"]
+        sizes = split["sizes"]
         return cls(
             method=method,
             seed=metrics["seed"],
@@ -105,7 +107,7 @@ class Result:
             best_epoch=metrics["best_epoch"],
             updates={name: sum(line["updates"].get(name, 0) for line in history) for name in modalities},
             seconds=sum(line["seconds"]["train"] for line in history),
-            sizes=dict(sizes),
+            sizes={**sizes, "pool": split.get("pool", sizes["train"])},
             reference={split: dict(values) for split, values in metrics["reference"].items()},
             memory=highest(history),
         )
@@ -184,13 +186,14 @@ class Comparison:
     def overlap(self) -> float:
         """What the variance of correlated seeds is corrected by: n_test / n_train, or 0 on one fixed split.
 
-        n_train counts the rows trained on, labels left out of a scarce-label setting not among them: the
-        corrected interval is then rather too long than too short.
+        n_train counts the training part before labels are left out. What redrawn splits share is the more, the larger
+        the share of all rows that test takes, and that is not changed by using few of the others: seeds of few labels
+        share fewer training rows, not more.
         """
         if self.redraw == "none":
             return 0.0
         sizes = [result.sizes for result in self.results[self.baseline]]
-        return float(np.mean([size["test"] / size["train"] for size in sizes]))
+        return float(np.mean([size["test"] / size.get("pool", size["train"]) for size in sizes]))
 
     def values(self, method: str, column: str) -> list[float | None]:
         """Return one column of one method, a value a seed; None where it is undefined.

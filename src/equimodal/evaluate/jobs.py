@@ -200,4 +200,4 @@ def carry_out(job: Job, data: Splits, model: ModelMaker | None, threads: int | N
         raise
     except EquimodalError as error:
         raise type(error)(f"{config.method.label}, seed {config.seed}: {error}") from error
-    return Result.from_run(run, splits.provenance["sizes"]), True
+    return Result.from_run(run, splits.provenance), True

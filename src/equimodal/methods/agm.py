@@ -131,8 +131,7 @@ class AGM(Method):
         factors = self._factors(parts.detach(), batch).to(parts.dtype)
         # The value of z to the last bit; its derivative by phi_m is k_m.
         logits = table[-1].detach() + torch.tensordot(factors, parts - parts.detach(), dims=1)
-        anything = torch.stack(list(batch.present.values())).any(0)
-        yield Update({"fused": cross_entropy(logits, batch.labels, anything)}, self.model.modalities)
+        yield Update({"fused": cross_entropy(logits, batch.labels, batch.anything)}, self.model.modalities)
 
     @torch.no_grad()
     def _factors(self, parts: Tensor, batch: Batch) -> Tensor:

@@ -119,8 +119,8 @@ class Method(nn.Module):
                 fusions = ("late",)
 
                 def updates(self, batch):
-                    anything = torch.stack(list(batch.present.values())).any(0)
-                    yield Update({"fused": cross_entropy(self.model(batch), batch.labels, anything)}, batch.modalities)
+                    loss = cross_entropy(self.model(batch), batch.labels, batch.anything)
+                    yield Update({"fused": loss}, batch.modalities)
     """
 
     Config: ClassVar[type[MethodConfig]] = MethodConfig
@@ -213,13 +213,26 @@ def prepare_fusion(model: Classifier, method: type[Method], config: MethodConfig
     Options that the model was given without the name of a fusion go to it, before those that the method gives.
 
     Raises:
-        ConfigError: the model's fusion is one that the method cannot train, or an option is not the fusion's.
+        ConfigError: the model's fusion is one that the method cannot train, or was made with other options than the
+            method's configuration asks for; or an option is not the fusion's.
     """
     if not model.has_fusion:
         model.set_fusion(method.fusions[0], **{**method.fusion_options(config), **model.fusion_options})
-    elif model.fusion_name not in method.fusions:
+        return
+    if model.fusion_name not in method.fusions:
         raise ConfigError(
             f"model.fusion: {method.__name__} trains the fusions {', '.join(method.fusions)}, but the model has "
             f"'{model.fusion_name}', named or brought by the method of an earlier fit. Leave the fusion out or choose "
             "one of those; for another method make a new model, Classifier.for_data(data)."
         )
+    if model.fusion_name == method.fusions[0]:
+        usual, has = method.fusion_options(method.Config()), model.fusion_options
+        problems = [
+            f"model.fusion: the method's options ask for '{model.fusion_name}' with {option}={wanted!r}, but the "
+            f"model's, named or brought by an earlier fit, was made with {has[option]!r}. Make the model without "
+            "naming a fusion, Classifier.for_data(data), or leave the method's option out."
+            for option, wanted in method.fusion_options(config).items()
+            if wanted not in (usual[option], has[option])
+        ]
+        if problems:
+            raise ConfigError(problems)

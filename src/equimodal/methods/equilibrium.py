@@ -219,7 +219,7 @@ class Equilibrium(Method):
                     encoding = encodings[name] if name in encodings else self.model.encode_one(batch, name)
                     _, chain = self.fusion.step(name, encoding, batch.present[name], chain)
         if chain is not None and reach == len(self.order):
-            self._count_state(chain.state, torch.stack(list(batch.present.values())).any(0))
+            self._count_state(chain.state, batch.anything)
         if self._fuses("separate") and (self.config.alternation == "batch" or not self.visiting):
             with torch.set_grad_enabled(self.config.fusion_step.encoders):
                 encodings = self.model.encode(batch.restrict(coalition))

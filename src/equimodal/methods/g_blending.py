@@ -154,8 +154,7 @@ class GBlending(WithHeads):
     def _loss(self, k: int, encodings: Mapping[str, Tensor], batch: Batch) -> Loss:
         name = self.tasks[k]
         if name is None:
-            anything = torch.stack(list(batch.present.values())).any(0)
-            return cross_entropy(self.model.fuse(encodings, batch.present), batch.labels, anything)
+            return cross_entropy(self.model.fuse(encodings, batch.present), batch.labels, batch.anything)
         return cross_entropy(self.heads[name](encodings[name]), batch.labels, batch.present[name])
 
     def on_epoch_start(self, train: Dataset) -> None:

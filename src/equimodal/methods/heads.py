@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import nn
 
 from equimodal.batch import Batch
@@ -27,9 +26,8 @@ class WithHeads(Method):
     def losses_of(self, batch: Batch) -> dict[str, Loss]:
         """Return the fused loss ("fused") and that of each modality's head ("NAME alone")."""
         encodings = self.model.encode(batch)
-        anything = torch.stack(list(batch.present.values())).any(0)
         losses: dict[str, Loss] = {
-            "fused": cross_entropy(self.model.fuse(encodings, batch.present), batch.labels, anything)
+            "fused": cross_entropy(self.model.fuse(encodings, batch.present), batch.labels, batch.anything)
         }
         for name, head in self.heads.items():
             losses[f"{name} alone"] = cross_entropy(head(encodings[name]), batch.labels, batch.present[name])

@@ -106,9 +106,8 @@ class InfoReg(Method):
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
         """Yield one update: the fused loss, and the regulation of the encoders that are ahead in their window."""
         encodings = self.model.encode(batch)
-        anything = torch.stack(list(batch.present.values())).any(0)
         losses: dict[str, Loss] = {
-            "fused": cross_entropy(self.model.fuse(encodings, batch.present), batch.labels, anything)
+            "fused": cross_entropy(self.model.fuse(encodings, batch.present), batch.labels, batch.anything)
         }
         if self.epoch >= 2:
             losses |= self._regulation(encodings, batch)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-import torch
-
 from equimodal.batch import Batch
 from equimodal.methods.base import LOGIT_FUSIONS, METHODS, Method, Outcome, Update, cross_entropy
 
@@ -21,5 +19,4 @@ class Joint(Method):
 
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
         """Yield one update: the fused loss."""
-        anything = torch.stack(list(batch.present.values())).any(0)
-        yield Update({"fused": cross_entropy(self.model(batch), batch.labels, anything)}, batch.modalities)
+        yield Update({"fused": cross_entropy(self.model(batch), batch.labels, batch.anything)}, batch.modalities)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any
 
-import torch
 from pydantic import Field
 
 from equimodal.batch import Batch
@@ -44,5 +43,4 @@ class MMCosine(Method):
 
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
         """Yield one update: the fused loss."""
-        anything = torch.stack(list(batch.present.values())).any(0)
-        yield Update({"fused": cross_entropy(self.model(batch), batch.labels, anything)}, self.model.modalities)
+        yield Update({"fused": cross_entropy(self.model(batch), batch.labels, batch.anything)}, self.model.modalities)

@@ -139,5 +139,4 @@ class ModalityValuation(Method):
 
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
         """Yield one update: the fused loss."""
-        anything = torch.stack(list(batch.present.values())).any(0)
-        yield Update({"fused": cross_entropy(self.model(batch), batch.labels, anything)}, batch.modalities)
+        yield Update({"fused": cross_entropy(self.model(batch), batch.labels, batch.anything)}, batch.modalities)

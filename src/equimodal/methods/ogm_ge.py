@@ -95,8 +95,7 @@ class OGMGE(Method):
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
         """Yield one update: the fused loss, with the encoders' gradients modulated inside the window."""
         encodings = self.model.encode(batch)
-        anything = torch.stack(list(batch.present.values())).any(0)
-        loss = cross_entropy(self.model.fuse(encodings, batch.present), batch.labels, anything)
+        loss = cross_entropy(self.model.fuse(encodings, batch.present), batch.labels, batch.anything)
         if not self._epochs(self.config.start) <= self.epoch < self._epochs(self.config.end):
             yield Update({"fused": loss}, self.model.modalities)
             return

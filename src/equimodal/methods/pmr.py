@@ -101,9 +101,8 @@ class PMR(Method):
         """Yield one update; then let the prototypes follow."""
         names = self.model.modalities
         encodings = self.model.encode(batch)
-        anything = torch.stack(list(batch.present.values())).any(0)
         losses: dict[str, Loss] = {
-            "fused": cross_entropy(self.model.fuse(encodings, batch.present), batch.labels, anything)
+            "fused": cross_entropy(self.model.fuse(encodings, batch.present), batch.labels, batch.anything)
         }
         near = [similarity(encodings[m], self.prototypes[i], self.known[i]) for i, m in enumerate(names)]
         rows = torch.stack([batch.present[m] & self.known[i, batch.labels] for i, m in enumerate(names)])

@@ -120,8 +120,7 @@ class ReconBoost(Method):
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
         """Yield one update: the stage's loss, for its modality; or the fused loss, for all."""
         if self.learner is None:
-            anything = torch.stack(list(batch.present.values())).any(0)
-            yield Update({"fused": cross_entropy(self.model(batch), batch.labels, anything)}, batch.modalities)
+            yield Update({"fused": cross_entropy(self.model(batch), batch.labels, batch.anything)}, batch.modalities)
         else:
             yield Update(self._stage_losses(batch, self.learner), (self.learner,))
 

@@ -90,9 +90,8 @@ class UMT(Method):
             yield Update({self.teacher: loss}, (self.teacher,))
             return
         encodings = self.model.encode(batch)
-        anything = torch.stack(list(batch.present.values())).any(0)
         losses: dict[str, Loss] = {
-            "fused": cross_entropy(self.model.fuse(encodings, batch.present), batch.labels, anything)
+            "fused": cross_entropy(self.model.fuse(encodings, batch.present), batch.labels, batch.anything)
         }
         for name, teacher in zip(self.model.modalities, self.teachers, strict=True):
             distance = (encodings[name].float() - teacher[batch.ids]).square().mean(1)

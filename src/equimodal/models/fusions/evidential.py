@@ -49,7 +49,8 @@ class Evidential(Late):
         super().__init__(modalities, width, classes)
         self.options = {}  # late fusion's are not to be had
 
-    def _average(self, each: Tensor, mask: Tensor) -> Tensor:
+    def pool(self, each: Tensor, mask: Tensor) -> Tensor:
+        """Return the logarithms of the probabilities that the combined opinion expects."""
         return log_expectation(combined_support(nn.functional.softplus(each.float()), mask))
 
 

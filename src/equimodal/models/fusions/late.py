@@ -66,11 +66,11 @@ class Late(Fusion):
 
     def forward(self, encodings: Encodings, present: Presence) -> Tensor:
         """Return logits (B, C)."""
-        return self._average(self._decisions(encodings, present), self._stacked(present))
+        return self.pool(self._decisions(encodings, present), self._stacked(present))
 
     def coalitions(self, encodings: Encodings, present: Presence, coalitions: Tensor) -> Tensor:
         """Return logits (K, B, C); each head runs once."""
-        return self._average(self._decisions(encodings, present), coalitions.unsqueeze(-1) & self._stacked(present))
+        return self.pool(self._decisions(encodings, present), coalitions.unsqueeze(-1) & self._stacked(present))
 
     def _stacked(self, present: Presence) -> Tensor:
         return torch.stack([present[name] for name in self.modalities])
@@ -85,7 +85,11 @@ class Late(Fusion):
                 each.append(encodings[name].new_zeros(len(encodings[name]), self.classes))
         return torch.stack(each)
 
-    def _average(self, each: Tensor, mask: Tensor) -> Tensor:
+    def pool(self, each: Tensor, mask: Tensor) -> Tensor:
+        """Return what the modalities' logits (n, B, C) amount to: (B, C) for a mask (n, B), (K, B, C) for (K, n, B).
+
+        What fusions of decisions differ in: one of your own overrides this alone.
+        """
         values = each if self.average == "logits" else each.softmax(-1)
         if self.weights == "equal":
             mean = masked_average(values, mask)

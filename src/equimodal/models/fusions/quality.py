@@ -62,7 +62,8 @@ class Quality(Late):
         self.options = {"combine": combine}  # late fusion's are not to be had
         self.combine = combine
 
-    def _average(self, each: Tensor, mask: Tensor) -> Tensor:
+    def pool(self, each: Tensor, mask: Tensor) -> Tensor:
+        """Return the mean, or the sum, weighted by confidence."""
         weights = quality_shares(each, mask) if self.combine == "mean" else mask * confidence(each) / SCALE
         return (weights.unsqueeze(-1) * each).sum(-3)
 
