@@ -23,9 +23,9 @@ NAMES = ("a", "b", "c")
 PAPER: dict[str, Any] = {"memory": {"in_steps": True, "dropout": 0.0}, "fusion_step": {"enabled": False}}
 SEPARATE: dict[str, Any] = {
     "memory": {"dropout": 0.0},
-    "fusion_step": {"form": "separate", "random_coalitions": 0.0},
+    "fusion_step": {"form": "separate", "trains": "all", "random_coalitions": 0.0},
 }
-FOLDED: dict[str, Any] = {"memory": {"dropout": 0.0}, "fusion_step": {"form": "folded", "random_coalitions": 0.0}}
+FOLDED: dict[str, Any] = {"memory": {"dropout": 0.0}, "fusion_step": {"trains": "all", "random_coalitions": 0.0}}
 
 
 def alive(method, order=("b", "c", "a")):
@@ -114,13 +114,10 @@ def test_a_separate_fusion_step_comes_after_plain_alternating(sample):
     assert list(done[3][0].losses) == ["fused"]
 
 
-@pytest.mark.parametrize("reaches", [True, False])
 @pytest.mark.parametrize("sample", [False, True])
-def test_folded_each_step_adds_the_fused_gradient_of_its_own_modality(sample, reaches):
+def test_folded_each_step_adds_the_fused_gradient_of_its_own_modality(sample):
     """Each encoder runs once a batch, before the first step; the others' encodings count as constants."""
-    folded = {**FOLDED["fusion_step"], "encoders": reaches}
-    options = {**FOLDED, "fusion_step": folded, "mapping": {"sample": sample, "tau": 0.1}}
-    method = alive(make_method("equilibrium", **options))
+    method = alive(make_method("equilibrium", **FOLDED, mapping={"sample": sample, "tau": 0.1}))
     model, _ = twin(method)
     plain = Plain(model)
     data = [linear_batch(NAMES, samples=12) for _ in range(3)]
@@ -133,7 +130,7 @@ def test_folded_each_step_adds_the_fused_gradient_of_its_own_modality(sample, re
         before = {m: encode(model, batch, m).detach() for m in NAMES}
         for m in ("b", "c", "a"):
             z = encode(model, batch, m)
-            fused = plain_fused(model, batch, {**before, m: z if reaches else z.detach()})
+            fused = plain_fused(model, batch, {**before, m: z})
             others = [p for k in NAMES if k != m for p in model.own_parameters(k)]
             loss = mean_loss(model.fusion.heads["shared"](z), batch, batch.present[m])
             loss = loss + mean_loss(fused, batch, batch.present[m])
@@ -145,6 +142,36 @@ def test_folded_each_step_adds_the_fused_gradient_of_its_own_modality(sample, re
     assert_same(method.model, model, atol=2e-6)
     assert [update.modalities for update, _ in done] == [("b",), ("c",), ("a",)] * 3
     assert [list(update.losses) for update, _ in done[:3]] == [["b", "fused"], ["c", "fused"], ["a", "fused"]]
+
+
+@pytest.mark.parametrize("trains", ["memory", "head"])
+@pytest.mark.parametrize("sample", [False, True])
+def test_the_fused_loss_that_reaches_no_encoder_has_a_step_of_its_own(sample, trains):
+    """On the encodings from before the batch's steps: each encoder runs once."""
+    step = {"trains": trains, "random_coalitions": 0.0}
+    mapping = {"sample": sample, "tau": 0.1}
+    method = alive(make_method("equilibrium", memory={"dropout": 0.0}, fusion_step=step, mapping=mapping))
+    model, _ = twin(method)
+    plain = Plain(model)
+    data = [linear_batch(NAMES, samples=12) for _ in range(3)]
+    calls = dict.fromkeys(NAMES, 0)
+    for m in NAMES:
+        method.model.encoders[m].register_forward_hook(lambda *_, m=m: calls.update({m: calls[m] + 1}))
+    done = carry_out(method, data)
+    assert set(calls.values()) == {3}
+    for batch in data:
+        before = {m: encode(model, batch, m).detach() for m in NAMES}
+        for m in ("b", "c", "a"):
+            plain.step(mean_loss(model.fusion.heads["shared"](encode(model, batch, m)), batch, batch.present[m]))
+        fixed = list(model.fusion.heads.parameters()) if trains == "memory" else []
+        for p in fixed:
+            p.requires_grad_(False)
+        plain.step(mean_loss(plain_fused(model, batch, before), batch, anything(batch)))
+        for p in fixed:
+            p.requires_grad_(True)
+    assert_same(method.model, model, atol=2e-6)
+    assert [list(update.losses) for update, _ in done[:4]] == [["b"], ["c"], ["a"], ["fused"]]
+    assert [outcome.moved for _, outcome in done[:4]] == [("b",), ("c",), ("a",), ()]  # no encoder's step
 
 
 def test_an_encoder_that_two_modalities_share_is_stepped_for_each():
@@ -171,14 +198,44 @@ def test_without_memory_it_is_plain_alternating():
     assert torch.allclose(method.model.eval()(batch), alternating.model.eval()(batch), atol=1e-6)
 
 
-BOTH: dict[str, Any] = {"memory": {"in_steps": True}, "fusion_step": {"form": "separate"}}
+def test_without_memory_the_default_is_plain_alternating_too():
+    """The fused loss trains the memory alone: without one there is no fused loss."""
+    one = make_method("equilibrium", memory={"enabled": False})
+    two = make_method("equilibrium", linear_model(NAMES), memory={"enabled": False}, fusion_step={"enabled": False})
+    two.model.load_state_dict(one.model.state_dict())
+    data = [linear_batch(NAMES, samples=12) for _ in range(3)]
+    assert [list(update.losses) for update, _ in carry_out(one, data)] == [[m] for m in NAMES] * 3
+    carry_out(two, data)
+    assert_same(one.model, two.model, atol=0)
+
+
+@pytest.mark.parametrize("form", ["folded", "separate"])
+def test_by_default_encoders_and_head_learn_from_the_unimodal_losses_alone(form):
+    method = alive(make_method("equilibrium", fusion_step={"form": form}))
+    alternating = make_method("equilibrium", linear_model(NAMES), memory={"enabled": False})
+    alternating.model.encoders.load_state_dict(method.model.encoders.state_dict())
+    alternating.model.fusion.heads.load_state_dict(method.model.fusion.heads.state_dict())
+    alternating.schedule._set(("b", "c", "a"))
+    alternating.passes()
+    before = {name: p.clone() for name, p in method.model.fusion.named_parameters()}
+    data = [linear_batch(NAMES, samples=12) for _ in range(3)]
+    for one in (method, alternating):
+        carry_out(one, data)  # with clipping, which a gradient of the memory in the same step would change
+    assert_same(method.model.encoders, alternating.model.encoders, atol=0)
+    assert_same(method.model.fusion.heads, alternating.model.fusion.heads, atol=0)
+    for name, parameter in method.model.fusion.named_parameters():
+        assert not torch.equal(parameter, before[name])
+
+
+BOTH: dict[str, Any] = {"memory": {"in_steps": True}, "fusion_step": {"form": "separate", "trains": "all"}}
 CONFIGS = {
     "default": {},
-    "folded": {"fusion_step": {"form": "folded"}},
+    "folded": {"fusion_step": {"trains": "all"}},
+    "separate": {"fusion_step": {"form": "separate"}},
     "paper": {"memory": {"in_steps": True}, "fusion_step": {"enabled": False}},
     "both": {**BOTH, "mapping": {"sample": True, "alignment": 0.1, "tau": 0.05}},
     "by epoch": {"alternation": "epoch", **BOTH},
-    "folded by epoch": {"alternation": "epoch", "fusion_step": {"form": "folded"}},
+    "folded by epoch": {"alternation": "epoch", "fusion_step": {"trains": "all"}},
 }
 
 
@@ -254,7 +311,7 @@ def test_the_fusion_step_meets_every_coalition_as_often_as_asked():
 
 @pytest.mark.parametrize("form", ["folded", "separate"])
 def test_outside_a_random_coalition_nothing_moves(form):
-    step = {"form": form, "random_coalitions": 1.0}
+    step = {"form": form, "trains": "all", "random_coalitions": 1.0}
     method = make_method("equilibrium", unimodal_weight=0.0, fusion_step=step)
     method.visiting = method.passes()[0]
     updater = make_updater(method)
@@ -341,7 +398,7 @@ def test_an_epoch_without_any_state_inherits_the_old_one():
 
 def test_alternation_by_epoch_visits_one_modality_a_pass():
     options = {"alternation": "epoch", "memory": {"in_steps": True, "dropout": 0.0}}
-    separate = {"form": "separate", "random_coalitions": 0.0}
+    separate = {"form": "separate", "trains": "all", "random_coalitions": 0.0}
     method = alive(make_method("equilibrium", **options, fusion_step=separate))
     assert method.passes() == [("b",), ("c",), ("a",), ()]
     assert make_method("equilibrium", alternation="epoch", **PAPER).passes() == [("a",), ("b",), ("c",)]

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 import torch
+from scipy.special import log_softmax
 
 from equimodal.config import parse_method
 from equimodal.errors import ConfigError
 from equimodal.methods.base import EpochResult
 from equimodal.methods.equilibrium import Equilibrium
+from equimodal.models.encoded import Encoded
 from equimodal.training.run import fit, load
 from synthetic import linear_batch, make_model
 
@@ -46,6 +48,41 @@ def test_the_methods_state_is_saved_with_it():
     assert again.passes() == method.passes()
     assert torch.equal(again.model.fusion.memory.inherited_h, method.model.fusion.memory.inherited_h)
     assert not any(key.startswith("model") for key in method.state_dict())
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_memorys_strength_is_the_one_of_least_loss_on_validation(seed):
+    torch.manual_seed(seed)
+    method = alive(make_method("equilibrium")).eval()
+    method.model.eval()
+    memory = method.model.fusion.memory
+    batches = [linear_batch(NAMES, samples=samples) for samples in (12, 5)]
+    with torch.no_grad():
+        encoded = [Encoded(method.model.encode(batch), batch.present, batch.labels) for batch in batches]
+        method.calibrate(encoded)
+        found = float(memory.strength)
+        refinement, memory.strength = memory.refinement.weight.clone(), torch.ones(())
+        losses = {}
+        for value in (0.0, 0.25, 0.5, 0.75, 1.0):  # the same by scaled weights
+            memory.refinement.weight.copy_(value * refinement)
+            each = [log_softmax(method.model(batch).numpy(), axis=1) for batch in batches]
+            losses[value] = -sum(
+                logs[range(len(batch)), batch.labels].sum() for logs, batch in zip(each, batches, strict=True)
+            )
+    assert found == min(losses, key=losses.__getitem__)
+
+
+def test_a_memory_of_full_strength_stays_so():
+    method = alive(make_method("equilibrium", memory={"strength": "full"}))
+    with torch.no_grad():
+        method.model.fusion.memory.refinement.weight.mul_(100)  # harmful
+        batch = linear_batch(NAMES, samples=30)
+        encoded = [Encoded(method.model.encode(batch), batch.present, batch.labels)]
+        method.calibrate(encoded)
+        assert float(method.model.fusion.memory.strength) == 1
+        fitted = alive(make_method("equilibrium", method.model))
+        fitted.calibrate(encoded)
+    assert float(method.model.fusion.memory.strength) < 1
 
 
 @pytest.mark.parametrize("name", ["equilibrium", "paper"])
@@ -90,7 +127,7 @@ def test_order_and_inherited_state_are_those_of_the_best_epoch(splits, tmp_path,
             {"unimodal_weight": 0, "memory": {"enabled": False}, "fusion_step": {"enabled": False}},
             "nothing would be trained",
         ),
-        ({"unimodal_weight": 0, "fusion_step": {"encoders": False}}, "nothing would train the encoders"),
+        ({"unimodal_weight": 0, "fusion_step": {"trains": "head"}}, "nothing would train the encoders"),
         ({"mapping": {"tau": 0}}, "tau"),
         ({"memory": {"dropuot": 0.1}}, "dropuot"),
     ],

@@ -48,7 +48,7 @@ def memory(fusion, sample):
         if fusion.remembers:
             mapped = _linear(fusion.mapping.maps[name], z) if name in fusion.mapping.maps else z
             h, c = lstm(fusion.memory.cell, mapped, h, c)
-            refined = z + _linear(fusion.memory.refinement, h)
+            refined = z + _array(fusion.memory.strength) * _linear(fusion.memory.refinement, h)
         logits.append(_linear(fusion.heads["shared" if "shared" in fusion.heads else name], refined))
     return np.average(logits, axis=0, weights=_weights(fusion, logits))
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from equimodal.contribution.result import Contribution
     from equimodal.data.dataset import Dataset
     from equimodal.models.classifier import Classifier
+    from equimodal.models.encoded import Encoded
 
 METHODS: Registry[type[Method]] = Registry("method", "equimodal.methods")
 
@@ -50,10 +51,17 @@ class Update:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an update: each term's mean, and whether a step was taken (not when no sample counted)."""
+    """What became of an update.
+
+    Args:
+        losses: each term's mean.
+        stepped: whether a step was taken (not when no sample counted).
+        moved: the modalities whose encoders took it.
+    """
 
     losses: dict[str, float]
     stepped: bool
+    moved: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -176,6 +184,12 @@ class Method(nn.Module):
 
     def on_epoch_trained(self) -> None:
         """Finish the epoch's training, before it is validated."""
+
+    def calibrate(self, validation: Sequence[Encoded]) -> None:
+        """Fit a number or two of the model on the validation probe's encodings, before the epoch is measured there.
+
+        What is fitted must live in buffers of the model. The model is in evaluation mode, and nothing has a gradient.
+        """
 
     def on_epoch_end(self, result: EpochResult) -> None:
         """Take note of the validation of the epoch."""

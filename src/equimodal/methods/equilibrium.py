@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from contextlib import nullcontext
 from typing import Any, Literal, cast
 
 import torch
@@ -22,10 +23,14 @@ from equimodal.methods.base import (
 )
 from equimodal.methods.gradients import encoder_owners
 from equimodal.methods.schedule import make_schedule
+from equimodal.models.encoded import Encoded
 from equimodal.models.fusions.base import Encodings
 from equimodal.models.fusions.memory import Chain, MemoryFusion
 from equimodal.models.mapping import alignment_loss
 from equimodal.models.memory import State
+
+STRENGTHS = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Strengths of the memory that are tried on validation."""
 
 
 class MappingConfig(MethodConfig):
@@ -52,12 +57,15 @@ class MemoryConfig(MethodConfig):
         in_steps: train the memory in each alternating step too, as in the paper.
         dropout: dropout of the state on its way into the refinement.
         inherit: "epoch", start from the mean final state of the epoch before, or "none".
+        strength: of the refinement outside training: "fitted" on validation after each epoch, one of 0, 1/4, 1/2, 3/4
+            and 1, or "full" (ours).
     """
 
     enabled: bool = True
     in_steps: bool = False
     dropout: float = Field(default=0.5, ge=0, lt=1)
     inherit: Literal["epoch", "none"] = "epoch"
+    strength: Literal["fitted", "full"] = "fitted"
 
 
 class FusionStepConfig(MethodConfig):
@@ -65,15 +73,16 @@ class FusionStepConfig(MethodConfig):
 
     Args:
         enabled: train on the fused loss too.
-        form: "folded", its gradient is added to each modality's own step, so that each encoder runs once a batch;
-            or "separate", one more step after those of a batch.
-        encoders: whether the gradient reaches the encoders; if not, it trains mapping, memory and head alone.
+        form: "folded", on the encodings that the steps have made, so that each encoder runs once a batch; or
+            "separate", with encodings made anew.
+        trains: what the gradient reaches: "memory", mapping and memory alone, so that encoders and head learn from
+            the unimodal losses only; "head", the head too; "all", the encoders too.
         random_coalitions: probability that a batch's fused loss sees a random coalition instead of all modalities.
     """
 
     enabled: bool = True
     form: Literal["folded", "separate"] = "folded"
-    encoders: bool = True
+    trains: Literal["memory", "head", "all"] = "memory"
     random_coalitions: float = Field(default=0.5, ge=0, le=1)
 
 
@@ -118,10 +127,10 @@ class EquilibriumConfig(MethodConfig):
                 raise ValueError(
                     "nothing would be trained: unimodal_weight is 0, without memory.in_steps or fusion_step"
                 )
-            if not self.fusion_step.encoders:
+            if self.fusion_step.trains != "all":
                 raise ValueError(
-                    "nothing would train the encoders: unimodal_weight is 0 and fusion_step.encoders false, "
-                    "without memory.in_steps"
+                    f"nothing would train the encoders: unimodal_weight is 0 and fusion_step.trains "
+                    f"'{self.fusion_step.trains}', without memory.in_steps"
                 )
         return self
 
@@ -137,11 +146,14 @@ class Equilibrium(Method):
     the bracket with ``memory.in_steps``; encoder m, its map, the memory and the head take a step; the state is
     detached and goes on. The *fusion step* (ours) is on the mean of the steps' logits through the whole chain,
     with probability ``random_coalitions`` on a random coalition, so that the memory has met the subsets that
-    inference and the Shapley probe ask for. Folded, its gradient is part of each modality's step, on the rows that have
-    the modality, the encodings of the others counting as constants: each encoder runs once a batch. Separate, it is one
-    more step, through all encoders. An epoch's mean final state starts the next epoch's batches.
+    inference and the Shapley probe ask for. It trains the memory on encodings that count as constants; with
+    ``trains="all"`` its gradient reaches head and encoders. Folded, it uses the encodings that the steps were
+    made from, so that each encoder runs once a batch: a step of its own after the others, or with ``trains="all"`` a
+    part of each modality's, on the rows that have it. Separate, it is one more step, with all encoders run anew. An
+    epoch's mean final state starts the next epoch's batches. What the memory adds is scaled, outside training, by a
+    strength that is chosen after each epoch by the fused loss on validation (ours).
 
-    Two recipes: ``equilibrium`` (the default: memory met in the folded fusion step) and ``paper`` (memory in the
+    Two recipes: ``equilibrium`` (the default: memory trained by the fusion step) and ``paper`` (memory in the
     steps, no fusion step).
 
     Source: Shi et al., arXiv 2506.00030. What is ours is marked so.
@@ -200,7 +212,7 @@ class Equilibrium(Method):
         return [*passes, ()] if self._fuses("separate") else passes
 
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
-        """Yield one update for each modality visited, weak to strong; then the fusion step, if it is separate."""
+        """Yield one update for each modality visited, weak to strong; then the fusion step, if it is one of its own."""
         coalition = self._fusion_coalition()  # before dropout draws as many numbers as the batch has rows
         encodings = self._encode_all(batch) if self._fuses("folded") else {}
         chain = self.fusion.start(len(batch)) if self._memory_in_steps else None
@@ -210,7 +222,7 @@ class Equilibrium(Method):
                 if name not in encodings or name in self._sharing:
                     encodings[name] = self.model.encode_one(batch, name)
                 chain, losses = self._step(batch, name, encodings[name], chain)
-                if self._fuses("folded") and name in coalition:
+                if self._fuses("folded") and self._trains("all") and name in coalition:
                     rows = batch.present[name]  # without the modality there is nothing for its step to learn from
                     losses["fused"] = self._fused_loss(batch, self._seen_by(name, encodings), coalition, rows)
                 yield Update(losses, (name,))
@@ -220,14 +232,28 @@ class Equilibrium(Method):
                     _, chain = self.fusion.step(name, encoding, batch.present[name], chain)
         if chain is not None and reach == len(self.order):
             self._count_state(chain.state, batch.anything)
-        if self._fuses("separate") and (self.config.alternation == "batch" or not self.visiting):
-            with torch.set_grad_enabled(self.config.fusion_step.encoders):
-                encodings = self.model.encode(batch.restrict(coalition))
-            anything = torch.stack([batch.present[name] for name in coalition]).any(0)
-            yield Update({"fused": self._fused_loss(batch, encodings, coalition, anything)}, coalition)
+        if self._has_fusion_step():
+            if self._fuses("separate"):
+                with torch.set_grad_enabled(self._trains("all")):
+                    encodings = self.model.encode(batch.restrict(coalition))
+            if not self._trains("all"):
+                encodings = _detached(encodings)
+            rows = batch.restrict(coalition).anything
+            yield Update({"fused": self._fused_loss(batch, encodings, coalition, rows)}, coalition)
+
+    def _has_fusion_step(self) -> bool:
+        """Return whether the fused loss has a step of its own in this pass."""
+        if self._fuses("separate"):
+            return self.config.alternation == "batch" or not self.visiting
+        return self._fuses("folded") and not self._trains("all")
 
     def _fuses(self, form: str) -> bool:
-        return self.config.fusion_step.enabled and self.config.fusion_step.form == form
+        step = self.config.fusion_step
+        learns = self.fusion.remembers or step.trains != "memory"  # without memory nothing is left for it to train
+        return step.enabled and step.form == form and learns
+
+    def _trains(self, what: str) -> bool:
+        return self.config.fusion_step.trains in (what, "all")
 
     def _encode_all(self, batch: Batch) -> dict[str, Tensor]:
         """Return all encodings; those of modalities not visited without gradient.
@@ -243,8 +269,6 @@ class Equilibrium(Method):
 
     def _seen_by(self, name: str, encodings: Encodings) -> Encodings:
         """Return the encodings as the step of one modality sees them: no gradient reaches the others' encoders."""
-        if not self.config.fusion_step.encoders:
-            return _detached(encodings)
         return {**_detached(encodings), name: encodings[name]}
 
     @property
@@ -275,7 +299,8 @@ class Equilibrium(Method):
         return self.model.modalities
 
     def _fused_loss(self, batch: Batch, encodings: Encodings, coalition: tuple[str, ...], rows: Tensor) -> Loss:
-        logits, state = self.fusion.run(encodings, batch.restrict(coalition).present)
+        with nullcontext() if self._trains("head") else self.fusion.fixed_heads():
+            logits, state = self.fusion.run(encodings, batch.restrict(coalition).present)
         if state is not None and not self._memory_in_steps:
             self._count_state(state, rows)
         return cross_entropy(logits, batch.labels, rows)
@@ -293,6 +318,18 @@ class Equilibrium(Method):
             self.fusion.memory.inherit(h, c)
         self._state_sum.zero_()
         self._state_count.zero_()
+
+    def calibrate(self, validation: Sequence[Encoded]) -> None:
+        """Fit the memory's strength: the fused loss on validation decides, the weaker of equals."""
+        if not (self.fusion.remembers and self.config.memory.strength == "fitted"):
+            return
+        strength = self.fusion.memory.strength
+        losses = []
+        for value in STRENGTHS:
+            strength.fill_(value)
+            each = [cross_entropy(self.model.fuse(part.encodings, part.present), part.labels)[0] for part in validation]
+            losses.append(float(torch.stack(each).double().sum()))
+        strength.fill_(STRENGTHS[losses.index(min(losses))])
 
     def on_epoch_end(self, result: EpochResult) -> None:
         """Choose the next epoch's order."""

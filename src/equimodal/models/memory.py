@@ -20,6 +20,9 @@ class CrossModalMemory(nn.Module):
     plain alternating training and memory only adds. The state that starts a batch is a buffer: zero at first,
     then what :meth:`inherit` is given (the mean final state of the epoch before).
 
+    Outside training the refinement is scaled by ``strength`` (ours), a buffer that starts at 1: a method may fit it on
+    validation, so that a memory that learnt nothing that holds for new samples does no harm.
+
     Args:
         width: size of representations, encodings and state.
         dropout: probability of dropping a unit of the state on its way into the refinement, in training.
@@ -36,6 +39,7 @@ class CrossModalMemory(nn.Module):
 
     inherited_h: Tensor
     inherited_c: Tensor
+    strength: Tensor
 
     def __init__(self, width: int, dropout: float = 0.5) -> None:
         super().__init__()
@@ -45,6 +49,7 @@ class CrossModalMemory(nn.Module):
         nn.init.zeros_(self.refinement.weight)
         self.register_buffer("inherited_h", torch.zeros(width))
         self.register_buffer("inherited_c", torch.zeros(width))
+        self.register_buffer("strength", torch.ones(()))
 
     def start(self, samples: int) -> State:
         """Return the inherited state for each of ``samples`` samples."""
@@ -65,4 +70,5 @@ class CrossModalMemory(nn.Module):
 
     def refine(self, encoding: Tensor, state: State) -> Tensor:
         """Return the encoding (B, D) with what the memory adds to it."""
-        return encoding + self.refinement(self.dropout(state[0]))
+        added = self.refinement(self.dropout(state[0]))
+        return encoding + (added if self.training else self.strength * added)

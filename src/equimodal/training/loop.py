@@ -21,6 +21,7 @@ from equimodal.data.dataset import Dataset
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, Interrupted, RunError
 from equimodal.methods.base import EpochResult, Method, Phase
+from equimodal.models.encoded import encode_all
 from equimodal.training import checkpoint
 from equimodal.training.history import History
 from equimodal.training.measure import Measurement, measure
@@ -218,7 +219,7 @@ class Trainer:
                 outcome = updater.apply(update)
             except RunError as error:
                 raise RunError(f"Epoch {cursor.total + 1}, batch {cursor.batch + 1}: {error}") from error
-            self.tally.add(outcome.losses, update.modalities if outcome.stepped else ())
+            self.tally.add(outcome.losses, outcome.moved)
 
     def _end_epoch(self, phase: Phase) -> None:
         started = time.perf_counter()
@@ -252,8 +253,11 @@ class Trainer:
             self._interrupt()
 
     def measure_validation(self) -> Measurement:
-        """Measure the model on the validation probe."""
-        with self.fabric.autocast():
+        """Let the method fit what it chooses on the validation probe, and measure the model there."""
+        self.model.eval()
+        with self.fabric.autocast(), torch.no_grad():
+            encoded = encode_all(self.model, self.probe, device=self.fabric.device)
+            self.method.calibrate(encoded)
             return measure(
                 self.model,
                 self.probe,
@@ -261,6 +265,7 @@ class Trainer:
                 split="validation",
                 device=self.fabric.device,
                 seed=derive_seed(self.config.seed, "probe", self.cursor.total),
+                encoded=encoded,
             )
 
     # Stopping and going on

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from equimodal.contribution.shapley import plan
 from equimodal.contribution.values import value_function
 from equimodal.data.dataset import Dataset
 from equimodal.models.classifier import Classifier
+from equimodal.models.encoded import Encoded, encode_all
 
 
 @dataclass(frozen=True)
@@ -112,17 +113,20 @@ def coalition_outputs(
         batch_size: rows at a time; it does not change the result.
         device: where the model is.
     """
+    return decide_all(model, encode_all(model, data, batch_size, device), coalitions)
+
+
+@torch.no_grad()
+def decide_all(model: Classifier, encoded: Sequence[Encoded], coalitions: Tensor) -> tuple[Tensor, Tensor]:
+    """Return logits (K, N, C) of every coalition (K, n) and the labels (N,), from encodings."""
     training = model.training
     model.eval()
-    coalitions = coalitions.to(device)
-    outputs, labels = [], []
-    for batch in data.batches(batch_size):
-        batch = model.complete(batch.to(device))
-        logits = model.coalitions(model.encode(batch), batch.present, coalitions)
-        outputs.append(logits.float().cpu())
-        labels.append(batch.labels.cpu())
+    outputs = [
+        model.coalitions(part.encodings, part.present, coalitions.to(part.labels.device)).float().cpu()
+        for part in encoded
+    ]
     model.train(training)
-    return torch.cat(outputs, dim=1), torch.cat(labels)
+    return torch.cat(outputs, dim=1), torch.cat([part.labels.cpu() for part in encoded])
 
 
 def expected_calibration_error(logits: Tensor, labels: Tensor, bins: int = 15) -> float:
@@ -159,6 +163,7 @@ def measure(
     seed: int = 0,
     reference: Mapping[str, float] | None = None,
     record: bool = False,
+    encoded: Sequence[Encoded] | None = None,
 ) -> Measurement:
     """Measure a classifier on one data set.
 
@@ -172,12 +177,15 @@ def measure(
         seed: of bootstrap and sampling.
         reference: value of each modality in the unimodal ensemble on the same data, for utilisation.
         record: keep which samples are answered rightly.
+        encoded: the data's encodings, if they are known: then no encoder runs.
     """
     n = len(model.modalities)
     scheme = plan(n, budget=config.budget, seed=seed)
     K = len(scheme.coalitions)
     extra = torch.cat([torch.eye(n, dtype=torch.bool), torch.ones(1, n, dtype=torch.bool)])
-    outputs, labels = coalition_outputs(model, data, torch.cat([scheme.coalitions, extra]), batch_size, device)
+    if encoded is None:
+        encoded = encode_all(model, data, batch_size, device)
+    outputs, labels = decide_all(model, encoded, torch.cat([scheme.coalitions, extra]))
     measured = contribution(
         outputs[:K],
         scheme,

@@ -60,7 +60,7 @@ class Updater:
     def __init__(
         self, fabric: Fabric, method: Method, optimiser: torch.optim.Optimizer, clip_norm: float | None
     ) -> None:
-        model = method.model
+        model = self.model = method.model
         self.fabric = fabric
         self.optimiser = optimiser
         self.clip_norm = clip_norm
@@ -106,7 +106,12 @@ class Updater:
             moving = [parameter for parameter in free if parameter.grad is not None]
             nn.utils.clip_grad_norm_(moving, self.clip_norm)
         self.optimiser.step()
-        return Outcome(values, stepped=True)
+        return Outcome(values, stepped=True, moved=tuple(m for m in update.modalities if self._encoder_moved(m)))
+
+    def _encoder_moved(self, modality: str) -> bool:
+        """Return whether the step had a gradient for a modality's encoder; one that is frozen goes along."""
+        learning = [p for p in self.model.encoders[modality].parameters() if p.requires_grad]
+        return not learning or any(p.grad is not None for p in learning)
 
 
 def _laid_out_like(parameter: nn.Parameter, gradient: Tensor) -> Tensor:

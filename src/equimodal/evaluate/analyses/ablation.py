@@ -31,11 +31,14 @@ PARTS: dict[str, Part] = {
     "sample mapping": Part({"mapping.sample": False}, {"mapping.sample": True}),
     "memory": Part({"memory.enabled": False}, {"memory.enabled": True}),
     "inheritance": Part({"memory.inherit": "none"}, {"memory.inherit": "epoch"}),
-    "unimodal loss": Part({"unimodal_weight": 0.0}, {"unimodal_weight": 1.0}),
+    "fitted strength": Part({"memory.strength": "full"}, {"memory.strength": "fitted"}),
+    "unimodal loss": Part({"unimodal_weight": 0.0, "fusion_step.trains": "all"}, {"unimodal_weight": 1.0}),
     "fusion step": Part({"fusion_step.enabled": False, "memory.in_steps": True}, {"fusion_step.enabled": True}),
+    "fused gradient in encoders": Part({"fusion_step.trains": "memory"}, {"fusion_step.trains": "all"}),
     "certainty weights": Part({"weights": "equal"}, {"weights": "entropy"}),
 }
-"""Every part of the method that can be switched; without a fusion step, something else must train the memory."""
+"""Every part of the method that can be switched. Without a fusion step something else must train the memory, and
+without unimodal losses the encoders."""
 
 FULL = "full"
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from equimodal.data.dataset import Dataset
 from equimodal.models.classifier import Classifier
+from equimodal.models.encoded import encode_all, joined
 from equimodal.models.fusions.memory import MemoryFusion
 
 OFF = "crossing.off"
@@ -51,7 +52,8 @@ def cross(model: Classifier, fusion: MemoryFusion, data: Dataset, batch_size: in
           that have the modality; ``step.alone.<m>``: of the modality alone on the same rows.
     """
     names, own = model.modalities, fusion.order
-    encodings, present, labels = _encode(model, data, batch_size)
+    known = joined(encode_all(model, data, batch_size))
+    encodings, present, labels = known.encodings, known.present, known.labels
     every = torch.ones(1, len(names), dtype=torch.bool)
     each = torch.eye(len(names), dtype=torch.bool)
 
@@ -85,14 +87,6 @@ def _read_in(fusion: MemoryFusion, order: Sequence[str]) -> Iterator[None]:
         yield
     finally:
         fusion.order = own
-
-
-def _encode(model: Classifier, data: Dataset, batch_size: int) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
-    batches = [model.complete(batch) for batch in data.batches(batch_size)]
-    parts = [model.encode(batch) for batch in batches]
-    encodings = {name: torch.cat([part[name] for part in parts]) for name in model.modalities}
-    present = {name: torch.cat([batch.present[name] for batch in batches]) for name in model.modalities}
-    return encodings, present, torch.cat([batch.labels for batch in batches])
 
 
 def _steps(fusion: MemoryFusion, encodings: dict[str, Tensor], present: dict[str, Tensor]) -> dict[str, Tensor]:

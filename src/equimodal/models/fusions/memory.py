@@ -146,6 +146,25 @@ class MemoryFusion(Fusion):
         finally:
             self.remembers = remembers
 
+    @contextmanager
+    def fixed_heads(self) -> Iterator[None]:
+        """Let no gradient reach the heads from what is computed inside.
+
+        Example:
+            >>> fusion = MemoryFusion(["a", "b"], width=4, classes=3)
+            >>> with fusion.fixed_heads():
+            ...     any(parameter.requires_grad for parameter in fusion.heads.parameters())
+            False
+        """
+        learning = [parameter for parameter in self.heads.parameters() if parameter.requires_grad]
+        for parameter in learning:
+            parameter.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for parameter in learning:
+                parameter.requires_grad_(True)
+
     def step(self, name: str, encoding: Tensor, present: Tensor, chain: Chain) -> tuple[Tensor, Chain]:
         """Visit one modality.
 
