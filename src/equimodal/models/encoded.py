@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from equimodal.data.dataset import Dataset
 from equimodal.models.classifier import Classifier
+
+if TYPE_CHECKING:
+    from equimodal.data.dataset import Dataset
 
 
 @dataclass(frozen=True)
