@@ -93,7 +93,7 @@ def test_a_run_is_what_train_gives_on_the_redrawn_split(data, finished):
     assert result.validation_accuracy == run.validation.scores["accuracy"]
     assert result.best_epoch == run.best_epoch
     assert result.updates == {"strong": 4, "weak": 4}  # 90 rows: 2 batches an epoch
-    assert result.sizes == {"train": 90, "validation": 30, "test": 30}
+    assert result.sizes == {"train": 90, "validation": 30, "test": 30, "pool": 90}
 
 
 def test_memory_and_folder_give_the_same(data, finished):

@@ -114,8 +114,9 @@ def test_memory_of_a_run_is_the_highest_of_its_lines_even_of_trials():
         "validation": {"accuracy": 0.5},
         "test": {"unimodal": {"a": {}, "b": {}}},
     }
-    assert Result._assemble("joint", metrics, lines, {}).memory == 310.0
-    assert Result._assemble("joint", metrics, old, {}).memory is None
+    split = {"sizes": {"train": 6, "validation": 2, "test": 2}}
+    assert Result._assemble("joint", metrics, lines, split).memory == 310.0
+    assert Result._assemble("joint", metrics, old, split).memory is None
 
 
 def test_smallest_utilisation_is_over_those_defined():

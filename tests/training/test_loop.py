@@ -223,10 +223,12 @@ def test_the_learning_rate_of_every_update(tiny, monkeypatch, schedule):
     assert [rate.pop() for rate in rates] == pytest.approx(expected)
 
 
-def test_history_counts_the_steps_of_each_modality(tiny, tmp_path):
-    fit_tiny(tiny, "equilibrium:fusion_step.form=separate,fusion_step.random_coalitions=0", tmp_path / "run")
+@pytest.mark.parametrize(("trains", "steps"), [("all", 2), ("memory", 1)])
+def test_history_counts_the_steps_of_each_modalitys_encoder(tiny, tmp_path, trains, steps):
+    options = f"fusion_step.form=separate,fusion_step.random_coalitions=0,fusion_step.trains={trains}"
+    fit_tiny(tiny, f"equilibrium:{options}", tmp_path / "run")
     for line in lines_of(tmp_path / "run"):
-        assert line["updates"] == {"vector": 2 * BATCHES, "sequence": 2 * BATCHES}
+        assert line["updates"] == {"vector": steps * BATCHES, "sequence": steps * BATCHES}
         assert set(line["train"]) == {"vector", "sequence", "fused"}
     assert [line["epoch"] for line in lines_of(tmp_path / "run")] == [1, 2]
     assert Counter(line["phase"] for line in lines_of(tmp_path / "run")) == {"train": 2}
