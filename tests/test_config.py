@@ -255,7 +255,7 @@ def test_sources_are_laid_on_each_other(tmp_path):
     config = load_config(path, ["training.epochs=9", "method.memory.dropout=0"], {"seed": 4, "training": {"epochs": 8}})
     assert (config.training.epochs, config.training.batch_size, config.seed) == (9, 8, 4)
     assert config.method.options["smoothing"] == 0.5
-    assert config.method.options["memory"] == {"in_steps": True, "dropout": 0}
+    assert config.method.options["memory"] == {"in_steps": True, "strength": "full", "dropout": 0}
     assert load_config(None) == RunConfig()
     assert load_config("joint").method.name == "joint"
     assert load_config("modality_dropout:p=0.5").method.options == {"p": 0.5}

@@ -214,7 +214,8 @@ class Equilibrium(Method):
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
         """Yield one update for each modality visited, weak to strong; then the fusion step, if it is one of its own."""
         coalition = self._fusion_coalition()  # before dropout draws as many numbers as the batch has rows
-        encodings = self._encode_all(batch) if self._fuses("folded") else {}
+        inside = self._fuses("folded") and self._trains("all")  # the fused loss is a part of each step
+        encodings = self._encode_all(batch) if inside else {}
         chain = self.fusion.start(len(batch)) if self._memory_in_steps else None
         reach = max((self.order.index(name) + 1 for name in self.visiting), default=0)
         for name in self.order[:reach]:
@@ -222,7 +223,7 @@ class Equilibrium(Method):
                 if name not in encodings or name in self._sharing:
                     encodings[name] = self.model.encode_one(batch, name)
                 chain, losses = self._step(batch, name, encodings[name], chain)
-                if self._fuses("folded") and self._trains("all") and name in coalition:
+                if inside and name in coalition:
                     rows = batch.present[name]  # without the modality there is nothing for its step to learn from
                     losses["fused"] = self._fused_loss(batch, self._seen_by(name, encodings), coalition, rows)
                 yield Update(losses, (name,))
@@ -233,13 +234,11 @@ class Equilibrium(Method):
         if chain is not None and reach == len(self.order):
             self._count_state(chain.state, batch.anything)
         if self._has_fusion_step():
-            if self._fuses("separate"):
-                with torch.set_grad_enabled(self._trains("all")):
-                    encodings = self.model.encode(batch.restrict(coalition))
-            if not self._trains("all"):
-                encodings = _detached(encodings)
-            rows = batch.restrict(coalition).anything
-            yield Update({"fused": self._fused_loss(batch, encodings, coalition, rows)}, coalition)
+            seen = batch.restrict(coalition)
+            known = {} if self._fuses("separate") else _detached(encodings)
+            with torch.set_grad_enabled(self._trains("all")):
+                fresh = {name: self.model.encode_one(seen, name) for name in self.model.modalities if name not in known}
+            yield Update({"fused": self._fused_loss(batch, {**known, **fresh}, coalition, seen.anything)}, coalition)
 
     def _has_fusion_step(self) -> bool:
         """Return whether the fused loss has a step of its own in this pass."""
