@@ -114,18 +114,24 @@ def test_a_separate_fusion_step_comes_after_plain_alternating(sample):
     assert list(done[3][0].losses) == ["fused"]
 
 
-@pytest.mark.parametrize("sample", [False, True])
-def test_folded_each_step_adds_the_fused_gradient_of_its_own_modality(sample):
-    """Each encoder runs once a batch, before the first step; the others' encodings count as constants."""
-    method = alive(make_method("equilibrium", **FOLDED, mapping={"sample": sample, "tau": 0.1}))
-    model, _ = twin(method)
-    plain = Plain(model)
+def carried_out_in_one_pass(method):
+    """Carry out three batches, in which each encoder must run three times; return them with what was done."""
     data = [linear_batch(NAMES, samples=12) for _ in range(3)]
     calls = dict.fromkeys(NAMES, 0)
     for m in NAMES:
         method.model.encoders[m].register_forward_hook(lambda *_, m=m: calls.update({m: calls[m] + 1}))
     done = carry_out(method, data)
     assert set(calls.values()) == {3}
+    return data, done
+
+
+@pytest.mark.parametrize("sample", [False, True])
+def test_folded_each_step_adds_the_fused_gradient_of_its_own_modality(sample):
+    """Each encoder runs once a batch, before the first step; the others' encodings count as constants."""
+    method = alive(make_method("equilibrium", **FOLDED, mapping={"sample": sample, "tau": 0.1}))
+    model, _ = twin(method)
+    plain = Plain(model)
+    data, done = carried_out_in_one_pass(method)
     for batch in data:
         before = {m: encode(model, batch, m).detach() for m in NAMES}
         for m in ("b", "c", "a"):
@@ -153,12 +159,7 @@ def test_the_fused_loss_that_reaches_no_encoder_has_a_step_of_its_own(sample, tr
     method = alive(make_method("equilibrium", memory={"dropout": 0.0}, fusion_step=step, mapping=mapping))
     model, _ = twin(method)
     plain = Plain(model)
-    data = [linear_batch(NAMES, samples=12) for _ in range(3)]
-    calls = dict.fromkeys(NAMES, 0)
-    for m in NAMES:
-        method.model.encoders[m].register_forward_hook(lambda *_, m=m: calls.update({m: calls[m] + 1}))
-    done = carry_out(method, data)
-    assert set(calls.values()) == {3}
+    data, done = carried_out_in_one_pass(method)
     for batch in data:
         before = {m: encode(model, batch, m).detach() for m in NAMES}
         for m in ("b", "c", "a"):

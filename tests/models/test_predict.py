@@ -7,9 +7,9 @@ import torch
 from equimodal.contribution.coalitions import all_coalitions
 from equimodal.data.dataset import Dataset
 from equimodal.errors import DataError
+from equimodal.models.encoded import coalition_outputs, encode_all
 from equimodal.models.encoders.base import ENCODERS
 from equimodal.models.predict import predict
-from equimodal.training.measure import coalition_outputs
 from equimodal.training.run import fit
 from synthetic import make_model
 
@@ -54,8 +54,8 @@ def test_predictions_depend_neither_on_batch_size_nor_on_order(four, method, fus
     assert torch.allclose(some, predict(run.model, data.restrict(["vector", "text"]), batch_size=64), atol=1e-5)
 
     prepared, coalitions = run.model.prepare(data), all_coalitions(4)
-    whole, _ = coalition_outputs(run.model, prepared, coalitions, 64)
-    single, labels = coalition_outputs(run.model, prepared, coalitions, 1)
+    whole, _ = coalition_outputs(run.model, encode_all(run.model, prepared, 64), coalitions)
+    single, labels = coalition_outputs(run.model, encode_all(run.model, prepared, 1), coalitions)
     assert torch.allclose(whole, single, atol=1e-5)
     assert labels.tolist() == list(data.labels)
     for k in (0, 5, 15):

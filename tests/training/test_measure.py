@@ -11,8 +11,9 @@ from torchmetrics.classification import MulticlassCalibrationError
 
 from equimodal.config import MeasureConfig
 from equimodal.errors import ConfigError
+from equimodal.models.encoded import coalition_outputs, encode_all
 from equimodal.models.predict import predict
-from equimodal.training.measure import Measurement, coalition_outputs, expected_calibration_error, measure
+from equimodal.training.measure import Measurement, expected_calibration_error, measure
 from synthetic import make_model, make_splits
 from training.runs import fit_tiny
 
@@ -31,7 +32,7 @@ def probabilities(model, data, names):
 
 def test_scores_of_all_and_of_each_alone(trained):
     model, prepared, data = trained
-    found = measure(model, prepared, PLAIN, split="test")
+    found = measure(model, encode_all(model, prepared), PLAIN, split="test")
     assert (found.split, found.samples) == ("test", len(data))
     for scores, names in ((found.scores, data.modalities), *((found.unimodal[m], [m]) for m in data.modalities)):
         p = probabilities(model, data, names).astype(np.float64)
@@ -44,7 +45,7 @@ def test_scores_of_all_and_of_each_alone(trained):
 @pytest.mark.parametrize("value", ["accuracy", "log_likelihood_gain"])
 def test_every_coalition_and_the_shapley_values_that_follow(trained, value):
     model, prepared, data = trained
-    found = measure(model, prepared, MeasureConfig(bootstrap=0, value=value), split="test")
+    found = measure(model, encode_all(model, prepared), MeasureConfig(bootstrap=0, value=value), split="test")
 
     def worth(names):
         p = probabilities(model, data, sorted(names, key=data.modalities.index)).astype(np.float64)
@@ -66,10 +67,10 @@ def test_every_coalition_and_the_shapley_values_that_follow(trained, value):
 
 def test_utilisation_is_what_is_left_of_what_could_be(trained):
     model, prepared, data = trained
-    assert measure(model, prepared, PLAIN, split="test").utilisation is None
+    assert measure(model, encode_all(model, prepared), PLAIN, split="test").utilisation is None
     empty = accuracy_score(data.labels, probabilities(model, data, []).argmax(1))
     reference = {"vector": 0.9, "sequence": 0.8, "image": empty}  # image could do nothing alone: undefined
-    found = measure(model, prepared, PLAIN, split="test", reference=reference)
+    found = measure(model, encode_all(model, prepared), PLAIN, split="test", reference=reference)
     assert found.utilisation is not None
     assert found.utilisation["image"] is None
     for name in ("vector", "sequence"):
@@ -93,7 +94,7 @@ def test_one_pass_of_each_encoder_serves_all_coalitions(splits, method):
         return hook
 
     hooks = [encoder.register_forward_pre_hook(count(name)) for name, encoder in model.encoders.items()]
-    measure(model, data, MeasureConfig(bootstrap=50), split="test")
+    measure(model, encode_all(model, data), MeasureConfig(bootstrap=50), split="test")
     assert calls == dict.fromkeys(splits.modalities, 1)
     assert rows == {name: int(mask.sum()) for name, mask in splits.test.present.items()}  # never on absent rows
     for hook in hooks:
@@ -103,8 +104,8 @@ def test_one_pass_of_each_encoder_serves_all_coalitions(splits, method):
 def test_measurements_do_not_depend_on_the_batch_size_and_leave_the_mode(trained):
     model, prepared, _ = trained
     model.train()
-    whole = measure(model, prepared, MeasureConfig(bootstrap=20), split="test")
-    small = measure(model, prepared, MeasureConfig(bootstrap=20), split="test", batch_size=5)
+    whole = measure(model, encode_all(model, prepared), MeasureConfig(bootstrap=20), split="test")
+    small = measure(model, encode_all(model, prepared, 5), MeasureConfig(bootstrap=20), split="test")
     assert model.training
     model.eval()
     assert whole.subsets == small.subsets
@@ -116,7 +117,7 @@ def test_measurements_do_not_depend_on_the_batch_size_and_leave_the_mode(trained
 def test_outputs_come_coalition_by_coalition_in_the_order_asked(trained):
     model, prepared, data = trained
     masks = torch.tensor([[True, False, True], [False, False, False], [True, True, True]])
-    outputs, labels = coalition_outputs(model, prepared, masks, batch_size=7)
+    outputs, labels = coalition_outputs(model, encode_all(model, prepared, 7), masks)
     assert labels.tolist() == data.labels.tolist()
     for row, names in zip(outputs, (["vector", "image"], [], list(data.modalities)), strict=True):
         assert np.allclose(row.softmax(-1), probabilities(model, data, names), atol=1e-6)
@@ -125,7 +126,7 @@ def test_outputs_come_coalition_by_coalition_in_the_order_asked(trained):
 def test_a_measurement_survives_json(trained):
     model, prepared, _ = trained
     reference = {"vector": 0.9, "sequence": 0.8, "image": 0.7}
-    found = measure(model, prepared, MeasureConfig(bootstrap=20), split="test", reference=reference)
+    found = measure(model, encode_all(model, prepared), MeasureConfig(bootstrap=20), split="test", reference=reference)
     again = Measurement.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False)))
     assert again == found
     assert str(again) == str(found)
@@ -135,7 +136,7 @@ def test_a_measurement_survives_json(trained):
 def test_data_that_lack_a_modality_count_it_as_absent(trained):
     model, _, data = trained
     less = model.prepare(data.restrict(["vector", "sequence"]))
-    found = measure(model, less, PLAIN, split="test")
+    found = measure(model, encode_all(model, less), PLAIN, split="test")
     assert found.contribution.phi["image"] == pytest.approx(0, abs=1e-12)
     assert found.subsets["vector+image"] == found.subsets["vector"]
 
@@ -143,14 +144,16 @@ def test_data_that_lack_a_modality_count_it_as_absent(trained):
 def test_a_target_of_other_modalities(trained):
     model, prepared, _ = trained
     with pytest.raises(ConfigError, match="smell"):
-        measure(model, prepared, MeasureConfig(bootstrap=0, target={"smell": 1.0}), split="test")
+        measure(model, encode_all(model, prepared), MeasureConfig(bootstrap=0, target={"smell": 1.0}), split="test")
 
 
 def test_many_modalities_are_sampled_within_the_budget():
     names = tuple(f"vector_{i}" for i in range(11))
     splits = make_splits(60, modalities=names)
     model = make_model(splits, fusion="late")
-    found = measure(model, model.prepare(splits.test), MeasureConfig(bootstrap=0, budget=60), split="test")
+    found = measure(
+        model, encode_all(model, model.prepare(splits.test)), MeasureConfig(bootstrap=0, budget=60), split="test"
+    )
     assert not found.contribution.exact
     assert found.contribution.coalitions <= 60
     assert set(found.alone) == set(names)

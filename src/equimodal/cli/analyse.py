@@ -112,7 +112,6 @@ def _carry_out(
     workers: str,
     quiet: bool,
 ) -> None:
-
     from equimodal.cli.setup import configure_comparison, typed_command
     from equimodal.evaluate.analyses.running import run_analysis
     from equimodal.evaluate.jobs import parse_workers

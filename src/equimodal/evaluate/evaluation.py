@@ -12,6 +12,7 @@ from equimodal.data.own import load_path
 from equimodal.data.splits import Splits, concatenate
 from equimodal.errors import ConfigError, DataError, did_you_mean
 from equimodal.models.classifier import Classifier
+from equimodal.models.encoded import encode_all
 from equimodal.training.folder import read_provenance
 from equimodal.training.measure import Measurement, measure
 from equimodal.training.run import Run
@@ -47,7 +48,7 @@ def evaluate_run(
     chosen = restrict(part, run.model, present)
     return measure(
         run.model,
-        run.model.prepare(chosen),
+        encode_all(run.model, run.model.prepare(chosen)),
         run.config.measure,
         split=name,
         reference=reference,

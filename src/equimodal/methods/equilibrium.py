@@ -214,6 +214,7 @@ class Equilibrium(Method):
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
         """Yield one update for each modality visited, weak to strong; then the fusion step, if it is one of its own."""
         coalition = self._fusion_coalition()  # before dropout draws as many numbers as the batch has rows
+        seen = batch.restrict(coalition)
         inside = self._fuses("folded") and self._trains("all")  # the fused loss is a part of each step
         encodings = self._encode_all(batch) if inside else {}
         chain = self.fusion.start(len(batch)) if self._memory_in_steps else None
@@ -225,20 +226,20 @@ class Equilibrium(Method):
                 chain, losses = self._step(batch, name, encodings[name], chain)
                 if inside and name in coalition:
                     rows = batch.present[name]  # without the modality there is nothing for its step to learn from
-                    losses["fused"] = self._fused_loss(batch, self._seen_by(name, encodings), coalition, rows)
+                    losses["fused"] = self._fused_loss(seen, self._seen_by(name, encodings), rows)
                 yield Update(losses, (name,))
             elif chain is not None:  # alternation by epoch: weaker modalities are read again, untrained
                 with torch.no_grad():
-                    encoding = encodings[name] if name in encodings else self.model.encode_one(batch, name)
-                    _, chain = self.fusion.step(name, encoding, batch.present[name], chain)
+                    if name not in encodings:
+                        encodings[name] = self.model.encode_one(batch, name)
+                    _, chain = self.fusion.step(name, encodings[name], batch.present[name], chain)
         if chain is not None and reach == len(self.order):
             self._count_state(chain.state, batch.anything)
         if self._has_fusion_step():
-            seen = batch.restrict(coalition)
             known = {} if self._fuses("separate") else _detached(encodings)
             with torch.set_grad_enabled(self._trains("all")):
                 fresh = {name: self.model.encode_one(seen, name) for name in self.model.modalities if name not in known}
-            yield Update({"fused": self._fused_loss(batch, {**known, **fresh}, coalition, seen.anything)}, coalition)
+            yield Update({"fused": self._fused_loss(seen, {**known, **fresh}, seen.anything)}, coalition)
 
     def _has_fusion_step(self) -> bool:
         """Return whether the fused loss has a step of its own in this pass."""
@@ -297,12 +298,13 @@ class Equilibrium(Method):
             return random_coalition(self.model.modalities)
         return self.model.modalities
 
-    def _fused_loss(self, batch: Batch, encodings: Encodings, coalition: tuple[str, ...], rows: Tensor) -> Loss:
+    def _fused_loss(self, seen: Batch, encodings: Encodings, rows: Tensor) -> Loss:
+        """Return the loss of the whole chain on the modalities that the batch shows, over some of its rows."""
         with nullcontext() if self._trains("head") else self.fusion.fixed_heads():
-            logits, state = self.fusion.run(encodings, batch.restrict(coalition).present)
+            logits, state = self.fusion.run(encodings, seen.present)
         if state is not None and not self._memory_in_steps:
             self._count_state(state, rows)
-        return cross_entropy(logits, batch.labels, rows)
+        return cross_entropy(logits, seen.labels, rows)
 
     @torch.no_grad()
     def _count_state(self, state: State, rows: Tensor) -> None:

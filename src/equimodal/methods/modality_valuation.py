@@ -15,6 +15,7 @@ from equimodal.contribution.shapley import plan
 from equimodal.data.dataset import Dataset
 from equimodal.data.splits import concatenate
 from equimodal.methods.base import LOGIT_FUSIONS, METHODS, Method, MethodConfig, Outcome, Update, cross_entropy
+from equimodal.models.encoded import encode_all
 
 ROWS_AT_A_TIME = 256
 
@@ -116,11 +117,10 @@ class ModalityValuation(Method):
         coalitions = self.plan.coalitions
         device = self.model.log_prior.device
         found = []
-        for batch in data.batches(ROWS_AT_A_TIME):
-            there = torch.stack([batch.present[name] for name in self.model.modalities], dim=1)  # (B, n)
-            labels, batch = batch.labels, self.model.complete(batch.to(device))
-            logits = self.model.coalitions(self.model.encode(batch), batch.present, coalitions.to(device))
-            right = logits.argmax(-1).cpu() == labels  # (K, B)
+        for part in encode_all(self.model, data, ROWS_AT_A_TIME, device):
+            there = torch.stack([part.present[name] for name in self.model.modalities], dim=1).cpu()  # (B, n)
+            logits = self.model.coalitions(part.encodings, part.present, coalitions.to(device))
+            right = (logits.argmax(-1) == part.labels).cpu()  # (K, B)
             members = (coalitions.unsqueeze(1) & there).sum(-1)
             found.append(self.plan.shapley((right * members).T).float())
         return torch.cat(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,8 +33,8 @@ class Encoded:
 @torch.no_grad()
 def encode_all(
     model: Classifier, data: Dataset, batch_size: int = 256, device: torch.device | str = "cpu"
-) -> list[Encoded]:
-    """Run each encoder once over the data, in evaluation mode; return the encodings batch by batch.
+) -> Iterator[Encoded]:
+    """Run each encoder once over the data, in evaluation mode; yield the encodings batch by batch.
 
     Args:
         model: the classifier; it is put into evaluation mode and back.
@@ -44,13 +44,33 @@ def encode_all(
     """
     training = model.training
     model.eval()
-    batches = (model.complete(batch.to(device)) for batch in data.batches(batch_size))
-    encoded = [Encoded(model.encode(batch), batch.present, batch.labels) for batch in batches]
+    for batch in data.batches(batch_size):
+        batch = model.complete(batch.to(device))
+        yield Encoded(model.encode(batch), batch.present, batch.labels)
     model.train(training)
-    return encoded
 
 
-def joined(parts: Sequence[Encoded]) -> Encoded:
+@torch.no_grad()
+def coalition_outputs(model: Classifier, encoded: Iterable[Encoded], coalitions: Tensor) -> tuple[Tensor, Tensor]:
+    """Return logits (K, N, C) of every coalition and the labels (N,), on the CPU.
+
+    Args:
+        model: the classifier; it is put into evaluation mode and back.
+        encoded: what it made of the data, see :func:`encode_all`.
+        coalitions: bool (K, n).
+    """
+    training = model.training
+    model.eval()
+    outputs, labels = [], []
+    for part in encoded:
+        logits = model.coalitions(part.encodings, part.present, coalitions.to(part.labels.device))
+        outputs.append(logits.float().cpu())
+        labels.append(part.labels.cpu())
+    model.train(training)
+    return torch.cat(outputs, dim=1), torch.cat(labels)
+
+
+def joined(encoded: Iterable[Encoded]) -> Encoded:
     """Return the encodings of several batches as those of one.
 
     Example:
@@ -58,6 +78,7 @@ def joined(parts: Sequence[Encoded]) -> Encoded:
         >>> joined([one, one]).encodings["a"].shape
         torch.Size([4, 3])
     """
+    parts = list(encoded)
     names = list(parts[0].encodings)
     return Encoded(
         {name: torch.cat([part.encodings[name] for part in parts]) for name in names},

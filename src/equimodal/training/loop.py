@@ -256,16 +256,14 @@ class Trainer:
         """Let the method fit what it chooses on the validation probe, and measure the model there."""
         self.model.eval()
         with self.fabric.autocast(), torch.no_grad():
-            encoded = encode_all(self.model, self.probe, device=self.fabric.device)
+            encoded = list(encode_all(self.model, self.probe, device=self.fabric.device))  # read by both
             self.method.calibrate(encoded)
             return measure(
                 self.model,
-                self.probe,
+                encoded,
                 self.config.measure,
                 split="validation",
-                device=self.fabric.device,
                 seed=derive_seed(self.config.seed, "probe", self.cursor.total),
-                encoded=encoded,
             )
 
     # Stopping and going on

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,8 @@ from equimodal.contribution.measure import contribution
 from equimodal.contribution.result import Contribution
 from equimodal.contribution.shapley import plan
 from equimodal.contribution.values import value_function
-from equimodal.data.dataset import Dataset
 from equimodal.models.classifier import Classifier
-from equimodal.models.encoded import Encoded, encode_all
+from equimodal.models.encoded import Encoded, coalition_outputs
 
 
 @dataclass(frozen=True)
@@ -100,35 +99,6 @@ class Measurement:
         return "\n".join(lines)
 
 
-@torch.no_grad()
-def coalition_outputs(
-    model: Classifier, data: Dataset, coalitions: Tensor, batch_size: int, device: torch.device | str = "cpu"
-) -> tuple[Tensor, Tensor]:
-    """Return logits (K, N, C) of every coalition and the labels (N,): each encoder runs once over the data.
-
-    Args:
-        model: the classifier; it is put into evaluation mode and back.
-        data: in the form that the encoders take.
-        coalitions: bool (K, n).
-        batch_size: rows at a time; it does not change the result.
-        device: where the model is.
-    """
-    return decide_all(model, encode_all(model, data, batch_size, device), coalitions)
-
-
-@torch.no_grad()
-def decide_all(model: Classifier, encoded: Sequence[Encoded], coalitions: Tensor) -> tuple[Tensor, Tensor]:
-    """Return logits (K, N, C) of every coalition (K, n) and the labels (N,), from encodings."""
-    training = model.training
-    model.eval()
-    outputs = [
-        model.coalitions(part.encodings, part.present, coalitions.to(part.labels.device)).float().cpu()
-        for part in encoded
-    ]
-    model.train(training)
-    return torch.cat(outputs, dim=1), torch.cat([part.labels.cpu() for part in encoded])
-
-
 def expected_calibration_error(logits: Tensor, labels: Tensor, bins: int = 15) -> float:
     r"""Return :math:`\sum_b \frac{|b|}{N} |\mathrm{acc}(b) - \mathrm{conf}(b)|` over equal-width bins of confidence.
 
@@ -154,38 +124,30 @@ def _scores(logits: Tensor, labels: Tensor) -> dict[str, float]:
 
 def measure(
     model: Classifier,
-    data: Dataset,
+    encoded: Iterable[Encoded],
     config: MeasureConfig,
     *,
     split: str,
-    batch_size: int = 256,
-    device: torch.device | str = "cpu",
     seed: int = 0,
     reference: Mapping[str, float] | None = None,
     record: bool = False,
-    encoded: Sequence[Encoded] | None = None,
 ) -> Measurement:
     """Measure a classifier on one data set.
 
     Args:
         model: the classifier.
-        data: in the form that the encoders take (:meth:`Classifier.prepare`).
+        encoded: what it made of the data, see :func:`~equimodal.models.encoded.encode_all`.
         config: value function, target, bootstrap, budget.
         split: name of the part, for provenance.
-        batch_size: rows at a time.
-        device: where the model is.
         seed: of bootstrap and sampling.
         reference: value of each modality in the unimodal ensemble on the same data, for utilisation.
         record: keep which samples are answered rightly.
-        encoded: the data's encodings, if they are known: then no encoder runs.
     """
     n = len(model.modalities)
     scheme = plan(n, budget=config.budget, seed=seed)
     K = len(scheme.coalitions)
     extra = torch.cat([torch.eye(n, dtype=torch.bool), torch.ones(1, n, dtype=torch.bool)])
-    if encoded is None:
-        encoded = encode_all(model, data, batch_size, device)
-    outputs, labels = decide_all(model, encoded, torch.cat([scheme.coalitions, extra]))
+    outputs, labels = coalition_outputs(model, encoded, torch.cat([scheme.coalitions, extra]))
     measured = contribution(
         outputs[:K],
         scheme,

@@ -21,6 +21,7 @@ from equimodal.errors import ConfigError, DataError, RunError
 from equimodal.files import write_text
 from equimodal.methods.base import METHODS, prepare_fusion
 from equimodal.models.classifier import Classifier
+from equimodal.models.encoded import encode_all
 from equimodal.training.checkpoint import load_tensors
 from equimodal.training.folder import open_folder, read_config
 from equimodal.training.history import read_history
@@ -372,10 +373,9 @@ def measure_part(
     with trainer.fabric.autocast():
         return measure(
             trainer.model,
-            part,
+            encode_all(trainer.model, part, device=trainer.fabric.device),
             trainer.config.measure,
             split=name,
-            device=trainer.fabric.device,
             seed=derive_seed(trainer.config.seed, name),
             reference=reference,
             record=name == "test",
