@@ -2,7 +2,8 @@
 
 Both include their validation pass; ours include the Shapley probe, bootstrap, history and selection. All methods
 are timed in turn, several rounds in one process, because machines are noisy; the table gives the median ratio and
-its range. Run by ``make bench``; ``--rounds`` and ``--epochs`` make it longer.
+its range. Run by ``make bench``; ``--rounds`` and ``--epochs`` make it longer, ``--accelerator cuda`` times a GPU
+(with ``--samples 4000`` or so: a few batches do not keep one busy).
 """
 
 from __future__ import annotations
@@ -63,23 +64,25 @@ class ResNet18(nn.Module):
         return self.blocks(torch.relu(self.stem(x.permute(0, 3, 1, 2).float() / 255))).mean((2, 3))
 
 
-def resnet_case() -> tuple[Splits, dict[str, nn.Module]]:
-    """Two image modalities of random pixels, 256 training samples: only time is measured."""
+def resnet_case(samples: int) -> tuple[Splits, dict[str, nn.Module]]:
+    """Two image modalities of random pixels, 61% of them for training: only time is measured."""
     rng = np.random.default_rng(0)
-    arrays = {name: rng.integers(0, 256, (420, 32, 32, 3), dtype=np.uint8) for name in ("front", "side")}
-    data = Dataset(arrays, np.arange(420) % 6).split(seed=0, fractions=(0.61, 0.19, 0.2))
+    arrays = {name: rng.integers(0, 256, (samples, 32, 32, 3), dtype=np.uint8) for name in ("front", "side")}
+    data = Dataset(arrays, np.arange(samples) % 6).split(seed=0, fractions=(0.61, 0.19, 0.2))
     return data, {"front": ResNet18(), "side": ResNet18()}
 
 
-def emoji_case() -> tuple[Splits, dict[str, nn.Module]]:
-    """The demo's data with the built-in encoders."""
+def emoji_case(samples: int) -> tuple[Splits, dict[str, nn.Module]]:
+    """The demo's data with the built-in encoders; of a size of its own."""
+    del samples
     return load("emoji"), {}
 
 
-def plain_epochs(data: Splits, encoders: dict[str, nn.Module], epochs: int) -> list[float]:
+def plain_epochs(data: Splits, encoders: dict[str, nn.Module], epochs: int, accelerator: str) -> list[float]:
     """Train jointly as a user would without this library; return the seconds of each epoch."""
-    model = eq.Classifier.for_data(data, encoders)
-    head = nn.Linear(model.width * len(data.modalities), len(data.classes))
+    device = torch.device(accelerator)
+    model = eq.Classifier.for_data(data, encoders).to(device)
+    head = nn.Linear(model.width * len(data.modalities), len(data.classes), device=device)
     train, validation = model.prepare(data.train), model.prepare(data.validation)
     parameters = [*model.parameters(), *head.parameters()]
     optimiser = torch.optim.AdamW(parameters, lr=1e-3, fused=True)
@@ -89,7 +92,7 @@ def plain_epochs(data: Splits, encoders: dict[str, nn.Module], epochs: int) -> l
         model.train()
         order = torch.randperm(len(train)).numpy()
         for start in range(0, len(train), BATCH):
-            batch = train.batch(order[start : start + BATCH])
+            batch = train.batch(order[start : start + BATCH]).to(device)
             optimiser.zero_grad()
             logits = head(torch.cat([model.encode_one(batch, m) for m in data.modalities], dim=1))
             nn.functional.cross_entropy(logits, batch.labels).backward()
@@ -97,16 +100,18 @@ def plain_epochs(data: Splits, encoders: dict[str, nn.Module], epochs: int) -> l
             optimiser.step()
         model.eval()
         with torch.no_grad():
-            for batch in validation.batches(256):
+            for rows in validation.batches(256):
+                batch = rows.to(device)
                 logits = head(torch.cat([model.encode_one(batch, m) for m in data.modalities], dim=1))
                 float((logits.argmax(1) == batch.labels).float().mean())
         seconds.append(time.perf_counter() - started)
     return seconds
 
 
-def our_epochs(data: Splits, encoders: dict[str, nn.Module], method: str, epochs: int) -> list[float]:
+def our_epochs(data: Splits, encoders: dict[str, nn.Module], method: str, epochs: int, accelerator: str) -> list[float]:
     """Train by one of our methods; return the seconds of each epoch, probe and all."""
-    config = build_config({"method": method, "training": {"epochs": epochs, "batch_size": BATCH}})
+    training = {"epochs": epochs, "batch_size": BATCH, "accelerator": accelerator}
+    config = build_config({"method": method, "training": training})
     model = eq.Classifier.for_data(data, encoders)
     method_class = METHODS.get(config.method.name)
     options = method_class.Config.model_validate(config.method.options)
@@ -122,17 +127,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="how often each method is timed, in turn")
     parser.add_argument("--epochs", type=int, default=3, help="epochs a round; a first one is not counted")
+    parser.add_argument("--accelerator", default="cpu", choices=("cpu", "cuda"), help="where both train")
+    parser.add_argument("--samples", type=int, default=420, help="of the random images")
     options = parser.parse_args()
     cases = {"emoji, built-in encoders": emoji_case, "random images, two ResNet-18": resnet_case}
     for title, make in cases.items():
-        data, encoders = make()
+        data, encoders = make(options.samples)
         seconds: dict[str, list[float]] = {name: [] for name in ("plain", *METHODS_TIMED)}
         for _ in range(options.rounds):
             for name in seconds:
                 if name == "plain":
-                    times = plain_epochs(data, encoders, options.epochs + 1)
+                    times = plain_epochs(data, encoders, options.epochs + 1, options.accelerator)
                 else:
-                    times = our_epochs(data, encoders, name, options.epochs + 1)
+                    times = our_epochs(data, encoders, name, options.epochs + 1, options.accelerator)
                 seconds[name].append(statistics.median(times[1:]))
         print(f"\n{title} ({len(data.train)} training samples, batch {BATCH}, {torch.get_num_threads()} threads)")
         print(f"  {'':14}{'s/epoch':>8}{'x plain':>9}   range of the rounds")
