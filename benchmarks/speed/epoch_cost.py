@@ -9,6 +9,7 @@ its range. Run by ``make bench``; ``--rounds`` and ``--epochs`` make it longer, 
 from __future__ import annotations
 
 import argparse
+import copy
 import itertools
 import statistics
 import time
@@ -64,7 +65,7 @@ class ResNet18(nn.Module):
         return self.blocks(torch.relu(self.stem(x.permute(0, 3, 1, 2).float() / 255))).mean((2, 3))
 
 
-def resnet_case(samples: int) -> tuple[Splits, dict[str, nn.Module]]:
+def resnet_case(samples: int = 420) -> tuple[Splits, dict[str, nn.Module]]:
     """Two image modalities of random pixels, 61% of them for training: only time is measured."""
     rng = np.random.default_rng(0)
     arrays = {name: rng.integers(0, 256, (samples, 32, 32, 3), dtype=np.uint8) for name in ("front", "side")}
@@ -72,7 +73,7 @@ def resnet_case(samples: int) -> tuple[Splits, dict[str, nn.Module]]:
     return data, {"front": ResNet18(), "side": ResNet18()}
 
 
-def emoji_case(samples: int) -> tuple[Splits, dict[str, nn.Module]]:
+def emoji_case(samples: int = 420) -> tuple[Splits, dict[str, nn.Module]]:
     """The demo's data with the built-in encoders; of a size of its own."""
     del samples
     return load("emoji"), {}
@@ -81,7 +82,7 @@ def emoji_case(samples: int) -> tuple[Splits, dict[str, nn.Module]]:
 def plain_epochs(data: Splits, encoders: dict[str, nn.Module], epochs: int, accelerator: str) -> list[float]:
     """Train jointly as a user would without this library; return the seconds of each epoch."""
     device = torch.device(accelerator)
-    model = eq.Classifier.for_data(data, encoders).to(device)
+    model = eq.Classifier.for_data(data, copy.deepcopy(encoders)).to(device)
     head = nn.Linear(model.width * len(data.modalities), len(data.classes), device=device)
     train, validation = model.prepare(data.train), model.prepare(data.validation)
     parameters = [*model.parameters(), *head.parameters()]
@@ -112,7 +113,7 @@ def our_epochs(data: Splits, encoders: dict[str, nn.Module], method: str, epochs
     """Train by one of our methods; return the seconds of each epoch, probe and all."""
     training = {"epochs": epochs, "batch_size": BATCH, "accelerator": accelerator}
     config = build_config({"method": method, "training": training})
-    model = eq.Classifier.for_data(data, encoders)
+    model = eq.Classifier.for_data(data, copy.deepcopy(encoders))
     method_class = METHODS.get(config.method.name)
     options = method_class.Config.model_validate(config.method.options)
     prepare_with_seed(model, method_class, options, seed=0)

@@ -50,6 +50,12 @@ class Tuple(nn.Module):
         return x[:, 0], x[:, -1]
 
 
+def test_an_encoder_that_is_elsewhere_already_is_tried_where_it_is(splits):
+    elsewhere = Flat(9).to("meta")  # as on a GPU: it takes no input from the CPU
+    model = Classifier.for_data(splits, {"image": elsewhere}, width=8)
+    assert model.projections["image"].weight.shape == (8, 9)
+
+
 def test_encoders_of_ones_own_of_differing_widths(splits):
     own = Recurrent()
     model = Classifier.for_data(

@@ -50,6 +50,6 @@ def _seconds_of_epoch(trainer: Trainer, phase: Phase) -> float:
         trainer.train_batch(train.batch(rows), updater, trainer.config.training.learning_rate)  # the first is slow
         started = time.perf_counter()
         for _ in range(BATCHES):
-            trainer.train_batch(train.batch(rows).to(trainer.fabric.device), updater, 0.0)
+            trainer.train_batch(train.batch(rows), updater, 0.0)
         spent += (time.perf_counter() - started) / BATCHES
     return before + spent * math.ceil(len(train) / size)

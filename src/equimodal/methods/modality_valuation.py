@@ -115,11 +115,10 @@ class ModalityValuation(Method):
     def value(self, data: Dataset) -> Tensor:
         """Return the Shapley value of each modality for each row (N, n); 0 for those that a row lacks."""
         coalitions = self.plan.coalitions
-        device = self.model.log_prior.device
         found = []
-        for part in encode_all(self.model, data, ROWS_AT_A_TIME, device):
+        for part in encode_all(self.model, data, ROWS_AT_A_TIME):
             there = torch.stack([part.present[name] for name in self.model.modalities], dim=1).cpu()  # (B, n)
-            logits = self.model.coalitions(part.encodings, part.present, coalitions.to(device))
+            logits = self.model.coalitions(part.encodings, part.present, coalitions.to(self.model.device))
             right = (logits.argmax(-1) == part.labels).cpu()  # (K, B)
             members = (coalitions.unsqueeze(1) & there).sum(-1)
             found.append(self.plan.shapley((right * members).T).float())

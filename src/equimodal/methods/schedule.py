@@ -122,7 +122,7 @@ class WeakToStrong(Schedule):
             )
         if contribution.shares is None:
             return
-        shares = torch.tensor([contribution.shares[m] for m in self.modalities], dtype=torch.float64)
+        shares = self.smoothed.new_tensor([contribution.shares[m] for m in self.modalities])
         past = torch.where(self.smoothed.isnan(), shares, self.smoothed)
         self.smoothed.copy_(self.smoothing * past + (1 - self.smoothing) * shares)
         strength = {m: self.sign * s for m, s in zip(self.modalities, self.smoothed.tolist(), strict=True)}

@@ -66,9 +66,8 @@ class UMT(Method):
 
     def begin(self, train: Dataset) -> None:
         """Make room for the teachers' encodings of every training row."""
-        device = self.model.log_prior.device
         shape = (len(self.model.modalities), len(train), self.model.width)
-        self.register_buffer("teachers", torch.zeros(shape, device=device))
+        self.register_buffer("teachers", torch.zeros(shape, device=self.model.device))
 
     def next_phase(self, finished: int, epochs: int) -> Phase | None:
         """Return a trial for each teacher, then the joint training."""

@@ -88,13 +88,14 @@ def encoder_for(
 
 
 def probe_width(train: Dataset, modality: str, encoder: nn.Module) -> int:
-    """Return the size of a foreign encoder's encodings by running it on two training rows.
+    """Return the size of a foreign encoder's encodings by running it on two training rows, where it is.
 
     Raises:
         ConfigError: it returns something else than one row of features a sample.
     """
     rows = np.flatnonzero(train.present[modality])[:2]
-    batch = train.batch(rows)
+    weight = next(encoder.parameters(), None)
+    batch = train.batch(rows) if weight is None else train.batch(rows).to(weight.device)
     was_training = encoder.training
     encoder.eval()
     with torch.no_grad():

@@ -146,6 +146,11 @@ class Classifier(nn.Module):
         return tuple(self.encoders)
 
     @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return self.log_prior.device
+
+    @property
     def fusion(self) -> Fusion:
         """The fusion.
 
@@ -176,7 +181,7 @@ class Classifier(nn.Module):
             ConfigError: the fusion or an option is unknown.
         """
         self._fusion = build_fusion(name, self.modalities, self.width, len(self.classes), options)
-        self._fusion.to(self.log_prior.device)
+        self._fusion.to(self.device)
         self.fusion_name = name
 
     def clear_fusion(self) -> None:

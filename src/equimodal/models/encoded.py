@@ -31,21 +31,18 @@ class Encoded:
 
 
 @torch.no_grad()
-def encode_all(
-    model: Classifier, data: Dataset, batch_size: int = 256, device: torch.device | str = "cpu"
-) -> Iterator[Encoded]:
-    """Run each encoder once over the data, in evaluation mode; yield the encodings batch by batch.
+def encode_all(model: Classifier, data: Dataset, batch_size: int = 256) -> Iterator[Encoded]:
+    """Run each encoder once over the data, in evaluation mode, where the model is; yield encodings by the batch.
 
     Args:
         model: the classifier; it is put into evaluation mode and back.
         data: in the form that the encoders take (:meth:`Classifier.prepare`).
         batch_size: rows at a time; it does not change the result.
-        device: where the model is.
     """
     training = model.training
     model.eval()
     for batch in data.batches(batch_size):
-        batch = model.complete(batch.to(device))
+        batch = model.complete(batch.to(model.device))
         yield Encoded(model.encode(batch), batch.present, batch.labels)
     model.train(training)
 

@@ -22,7 +22,6 @@ def predict(
     modalities: Collection[str] | None = None,
     *,
     batch_size: int = 256,
-    device: torch.device | str = "cpu",
 ) -> Tensor:
     """Return class probabilities (N, C); they depend neither on ``batch_size`` nor on the order of the rows.
 
@@ -31,7 +30,6 @@ def predict(
         data: samples, labelled or not; a modality that they lack counts as absent.
         modalities: use these only; None: all that are present.
         batch_size: rows at a time.
-        device: where the model is.
 
     Raises:
         DataError: an array has another shape than the model was made for, or ``modalities`` names an unknown one.
@@ -46,6 +44,6 @@ def predict(
         data = data.restrict(modalities)
     training = model.training
     model.eval()
-    logits = [model(batch.to(device)).float().cpu() for batch in data.batches(batch_size)]
+    logits = [model(batch.to(model.device)).float().cpu() for batch in data.batches(batch_size)]
     model.train(training)
     return torch.cat(logits).softmax(-1)

@@ -179,7 +179,7 @@ class Trainer:
                 start, stop = phase.span
                 progress = start + (stop - start) * (self.cursor.epoch + through) / phase.epochs
                 rate = learning_rate(self.config.training, progress)
-                self.train_batch(train.batch(rows).to(self.fabric.device), updater, rate)
+                self.train_batch(train.batch(rows), updater, rate)
                 self.cursor.batch += 1
                 if self._stop:
                     self.tally.seconds += time.perf_counter() - started
@@ -201,8 +201,8 @@ class Trainer:
         return self.method.training_data(self.data.train)
 
     def train_batch(self, batch: Batch, updater: Updater, rate: float) -> None:
-        """Carry out the method's updates of one batch."""
-        cursor = self.cursor
+        """Carry out the method's updates of one batch, where the model is."""
+        cursor, batch = self.cursor, batch.to(self.model.device)
         for group in updater.optimiser.param_groups:
             group["lr"] = rate
         purpose = ("batch", cursor.phase, cursor.epoch, cursor.visit, cursor.batch)
@@ -256,7 +256,7 @@ class Trainer:
         """Let the method fit what it chooses on the validation probe, and measure the model there."""
         self.model.eval()
         with self.fabric.autocast(), torch.no_grad():
-            encoded = list(encode_all(self.model, self.probe, device=self.fabric.device))  # read by both
+            encoded = list(encode_all(self.model, self.probe))  # read by both
             self.method.calibrate(encoded)
             return measure(
                 self.model,

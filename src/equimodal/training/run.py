@@ -373,7 +373,7 @@ def measure_part(
     with trainer.fabric.autocast():
         return measure(
             trainer.model,
-            encode_all(trainer.model, part, device=trainer.fabric.device),
+            encode_all(trainer.model, part),
             trainer.config.measure,
             split=name,
             seed=derive_seed(trainer.config.seed, name),
