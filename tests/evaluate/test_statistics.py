@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from equimodal.evaluate.statistics import (
+    Pooled,
     estimate,
     holm,
     paired,
     permutation_p,
+    pool,
     seeds_needed,
     smallest_p,
     told_apart,
@@ -200,3 +202,29 @@ def test_holm_of_nothing():
 def test_seeds_needed_is_the_least_number(comparisons):
     enough = [seeds for seeds in range(1, 20) if comparisons * smallest_p(seeds) <= 0.05]
     assert seeds_needed(comparisons) == min(enough)
+
+
+def test_pooled_over_settings_the_interval_holds_the_truth_as_often_as_it_says():
+    rng, held, tries = np.random.default_rng(0), 0, 4000
+    for _ in range(tries):
+        found = pool([rng.normal(1.0, 0.1, 6), rng.normal(2.0, 3.0, 6), rng.normal(3.0, 1.0, 4)], [0.0] * 3)
+        assert found.low is not None and found.high is not None
+        held += found.low <= 2.0 <= found.high
+    assert held / tries == pytest.approx(0.95, abs=0.015)
+
+
+def test_one_setting_pooled_is_its_estimate():
+    values = [0.1, 0.3, None, 0.2, 0.25]
+    one, alone = pool([values], [0.4]), estimate(values, 0.4)
+    assert (one.mean, one.low, one.high) == pytest.approx((alone.mean, alone.low, alone.high))
+    assert one.free == pytest.approx(3)
+
+
+def test_settings_without_a_number_are_left_out_and_those_without_spread_count():
+    assert pool([[None, None]], [0.0]) == Pooled(None)
+    assert pool([[0.5], [0.1, 0.2]], [0.0, 0.0]) == Pooled(pytest.approx(0.325))
+    assert pool([[0.5, 0.5], [0.0, 0.0]], [0.0, 0.0]) == Pooled(0.25)
+    found, half = pool([[0.0, 0.0, 0.0], [0.1, 0.2, 0.3], [None] * 3], [0.0] * 3), estimate([0.1, 0.2, 0.3])
+    assert found.mean == pytest.approx(0.1) and found.free == pytest.approx(2)
+    assert found.high is not None and half.high is not None and half.mean is not None
+    assert found.high - 0.1 == pytest.approx((half.high - half.mean) / 2)

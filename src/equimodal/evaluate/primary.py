@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
-
-import numpy as np
-from scipy import stats
 
 from equimodal.compare_config import Primary
 from equimodal.evaluate.comparison import Comparison
 from equimodal.evaluate.statistics import (
     LEVEL,
-    ROUNDING,
     detectable_difference,
     holm,
     paired,
     permutation_p,
+    pool,
     smallest_p,
 )
 from equimodal.evaluate.words import interval, number
@@ -108,37 +104,18 @@ def decide(comparisons: Mapping[str, Comparison], declared: Sequence[Primary]) -
 
 def _decide(comparisons: Mapping[str, Comparison], primary: Primary, declared: int) -> Decision:
     chosen = [c for label, c in comparisons.items() if primary.setting in (None, label)]
-    differences, errors, overlaps = [], [], []
-    for comparison in chosen:
-        pairs = paired(
-            comparison.values(primary.method, primary.column), comparison.values(primary.against, primary.column)
-        )
-        known = np.array([pair for pair in pairs if pair is not None], dtype=float)
-        if len(known):
-            differences.append(known)
-            overlaps.append(comparison.overlap)
-    pooled = np.concatenate(differences) if differences else np.zeros(0)
-    lowest = smallest_p(len(pooled))
-    if not len(pooled):
+    differences = [
+        paired(c.values(primary.method, primary.column), c.values(primary.against, primary.column)) for c in chosen
+    ]
+    known = [value for each in differences for value in each if value is not None]
+    lowest = smallest_p(len(known))
+    found = pool(differences, [comparison.overlap for comparison in chosen])
+    if found.mean is None:
         return Decision(primary, None, None, None, None, None, lowest, None, 0)
-    mean = float(np.mean([known.mean() for known in differences]))
-    errors = [_variance(known, overlap) for known, overlap in zip(differences, overlaps, strict=True)]
-    low = high = detectable = None
-    if all(error is not None for error, _ in errors) and any(error > ROUNDING**2 for error, _ in errors if error):
-        variances = np.array([error for error, _ in errors], dtype=float) / len(errors) ** 2
-        free = float(variances.sum() ** 2 / np.sum(variances**2 / np.array([df for _, df in errors])))
-        error = math.sqrt(variances.sum())
-        half = float(stats.t.ppf((1 + 0.95) / 2, free)) * error
-        low, high = mean - half, mean + half
+    low, high, detectable = found.low, found.high, None
+    if found.error is not None and found.free is not None:
         if len(chosen) == 1:  # on a fixed split, test groups are drawn anew too
-            found = chosen[0].difference(primary.method, primary.against, primary.column)
-            low, high = found.low, found.high
-        detectable = detectable_difference(error, free, LEVEL / declared)
-    return Decision(primary, mean, low, high, permutation_p(pooled.tolist()), None, lowest, detectable, len(pooled))
-
-
-def _variance(differences: np.ndarray, overlap: float) -> tuple[float | None, int]:
-    """Return the corrected variance of a mean difference, and its degrees of freedom; None for one seed."""
-    if len(differences) < 2:
-        return None, 0
-    return float(differences.var(ddof=1)) * (1 / len(differences) + overlap), len(differences) - 1
+            alone = chosen[0].difference(primary.method, primary.against, primary.column)
+            low, high = alone.low, alone.high
+        detectable = detectable_difference(found.error, found.free, LEVEL / declared)
+    return Decision(primary, found.mean, low, high, permutation_p(known), None, lowest, detectable, len(known))

@@ -77,6 +77,66 @@ def estimate(values: Sequence[float | None], overlap: float = 0.0, confidence: f
     return Estimate(mean, mean - half, mean + half, median, count, undefined)
 
 
+@dataclass(frozen=True)
+class Pooled:
+    """What the seeds of several settings say about one difference.
+
+    Args:
+        mean: of the settings' mean differences; None where the difference is defined nowhere.
+        low: lower end of the interval of the mean; None where there is no spread to make one of, or one seed only.
+        high: upper end.
+        error: standard error of the mean; None without interval.
+        free: its degrees of freedom.
+    """
+
+    mean: float | None
+    low: float | None = None
+    high: float | None = None
+    error: float | None = None
+    free: float | None = None
+
+
+def pool(differences: Sequence[Sequence[float | None]], overlaps: Sequence[float], confidence: float = 0.95) -> Pooled:
+    r"""Return the mean over settings of mean paired differences, with an interval for these settings.
+
+    The settings' corrected variances add up, with the degrees of freedom of Welch and Satterthwaite:
+
+    .. math:: v_k = s_k^2 (1/J_k + \mathrm{overlap}_k) / K^2, \quad
+        \bar d \pm t_\nu \sqrt{\textstyle\sum_k v_k}, \quad
+        \nu = (\textstyle\sum_k v_k)^2 / \textstyle\sum_k v_k^2 / (J_k - 1)
+
+    Settings in which the difference is defined in no seed are left out.
+
+    Args:
+        differences: by setting, one a seed; None where undefined.
+        overlaps: by setting, see :func:`estimate`.
+        confidence: of the interval.
+
+    Example:
+        >>> found = pool([[0.1, 0.2], [0.3, 0.2]], [0.0, 0.0])
+        >>> round(found.mean, 3), round(found.error, 4), round(found.free, 3)
+        (0.2, 0.0354, 2.0)
+
+    Source: Satterthwaite, 1946, "An approximate distribution of estimates of variance components", Biometrics
+    Bulletin 2; the variances as in :func:`estimate`.
+    """
+    known = [np.array([value for value in each if value is not None], dtype=float) for each in differences]
+    kept = [(each, overlap) for each, overlap in zip(known, overlaps, strict=True) if len(each)]
+    if not kept:
+        return Pooled(None)
+    mean = float(np.mean([each.mean() for each, _ in kept]))
+    if any(len(each) < 2 for each, _ in kept):
+        return Pooled(mean)
+    variances = np.array([each.var(ddof=1) * (1 / len(each) + overlap) for each, overlap in kept]) / len(kept) ** 2
+    if not (variances > ROUNDING**2).any():
+        return Pooled(mean)
+    each_free = np.array([len(each) - 1 for each, _ in kept])
+    free = float(variances.sum() ** 2 / np.sum(variances**2 / each_free))
+    error = math.sqrt(variances.sum())
+    half = float(stats.t.ppf((1 + confidence) / 2, free)) * error
+    return Pooled(mean, mean - half, mean + half, error, free)
+
+
 def told_apart(difference: Mapping[str, Any]) -> Literal["above", "below", "level", "unknown"]:
     """Return whether a paired difference can be told from 0: the one rule by which tables and reports speak.
 

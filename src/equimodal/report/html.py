@@ -155,6 +155,7 @@ def write_analysis_report(findings: Findings, path: Path) -> Path:
         "analysis",
         title=findings.analysis.title,
         findings=findings,
+        overall=findings.overall(),
         sections=list(zip(parts, analysis_charts(findings), strict=True)),
         places={label: safe_name(label) for label in findings.settings},
         provenance={

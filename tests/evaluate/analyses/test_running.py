@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from scipy import stats
 
 import equimodal as eq
 from equimodal.config import build_config
@@ -18,6 +20,7 @@ from equimodal.evaluate.analyses.findings import load_findings
 from equimodal.evaluate.analyses.order import Order
 from equimodal.evaluate.analyses.running import prepare, run_analysis
 from equimodal.evaluate.resampling import resampled_interval
+from equimodal.evaluate.words import interval, number
 from equimodal.report.analysis_figures import analysis_charts
 from equimodal.report.charts import EpochChart
 from equimodal.training.measure import pack
@@ -73,6 +76,39 @@ def test_what_is_written(finished):
         root = ElementTree.parse(path).getroot()
         words = " ".join(text.text or "" for text in root.iter("{http://www.w3.org/2000/svg}text"))
         assert root.tag.endswith("svg") and ("from strong > weak" in words or "own order" in words or "gains" in words)
+
+
+def test_over_all_settings_differences_are_pooled(finished):
+    findings, out, _, _ = finished
+    block = findings.overall()["paper"]
+    assert block.methods == ("weak_to_strong", "strong_to_weak", "random", "fixed")
+    columns = {column.header: column.cells for column in block.columns}
+    for i, strategy in enumerate(block.methods):
+        means, variances = [], []
+        for found in findings.settings.values():
+            arms = [arm.label for arm in found.arms if arm.factors["strategy"] == strategy]
+            bases = [arm.label for arm in found.arms if arm.factors["strategy"] == "weak_to_strong"]
+            one, two = (
+                np.mean(
+                    [[result.test["accuracy"] for result in found.comparison.results[label]] for label in labels], 0
+                )
+                for labels in (arms, bases)
+            )
+            means.append((one.mean(), (one - two).mean()))
+            variances.append((one - two).var(ddof=1) * (1 / 2 + found.comparison.overlap) / 4)
+        assert columns["accuracy"][i].text == number(float(np.mean([mean for mean, _ in means])), 3)
+        if i:
+            difference = float(np.mean([difference for _, difference in means]))
+            assert columns["difference"][i].text == number(difference, 3, sign=True)
+            if sum(variances) > 0:
+                free = sum(variances) ** 2 / sum(v**2 for v in variances)
+                half = float(stats.t.ppf(0.975, free)) * sum(variances) ** 0.5
+                assert columns["difference"][i].spread == interval(difference - half, difference + half, sign=True)
+    assert columns["verdict"][0].text == "baseline" and columns["without memory: difference"][0].text == number(None)
+    assert "Over all settings" in (out / "table.md").read_text() and "Over all settings" in str(findings)
+    assert "<h2>Over all settings</h2>" in (out / "report.html").read_text()
+    alone = replace(findings, settings={"all": findings.settings["all"]})
+    assert alone.overall() == {} and "Over all settings" not in alone.to_markdown()
 
 
 def test_finished_runs_are_kept_and_the_findings_are_loaded_as_they_were(finished, monkeypatch):

@@ -12,7 +12,7 @@ import torch
 from equimodal.contribution.equilibrium import utilisation
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError
-from equimodal.evaluate.analyses.base import Analysis, Arm, Found, make_arm
+from equimodal.evaluate.analyses.base import Analysis, Arm, Found, Line, make_arm
 from equimodal.evaluate.analyses.tables import SMALLEST, block, lines_of_arms, means, scores, told_scores
 from equimodal.evaluate.tables.blocks import Block
 from equimodal.training.run import Run
@@ -70,6 +70,11 @@ class Ablation(Analysis):
     def read(self, run: Run, data: Callable[[], Splits]) -> dict[str, Any]:
         """Return EDM and each modality's utilisation after each epoch, on the validation probe."""
         return epoch_curves(run)
+
+    @staticmethod
+    def lines(found: Found) -> list[Line]:
+        """Return a row for each arm."""
+        return lines_of_arms(found)
 
     @staticmethod
     def blocks(found: Found) -> list[Block]:

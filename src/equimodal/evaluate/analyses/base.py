@@ -27,6 +27,21 @@ Group = tuple[str, ...]
 
 
 @dataclass(frozen=True)
+class Line:
+    """A row of a table.
+
+    Args:
+        name: what stands at its head.
+        group: the arms whose numbers are averaged in it.
+        against: those that they are set against; empty where the row is what others are set against.
+    """
+
+    name: str
+    group: Group
+    against: Group = ()
+
+
+@dataclass(frozen=True)
 class Arm:
     """One method of an analysis.
 
@@ -176,6 +191,8 @@ class Analysis(ABC):
 
     kind: ClassVar[str]
     title: ClassVar[str]
+    also: ClassVar[Mapping[str, str]] = {"missing_mean": "some missing"}
+    """Columns that are told over all settings beside the scores, with what tables call them."""
 
     def __init__(self, recipes: Sequence[MethodSpec]) -> None:
         problems = [
@@ -195,6 +212,11 @@ class Analysis(ABC):
     @abstractmethod
     def read(self, run: Run, data: Callable[[], Splits]) -> dict[str, Any]:
         """Return what is to be known of a finished run beside its measurements, JSON-safe."""
+
+    @staticmethod
+    @abstractmethod
+    def lines(found: Found) -> list[Line]:
+        """Return the rows that stand for the same in every setting: what is told over all of them."""
 
     @staticmethod
     @abstractmethod

@@ -15,6 +15,7 @@ from equimodal.errors import RunError, did_you_mean
 from equimodal.evaluate.analyses.ablation import Ablation
 from equimodal.evaluate.analyses.base import Analysis, Arm, Found
 from equimodal.evaluate.analyses.order import Order
+from equimodal.evaluate.analyses.overall import overall
 from equimodal.evaluate.analyses.tau import Tau
 from equimodal.evaluate.comparison import load_comparison
 from equimodal.evaluate.record import read_record, write_record
@@ -86,6 +87,15 @@ class Findings:
             for recipe in found.recipes
         ]
 
+    def overall(self) -> dict[str, Block]:
+        """Return what each recipe comes to over all settings, by its label; nothing for a single setting."""
+        recipes = dict.fromkeys(recipe for found in self.settings.values() for recipe in found.recipes)
+        blocks = {
+            recipe: overall({label: found.only(recipe) for label, found in self.settings.items()}, self.analysis)
+            for recipe in recipes
+        }
+        return {recipe: block for recipe, block in blocks.items() if block is not None}
+
     @property
     def left_out(self) -> list[str]:
         """What could not be made, and why."""
@@ -96,11 +106,12 @@ class Findings:
         for part in self.parts():
             sentences = "\n".join(textwrap.fill(line, text.WIDTH, subsequent_indent="  ") for line in part.sentences)
             told += [f"== {part.title} ==", *map(text.section, part.blocks), sentences]
+        told += [f"== {recipe} ==\n\n{text.section(block)}" for recipe, block in self.overall().items()]
         return "\n\n".join([*told, *(textwrap.fill(f"Left out: {reason}", text.WIDTH) for reason in self.left_out)])
 
     def to_markdown(self) -> str:
         """Return the tables of every part as Markdown, and what they say."""
-        told = []
+        told = [f"## {recipe}\n\n{markdown.section(block)}" for recipe, block in self.overall().items()]
         for part in self.parts():
             told += [f"## {part.title}", *map(markdown.section, part.blocks), markdown.bullets(part.sentences)]
         if self.left_out:

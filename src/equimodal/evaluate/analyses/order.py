@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import permutations
-from typing import Any
+from typing import Any, ClassVar
 
 from equimodal.data.splits import Splits
-from equimodal.evaluate.analyses.base import Analysis, Arm, Found, make_arm, memory_fusion
+from equimodal.evaluate.analyses.base import Analysis, Arm, Found, Line, make_arm, memory_fusion
 from equimodal.evaluate.analyses.crossing import OFF, cross
 from equimodal.evaluate.analyses.tables import (
     SMALLEST,
-    Line,
     block,
     differences,
     lines_of_arms,
@@ -54,6 +53,7 @@ class Order(Analysis):
 
     kind = "order"
     title = "Order of training"
+    also: ClassVar[Mapping[str, str]] = {**Analysis.also, OFF: "without memory"}
 
     def arms(self, modalities: Sequence[str]) -> tuple[list[Arm], list[str]]:
         """Return each strategy from each initial sequence, set against weak_to_strong from the same."""
@@ -74,6 +74,11 @@ class Order(Analysis):
     def read(self, run: Run, data: Callable[[], Splits]) -> dict[str, Any]:
         """Return the run's accuracies in other orders of inference and without its memory, on test."""
         return cross(run.model, memory_fusion(run), run.model.prepare(data().test))
+
+    @staticmethod
+    def lines(found: Found) -> list[Line]:
+        """Return a row for each strategy."""
+        return strategy_lines(found)
 
     @staticmethod
     def blocks(found: Found) -> list[Block]:

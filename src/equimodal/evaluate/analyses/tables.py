@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import NamedTuple
 
-from equimodal.evaluate.analyses.base import Found, Group
+from equimodal.evaluate.analyses.base import Found, Group, Line
 from equimodal.evaluate.statistics import Estimate, told_apart
 from equimodal.evaluate.tables.blocks import SAID, Block, Cell, Column, difference_cell, mean_cell
 from equimodal.evaluate.words import interval, number
@@ -31,21 +31,6 @@ SMALLEST = "Smallest: utilisation of the least used modality."
 
 MOVED = {"above": "higher", "below": "lower", "level": "within noise", "unknown": "not judged"}
 """The answers of :func:`~equimodal.evaluate.statistics.told_apart`, for numbers in general."""
-
-
-@dataclass(frozen=True)
-class Line:
-    """A row of a table.
-
-    Args:
-        name: what stands at its head.
-        group: the arms whose numbers are averaged in it.
-        against: those that they are set against; empty where the row is what others are set against.
-    """
-
-    name: str
-    group: Group
-    against: Group = ()
 
 
 def lines_of_arms(found: Found) -> list[Line]:

@@ -11,10 +11,9 @@ import torch
 from equimodal.data.dataset import Dataset
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError
-from equimodal.evaluate.analyses.base import Analysis, Arm, Found, make_arm, memory_fusion
+from equimodal.evaluate.analyses.base import Analysis, Arm, Found, Line, make_arm, memory_fusion
 from equimodal.evaluate.analyses.tables import (
     SMALLEST,
-    Line,
     block,
     differences,
     lines_of_arms,
@@ -93,6 +92,11 @@ class Tau(Analysis):
         """Return the share of correlations that the run's threshold keeps, on training batches."""
         train = run.model.prepare(data().train)
         return kept(run.model, memory_fusion(run), train, run.config.training.batch_size, run.config.seed)
+
+    @staticmethod
+    def lines(found: Found) -> list[Line]:
+        """Return a row for each arm."""
+        return lines_of_arms(found)
 
     @staticmethod
     def blocks(found: Found) -> list[Block]:
