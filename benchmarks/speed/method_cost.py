@@ -4,7 +4,7 @@ Training time alone, without validation, of a short run with two ResNet-18-sized
 of the work. All methods are timed in turn, several rounds in one process, because machines are noisy. What a
 definition implies is a number of encoder passes, forward and backward, and for OGM-GE a Gaussian number a weight and
 step, set against joint training's one pass of each; how dear each of them is, is measured in the same round. Run by
-``make bench-methods``.
+``make bench-methods``; ``--parts`` times ``equilibrium`` with each part of the ablation switched.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from epoch_cost import BATCH, resnet_case
@@ -21,6 +22,8 @@ from epoch_cost import BATCH, resnet_case
 import equimodal as eq
 from equimodal.config import build_config
 from equimodal.data.splits import Splits
+from equimodal.evaluate.analyses.ablation import Ablation
+from equimodal.method_spec import parse_method
 from equimodal.training.run import set_up
 
 EPOCHS = 4
@@ -85,7 +88,13 @@ CASES: dict[str, Callable[[float], Implied]] = {
 }
 
 
-def train_seconds(data: Splits, encoders: dict[str, torch.nn.Module], method: str) -> tuple[float, float]:
+def parts_of_the_method() -> dict[str, Any]:
+    """Return plain alternating training, and the method as it is and with each part of the ablation switched."""
+    arms, _ = Ablation([parse_method("equilibrium")]).arms(("front", "side"))
+    return {"alternating": "alternating", **{arm.words: arm.method.to_dict() for arm in arms}}
+
+
+def train_seconds(data: Splits, encoders: dict[str, torch.nn.Module], method: Any) -> tuple[float, float]:
     """Return the training seconds of a whole run an epoch, and the rows of an epoch as a multiple of the data."""
     config = build_config(
         {
@@ -134,10 +143,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=2, help="how often each method is timed, in turn")
     parser.add_argument("--only", nargs="*", default=[], help="methods beside joint; all by default")
+    parser.add_argument("--parts", action="store_true", help="time the parts of equilibrium, in place of methods")
     options = parser.parse_args()
     data, encoders = resnet_case()
     wanted = {"joint", *options.only}
-    cases = {name: case for name, case in CASES.items() if not options.only or name.partition(":")[0] in wanted}
+    methods: dict[str, Any] = {name: name for name in CASES if not options.only or name.partition(":")[0] in wanted}
+    if options.parts:
+        methods = {"joint": "joint", **parts_of_the_method()}
+    cases = {name: CASES.get(name, CASES["joint"]) for name in methods}
     ratios: dict[str, list[float]] = {name: [] for name in cases}
     implied: dict[str, list[float]] = {name: [] for name in cases}
     work = Work()
@@ -146,18 +159,18 @@ def main() -> None:
         work = work_seconds(data, encoders)
         joint = 0.0
         for name, case in cases.items():
-            seconds, rows = train_seconds(data, encoders, name)
+            seconds, rows = train_seconds(data, encoders, methods[name])
             joint = joint or seconds
             ratios[name].append(seconds / joint)
             implied[name].append(case(rows).against_joint(work))
     print(f"two ResNet-18, {len(data.train)} training rows, batch {BATCH}, {torch.get_num_threads()} threads")
     parts = f"forward {work.forward:.1f} s, backward {work.backward:.1f} s, draws {work.draws:.1f} s"
-    print(f"  {'':20}{'x joint':>9}{'implied':>9}{'over':>7}   ({parts})")
+    print(f"  {'':32}{'x joint':>9}{'implied':>9}{'over':>7}   ({parts})")
     for name in cases:
         measured, expected = statistics.median(ratios[name]), statistics.median(implied[name])
         over = measured / expected
         note = "  above the bound" if over > BOUND else ""
-        print(f"  {name.partition(':')[0]:20}{measured:9.2f}{expected:9.2f}{over:7.2f}   {CASES[name](1).why}{note}")
+        print(f"  {name.partition(':')[0]:32}{measured:9.2f}{expected:9.2f}{over:7.2f}   {cases[name](1).why}{note}")
 
 
 if __name__ == "__main__":
