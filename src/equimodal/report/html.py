@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -155,7 +156,7 @@ def write_analysis_report(findings: Findings, path: Path) -> Path:
         "analysis",
         title=findings.analysis.title,
         findings=findings,
-        overall=findings.overall(),
+        overall=[replace(block, title=recipe) for recipe, block in findings.overall().items()],
         sections=list(zip(parts, analysis_charts(findings), strict=True)),
         places={label: safe_name(label) for label in findings.settings},
         provenance={
