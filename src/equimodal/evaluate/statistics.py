@@ -103,7 +103,7 @@ def pool(differences: Sequence[Sequence[float | None]], overlaps: Sequence[float
 
     .. math:: v_k = s_k^2 (1/J_k + \mathrm{overlap}_k) / K^2, \quad
         \bar d \pm t_\nu \sqrt{\textstyle\sum_k v_k}, \quad
-        \nu = (\textstyle\sum_k v_k)^2 / \textstyle\sum_k v_k^2 / (J_k - 1)
+        \nu = \frac{(\sum_k v_k)^2}{\sum_k v_k^2 / (J_k - 1)}
 
     Settings in which the difference is defined in no seed are left out.
 

@@ -12,7 +12,7 @@ from equimodal.evaluate.analyses.base import Found, Group
 from equimodal.evaluate.analyses.order import reading_columns, strategy_lines
 from equimodal.evaluate.analyses.tables import SCORES
 from equimodal.evaluate.analyses.tau import OFF
-from equimodal.evaluate.statistics import Estimate
+from equimodal.evaluate.statistics import Estimate, Pooled
 from equimodal.files import safe_name
 from equimodal.report.charts import (
     FUSED,
@@ -47,6 +47,21 @@ def analysis_charts(findings: Findings) -> list[list[Chart]]:
         charts = CHARTS[findings.kind](part.found)
         made.append([replace(chart, key=f"{prefix}-{chart.key}", title=f"{chart.title}{where}") for chart in charts])
     return made
+
+
+def overall_charts(findings: Findings) -> list[Chart]:
+    """Return each score's differences over all settings, of each recipe; nothing for a single setting."""
+    whole = findings.overall()
+    charts = []
+    for recipe, overall in whole.items():
+        of = f", {recipe}" if len(whole) > 1 else ""
+        base = next(name for name in overall.lines if name not in overall.compared)
+        for column, header, _, _ in SCORES:
+            rows = tuple(Row(name, (_mark(overall.difference(name, column), Style()),)) for name in overall.compared)
+            chart = _score_chart(column, header, rows, True, base, ())
+            key = "-".join(["overall", *([safe_name(recipe).lower()] if of else []), chart.key])
+            charts.append(replace(chart, key=key, title=f"{chart.title} over all settings{of}"))
+    return charts
 
 
 def order_charts(found: Found) -> list[Chart]:
@@ -183,7 +198,7 @@ def _by_factor(found: Found, group: Group, factor: str) -> dict[str, Group]:
     return {arm.factors[factor]: (arm.label,) for arm in found.arms if arm.label in group}
 
 
-def _mark(numbers: Estimate, style: Style) -> Mark:
+def _mark(numbers: Estimate | Pooled, style: Style) -> Mark:
     interval = None if numbers.low is None or numbers.high is None else (numbers.low, numbers.high)
     return Mark(numbers.mean, style, interval)
 

@@ -17,7 +17,7 @@ from equimodal.evaluate.tables import BEST, blocks, notes
 from equimodal.evaluate.tables.study import study_blocks
 from equimodal.evaluate.words import interval, number
 from equimodal.files import safe_name, write_text
-from equimodal.report.analysis_figures import analysis_charts
+from equimodal.report.analysis_figures import analysis_charts, overall_charts
 from equimodal.report.charts import Chart
 from equimodal.report.comparison_figures import ComparisonCharts
 from equimodal.report.drawing import draw
@@ -156,7 +156,8 @@ def write_analysis_report(findings: Findings, path: Path) -> Path:
         "analysis",
         title=findings.analysis.title,
         findings=findings,
-        overall=[replace(block, title=recipe) for recipe, block in findings.overall().items()],
+        overall=[replace(whole.block(), title=recipe) for recipe, whole in findings.overall().items()],
+        overall_charts=overall_charts(findings),
         sections=list(zip(parts, analysis_charts(findings), strict=True)),
         places={label: safe_name(label) for label in findings.settings},
         provenance={

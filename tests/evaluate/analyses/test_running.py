@@ -21,7 +21,7 @@ from equimodal.evaluate.analyses.order import Order
 from equimodal.evaluate.analyses.running import prepare, run_analysis
 from equimodal.evaluate.resampling import resampled_interval
 from equimodal.evaluate.words import interval, number
-from equimodal.report.analysis_figures import analysis_charts
+from equimodal.report.analysis_figures import analysis_charts, overall_charts
 from equimodal.report.charts import EpochChart
 from equimodal.training.measure import pack
 from equimodal.training.run import train
@@ -70,17 +70,20 @@ def test_what_is_written(finished):
     assert 'href="all/report.html"' in page and 'href="few/report.html"' in page
     assert "strong &gt; weak" in page and "What training did" in page
     assert "## few" in (out / "table.md").read_text()
-    charts = [chart for part in analysis_charts(findings) for chart in part]
-    assert len({chart.key for chart in charts}) == len(charts) == 16
+    charts = [chart for part in (overall_charts(findings), *analysis_charts(findings)) for chart in part]
+    assert len({chart.key for chart in charts}) == len(charts) == 3 + 16
     for path in written[3:]:
         root = ElementTree.parse(path).getroot()
         words = " ".join(text.text or "" for text in root.iter("{http://www.w3.org/2000/svg}text"))
-        assert root.tag.endswith("svg") and ("from strong > weak" in words or "own order" in words or "gains" in words)
+        assert root.tag.endswith("svg") and (
+            "from strong > weak" in words or "own order" in words or "gains" in words or "over all settings" in words
+        )
 
 
 def test_over_all_settings_differences_are_pooled(finished):
     findings, out, _, _ = finished
-    block = findings.overall()["paper"]
+    whole = findings.overall()["paper"]
+    block = whole.block()
     assert block.methods == ("weak_to_strong", "strong_to_weak", "random", "fixed")
     columns = {column.header: column.cells for column in block.columns}
     for i, strategy in enumerate(block.methods):
@@ -107,8 +110,10 @@ def test_over_all_settings_differences_are_pooled(finished):
     assert columns["verdict"][0].text == "baseline" and columns["without memory: difference"][0].text == number(None)
     assert "Over all settings" in (out / "table.md").read_text() and "Over all settings" in str(findings)
     assert "<h2>Over all settings</h2>" in (out / "report.html").read_text()
+    (row, *_) = overall_charts(findings)[0].rows
+    assert row.label == "strong_to_weak" and row.marks[0].value == whole.difference("strong_to_weak", "accuracy").mean
     alone = replace(findings, settings={"all": findings.settings["all"]})
-    assert alone.overall() == {} and "Over all settings" not in alone.to_markdown()
+    assert alone.overall() == {} and overall_charts(alone) == [] and "Over all settings" not in alone.to_markdown()
 
 
 def test_finished_runs_are_kept_and_the_findings_are_loaded_as_they_were(finished, monkeypatch):

@@ -34,7 +34,7 @@ PARTS: dict[str, Part] = {
     "fitted strength": Part({"memory.strength": "full"}, {"memory.strength": "fitted"}),
     "unimodal loss": Part({"unimodal_weight": 0.0, "fusion_step.trains": "all"}, {"unimodal_weight": 1.0}),
     "fusion step": Part({"fusion_step.enabled": False, "memory.in_steps": True}, {"fusion_step.enabled": True}),
-    "fused gradient in encoders": Part({"fusion_step.trains": "memory"}, {"fusion_step.trains": "all"}),
+    "fused gradient": Part({"fusion_step.trains": "memory"}, {"fusion_step.trains": "all"}),
     "certainty weights": Part({"weights": "equal"}, {"weights": "entropy"}),
 }
 """Every part of the method that can be switched. Without a fusion step something else must train the memory, and

@@ -15,7 +15,7 @@ from equimodal.errors import RunError, did_you_mean
 from equimodal.evaluate.analyses.ablation import Ablation
 from equimodal.evaluate.analyses.base import Analysis, Arm, Found
 from equimodal.evaluate.analyses.order import Order
-from equimodal.evaluate.analyses.overall import overall
+from equimodal.evaluate.analyses.overall import Overall
 from equimodal.evaluate.analyses.tau import Tau
 from equimodal.evaluate.comparison import load_comparison
 from equimodal.evaluate.record import read_record, write_record
@@ -87,14 +87,15 @@ class Findings:
             for recipe in found.recipes
         ]
 
-    def overall(self) -> dict[str, Block]:
-        """Return what each recipe comes to over all settings, by its label; nothing for a single setting."""
+    def overall(self) -> dict[str, Overall]:
+        """Return each recipe over all settings, by its label; nothing for a single setting."""
+        if len(self.settings) < 2:
+            return {}
         recipes = dict.fromkeys(recipe for found in self.settings.values() for recipe in found.recipes)
-        blocks = {
-            recipe: overall({label: found.only(recipe) for label, found in self.settings.items()}, self.analysis)
+        return {
+            recipe: Overall({label: found.only(recipe) for label, found in self.settings.items()}, self.analysis)
             for recipe in recipes
         }
-        return {recipe: block for recipe, block in blocks.items() if block is not None}
 
     @property
     def left_out(self) -> list[str]:
@@ -106,12 +107,12 @@ class Findings:
         for part in self.parts():
             sentences = "\n".join(textwrap.fill(line, text.WIDTH, subsequent_indent="  ") for line in part.sentences)
             told += [f"== {part.title} ==", *map(text.section, part.blocks), sentences]
-        told += [f"== {recipe} ==\n\n{text.section(block)}" for recipe, block in self.overall().items()]
+        told += [f"== {recipe} ==\n\n{text.section(whole.block())}" for recipe, whole in self.overall().items()]
         return "\n\n".join([*told, *(textwrap.fill(f"Left out: {reason}", text.WIDTH) for reason in self.left_out)])
 
     def to_markdown(self) -> str:
         """Return the tables of every part as Markdown, and what they say."""
-        told = [f"## {recipe}\n\n{markdown.section(block)}" for recipe, block in self.overall().items()]
+        told = [f"## {recipe}\n\n{markdown.section(whole.block())}" for recipe, whole in self.overall().items()]
         for part in self.parts():
             told += [f"## {part.title}", *map(markdown.section, part.blocks), markdown.bullets(part.sentences)]
         if self.left_out:
@@ -157,7 +158,7 @@ class Findings:
         Raises:
             RunError: one could not be written; each file is whole, the old one or the new.
         """
-        from equimodal.report.analysis_figures import analysis_charts
+        from equimodal.report.analysis_figures import analysis_charts, overall_charts
         from equimodal.report.figure_files import write_figures
 
         folder = Path(folder)
@@ -166,7 +167,7 @@ class Findings:
         table = folder / "table.md"
         write_text(table, self.to_markdown(), then="write it again")
         written = [self.report(folder / "report.html"), self.to_csv(folder / "runs.csv"), table]
-        figures = [chart for charts in analysis_charts(self) for chart in charts]
+        figures = [chart for charts in (overall_charts(self), *analysis_charts(self)) for chart in charts]
         return [*written, *write_figures(figures, folder / "figures")]
 
     def save(self, folder: str | Path) -> Path:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import cached_property
 
 import numpy as np
 
 from equimodal.evaluate.analyses.base import Analysis, Found, Line
 from equimodal.evaluate.analyses.tables import SCORES, SMALLEST
-from equimodal.evaluate.statistics import paired, pool, told_apart
+from equimodal.evaluate.statistics import Pooled, paired, pool, told_apart
 from equimodal.evaluate.tables.blocks import SAID, Block, Cell, Column, difference_cell
 from equimodal.evaluate.words import number
 
@@ -20,55 +21,72 @@ NOTE = (
 )
 
 
-def overall(settings: Mapping[str, Found], analysis: type[Analysis]) -> Block | None:
-    """Return the differences of one recipe over all settings; None for a single one.
-
-    Rows are those of :meth:`Analysis.lines` that every setting has.
+@dataclass(frozen=True)
+class Overall:
+    """One recipe over all settings.
 
     Args:
         settings: by label, what was found of the recipe.
         analysis: what lays it out.
     """
-    if len(settings) < 2:
-        return None
-    each = {label: {line.name: line for line in analysis.lines(found)} for label, found in settings.items()}
-    names = [name for name in next(iter(each.values())) if all(name in lines for lines in each.values())]
 
-    def column(header: str, cell: Callable[[list[tuple[Found, Line]]], Cell]) -> Column:
-        rows = ([(found, each[label][name]) for label, found in settings.items()] for name in names)
-        return Column(header, tuple(map(cell, rows)))
+    settings: Mapping[str, Found]
+    analysis: type[Analysis]
 
-    columns = []
-    for key, _, header, digits in SCORES:
-        columns += [
-            column(header, lambda row, key=key, digits=digits: _mean(row, key, digits)),
-            column(
-                "difference" if key == "accuracy" else f"{header} difference",
-                lambda row, key=key, digits=digits: _difference(row, key, digits),
-            ),
+    @cached_property
+    def lines(self) -> dict[str, list[tuple[Found, Line]]]:
+        """Each row of :meth:`Analysis.lines` that every setting has, by its name: the row in each setting."""
+        each = [(found, {line.name: line for line in self.analysis.lines(found)}) for found in self.settings.values()]
+        names = [name for name in each[0][1] if all(name in lines for _, lines in each)]
+        return {name: [(found, lines[name]) for found, lines in each] for name in names}
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Names of the rows that are set against another."""
+        return tuple(name for name, line in self.lines.items() if line[0][1].against)
+
+    def mean(self, name: str, column: str) -> float | None:
+        """Return the mean over the settings of a column's means; None where it is defined in none."""
+        means = [found.summary(line.group, column).mean for found, line in self.lines[name]]
+        known = [mean for mean in means if mean is not None]
+        return float(np.mean(known)) if known else None
+
+    def difference(self, name: str, column: str) -> Pooled:
+        """Return a row's paired difference to what it is set against, over all settings."""
+        pairs = [
+            paired(found.values(line.group, column), found.values(line.against, column))
+            for found, line in self.lines[name]
         ]
-        if key == "accuracy":
-            columns.append(column("verdict", _verdict))
-    columns += [
-        column(f"{header}: difference", lambda row, key=key: _difference(row, key, 3))
-        for key, header in analysis.also.items()
-    ]
-    return Block(TITLE, f"{NOTE} {SMALLEST}", tuple(names), tuple(columns))
+        return pool(pairs, [found.comparison.overlap for found in self.settings.values()])
+
+    def block(self) -> Block:
+        """Return it as a table."""
+        columns = []
+        for key, _, header, digits in SCORES:
+            says = "difference" if key == "accuracy" else f"{header} difference"
+            columns += [
+                self._column(header, lambda name, key=key, digits=digits: _mean_cell(self.mean(name, key), digits)),
+                self._differences(says, key, digits),
+            ]
+            if key == "accuracy":
+                columns.append(self._column("verdict", self._verdict))
+        columns += [self._differences(f"{header}: difference", key, 3) for key, header in self.analysis.also.items()]
+        return Block(TITLE, f"{NOTE} {SMALLEST}", tuple(self.lines), tuple(columns))
+
+    def _column(self, header: str, cell: Callable[[str], Cell]) -> Column:
+        return Column(header, tuple(map(cell, self.lines)))
+
+    def _differences(self, header: str, column: str, digits: int) -> Column:
+        def cell(name: str) -> Cell:
+            return difference_cell(asdict(self.difference(name, column)) if name in self.compared else None, digits)
+
+        return self._column(header, cell)
+
+    def _verdict(self, name: str) -> Cell:
+        if name not in self.compared:
+            return Cell("baseline")
+        return Cell(SAID[told_apart(asdict(self.difference(name, "accuracy")))])
 
 
-def _pooled(row: list[tuple[Found, Line]], column: str) -> dict[str, float | None]:
-    differences = [paired(found.values(line.group, column), found.values(line.against, column)) for found, line in row]
-    return asdict(pool(differences, [found.comparison.overlap for found, _ in row]))
-
-
-def _difference(row: list[tuple[Found, Line]], column: str, digits: int) -> Cell:
-    return difference_cell(_pooled(row, column) if row[0][1].against else None, digits)
-
-
-def _mean(row: list[tuple[Found, Line]], column: str, digits: int) -> Cell:
-    known = [mean for found, line in row if (mean := found.summary(line.group, column).mean) is not None]
-    return Cell(number(float(np.mean(known)), digits) if known else "undefined")
-
-
-def _verdict(row: list[tuple[Found, Line]]) -> Cell:
-    return Cell(SAID[told_apart(_pooled(row, "accuracy"))] if row[0][1].against else "baseline")
+def _mean_cell(mean: float | None, digits: int) -> Cell:
+    return Cell("undefined" if mean is None else number(mean, digits))
