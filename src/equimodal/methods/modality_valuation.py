@@ -121,7 +121,8 @@ class ModalityValuation(Method):
             logits = self.model.coalitions(part.encodings, part.present, coalitions.to(self.model.device))
             right = (logits.argmax(-1) == part.labels).cpu()  # (K, B)
             members = (coalitions.unsqueeze(1) & there).sum(-1)
-            found.append(self.plan.shapley((right * members).T).float())
+            values = self.plan.shapley((right * members).T).float()
+            found.append(values * there)  # exactly 0 for what is absent, whatever order the machine adds up in
         return torch.cat(found)
 
     def _present(self, train: Dataset) -> Tensor:
