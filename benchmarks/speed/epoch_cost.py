@@ -73,9 +73,8 @@ def resnet_case(samples: int = 420) -> tuple[Splits, dict[str, nn.Module]]:
     return data, {"front": ResNet18(), "side": ResNet18()}
 
 
-def emoji_case(samples: int = 420) -> tuple[Splits, dict[str, nn.Module]]:
-    """The demo's data with the built-in encoders; of a size of its own."""
-    del samples
+def emoji_case() -> tuple[Splits, dict[str, nn.Module]]:
+    """The demo's data with the built-in encoders."""
     return load("emoji"), {}
 
 
@@ -131,9 +130,11 @@ def main() -> None:
     parser.add_argument("--accelerator", default="cpu", choices=("cpu", "cuda"), help="where both train")
     parser.add_argument("--samples", type=int, default=420, help="of the random images")
     options = parser.parse_args()
-    cases = {"emoji, built-in encoders": emoji_case, "random images, two ResNet-18": resnet_case}
-    for title, make in cases.items():
-        data, encoders = make(options.samples)
+    cases = {
+        "emoji, built-in encoders": emoji_case(),
+        "random images, two ResNet-18": resnet_case(options.samples),
+    }
+    for title, (data, encoders) in cases.items():
         seconds: dict[str, list[float]] = {name: [] for name in ("plain", *METHODS_TIMED)}
         for _ in range(options.rounds):
             for name in seconds:

@@ -10,7 +10,6 @@ import pytest
 import torch
 import yaml
 
-import equimodal.methods  # noqa: F401  (registers them)
 from equimodal.cli.main import main
 from equimodal.data.splits import Splits
 from equimodal.errors import Interrupted

@@ -116,7 +116,7 @@ class LFM(Method):
         present = torch.stack([batch.present[name] for name in self.model.modalities])
         n = len(present)
         alone_and_all = torch.cat([torch.eye(n, dtype=torch.bool), torch.ones(1, n, dtype=torch.bool)])
-        logits = self.model.coalitions(self.model.encode(batch), batch.present, alone_and_all.to(present.device))
+        logits = self.model.coalitions(self.model.encode(batch), batch.present, alone_and_all)
         losses = {
             "fused": cross_entropy(logits[-1], batch.labels, present.any(0)),
             "gap": prediction_gap(logits[:-1], present),

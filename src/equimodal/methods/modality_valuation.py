@@ -118,7 +118,7 @@ class ModalityValuation(Method):
         found = []
         for part in encode_all(self.model, data, ROWS_AT_A_TIME):
             there = torch.stack([part.present[name] for name in self.model.modalities], dim=1).cpu()  # (B, n)
-            logits = self.model.coalitions(part.encodings, part.present, coalitions.to(self.model.device))
+            logits = self.model.coalitions(part.encodings, part.present, coalitions)
             right = (logits.argmax(-1) == part.labels).cpu()  # (K, B)
             members = (coalitions.unsqueeze(1) & there).sum(-1)
             values = self.plan.shapley((right * members).T).float()

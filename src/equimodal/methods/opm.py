@@ -107,7 +107,7 @@ class OPM(Method):
     def _watch(self, encodings: dict[str, Tensor], batch: Batch, present: Tensor) -> None:
         """Set the next batch's probabilities from what each modality alone makes of this one."""
         fusion = self.model.fusion
-        alone = torch.eye(len(present), dtype=torch.bool, device=present.device)
+        alone = torch.eye(len(present), dtype=torch.bool)
         training = fusion.training
         fusion.eval()  # a look is not training: it must not count in the running means of encodings
         logits = self.model.coalitions(encodings, batch.present, alone)

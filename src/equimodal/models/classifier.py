@@ -268,6 +268,7 @@ class Classifier(nn.Module):
 
     def coalitions(self, encodings: Encodings, present: Presence, coalitions: Tensor) -> Tensor:
         """Return logits (K, B, C): row k as if only the modalities of ``coalitions[k]`` (n,) were present."""
+        coalitions = coalitions.to(self.device)
         here = torch.stack([present[name] for name in self.modalities])  # (n, B)
         anything = (coalitions.unsqueeze(-1) & here).any(1)  # (K, B)
         logits = self.fusion.coalitions(encodings, present, coalitions)

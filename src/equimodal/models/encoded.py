@@ -60,7 +60,7 @@ def coalition_outputs(model: Classifier, encoded: Iterable[Encoded], coalitions:
     model.eval()
     outputs, labels = [], []
     for part in encoded:
-        logits = model.coalitions(part.encodings, part.present, coalitions.to(part.labels.device))
+        logits = model.coalitions(part.encodings, part.present, coalitions)
         outputs.append(logits.float().cpu())
         labels.append(part.labels.cpu())
     model.train(training)

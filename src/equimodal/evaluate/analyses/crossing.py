@@ -54,8 +54,8 @@ def cross(model: Classifier, fusion: MemoryFusion, data: Dataset, batch_size: in
     names, own = model.modalities, fusion.order
     known = joined(encode_all(model, data, batch_size))
     encodings, present, labels = known.encodings, known.present, known.labels
-    every = torch.ones(1, len(names), dtype=torch.bool, device=model.device)
-    each = torch.eye(len(names), dtype=torch.bool, device=model.device)
+    every = torch.ones(1, len(names), dtype=torch.bool)
+    each = torch.eye(len(names), dtype=torch.bool)
 
     def fused() -> float | None:
         return _accuracy(model.coalitions(encodings, present, every)[0], labels)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from equimodal.evaluate.analyses.base import Analysis, Found, Line
-from equimodal.evaluate.analyses.tables import SCORES, SMALLEST
-from equimodal.evaluate.statistics import Pooled, paired, pool, told_apart
-from equimodal.evaluate.tables.blocks import SAID, Block, Cell, Column, difference_cell
+from equimodal.evaluate.analyses.tables import SMALLEST, score_columns, verdict_cell
+from equimodal.evaluate.statistics import Pooled, paired, pool
+from equimodal.evaluate.tables.blocks import Block, Cell, Column, difference_cell
 from equimodal.evaluate.words import number
 
 TITLE = "Over all settings"
@@ -61,32 +62,25 @@ class Overall:
 
     def block(self) -> Block:
         """Return it as a table."""
-        columns = []
-        for key, _, header, digits in SCORES:
-            says = "difference" if key == "accuracy" else f"{header} difference"
-            columns += [
-                self._column(header, lambda name, key=key, digits=digits: _mean_cell(self.mean(name, key), digits)),
-                self._differences(says, key, digits),
-            ]
-            if key == "accuracy":
-                columns.append(self._column("verdict", self._verdict))
-        columns += [self._differences(f"{header}: difference", key, 3) for key, header in self.analysis.also.items()]
+        columns = score_columns(self._means, self._differences, self._column("verdict", self._verdict))
+        columns += [self._differences(key, f"{header}: difference") for key, header in self.analysis.also.items()]
         return Block(TITLE, f"{NOTE} {SMALLEST}", tuple(self.lines), tuple(columns))
 
     def _column(self, header: str, cell: Callable[[str], Cell]) -> Column:
         return Column(header, tuple(map(cell, self.lines)))
 
-    def _differences(self, header: str, column: str, digits: int) -> Column:
+    def _means(self, column: str, header: str, digits: int) -> Column:
         def cell(name: str) -> Cell:
-            return difference_cell(asdict(self.difference(name, column)) if name in self.compared else None, digits)
+            mean = self.mean(name, column)
+            return Cell("undefined" if mean is None else number(mean, digits))
 
         return self._column(header, cell)
 
+    def _differences(self, column: str, header: str, digits: int = 3) -> Column:
+        return self._column(header, lambda name: difference_cell(self._told(name, column), digits))
+
     def _verdict(self, name: str) -> Cell:
-        if name not in self.compared:
-            return Cell("baseline")
-        return Cell(SAID[told_apart(asdict(self.difference(name, "accuracy")))])
+        return verdict_cell(self._told(name, "accuracy"))
 
-
-def _mean_cell(mean: float | None, digits: int) -> Cell:
-    return Cell("undefined" if mean is None else number(mean, digits))
+    def _told(self, name: str, column: str) -> dict[str, Any] | None:
+        return asdict(self.difference(name, column)) if name in self.compared else None

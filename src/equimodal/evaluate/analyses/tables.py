@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 from equimodal.evaluate.analyses.base import Found, Group, Line
 from equimodal.evaluate.statistics import Estimate, told_apart
@@ -64,29 +65,39 @@ def differences(found: Found, lines: Sequence[Line], column: str, header: str, d
     )
 
 
+def verdict_cell(difference: Mapping[str, Any] | None) -> Cell:
+    """Return in words what a difference in accuracy amounts to; without one the row is the baseline."""
+    return Cell("baseline" if difference is None else SAID[told_apart(difference)])
+
+
 def verdicts(found: Found, lines: Sequence[Line]) -> Column:
     """Return in words what the differences in accuracy amount to."""
-    cells = []
-    for line in lines:
-        if line.against:
-            said = told_apart(asdict(found.difference(line.group, line.against, "accuracy")))
-            cells.append(Cell(SAID[said]))
-        else:
-            cells.append(Cell("baseline"))
-    return Column("verdict", tuple(cells))
+    each = (asdict(found.difference(line.group, line.against, "accuracy")) if line.against else None for line in lines)
+    return Column("verdict", tuple(map(verdict_cell, each)))
+
+
+def score_columns(
+    mean: Callable[[str, str, int], Column], difference: Callable[[str, str, int], Column], verdict: Column
+) -> list[Column]:
+    """Return the columns of :data:`SCORES` in their order: each one's means and differences, and the verdict.
+
+    Args:
+        mean: makes the column of means, from the score's column, a header and digits.
+        difference: likewise of differences.
+        verdict: what the differences in accuracy amount to.
+    """
+    columns = []
+    for column, _, header, digits in SCORES:
+        says = "difference" if column == "accuracy" else f"{header} difference"
+        columns += [mean(column, header, digits), difference(column, says, digits)]
+        if column == "accuracy":
+            columns.append(verdict)
+    return columns
 
 
 def scores(found: Found, lines: Sequence[Line]) -> list[Column]:
     """Return accuracy, EDM and smallest utilisation, each with its paired difference."""
-    columns = []
-    for column, _, header, digits in SCORES:
-        columns += [
-            means(found, lines, column, header, digits),
-            differences(found, lines, column, "difference" if column == "accuracy" else f"{header} difference", digits),
-        ]
-        if column == "accuracy":
-            columns.append(verdicts(found, lines))
-    return columns
+    return score_columns(partial(means, found, lines), partial(differences, found, lines), verdicts(found, lines))
 
 
 def told(estimate: Estimate, digits: int = 3) -> str:
