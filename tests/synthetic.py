@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from equimodal.batch import Batch
-from equimodal.conformance.data import CLASSES, make_dataset, make_model, make_splits
 from equimodal.models.classifier import Classifier
 from equimodal.models.fusions.base import build_fusion
+from equimodal.testing.data import CLASSES, make_dataset, make_model, make_splits
 
 __all__ = [
     "CLASSES",

@@ -69,7 +69,7 @@ def test_a_package_outside_adds_a_method_by_an_entry_point(tmp_path):
     done = run_beside(
         tmp_path,
         """
-        from equimodal.config import load_config
+        from equimodal.config.run import load_config
         from equimodal.methods.base import METHODS
         print(METHODS.get("theirs_joint").__name__, load_config("theirs_joint").method.name)
         """,
@@ -91,7 +91,7 @@ def test_a_broken_package_matters_only_when_it_is_asked_for(tmp_path, code, valu
     done = run_beside(
         tmp_path,
         """
-        from equimodal.config import build_config
+        from equimodal.config.run import build_config
         from equimodal.data.catalogue import load
         from equimodal.errors import ConfigError
         from equimodal.methods.base import METHODS

@@ -19,14 +19,14 @@ import torch
 from torch import Tensor, nn
 
 import equimodal as eq
-from equimodal.config import build_config
+from equimodal.config.run import build_config
 from equimodal.data.catalogue import load
 from equimodal.data.dataset import Dataset
 from equimodal.data.splits import Splits
 from equimodal.methods.base import METHODS
+from equimodal.training.fit import prepare_with_seed
 from equimodal.training.loop import Trainer
 from equimodal.training.progress import Quiet
-from equimodal.training.run import prepare_with_seed
 
 METHODS_TIMED = ("joint", "alternating", "paper", "equilibrium")
 BATCH = 64

@@ -20,11 +20,11 @@ import torch
 from epoch_cost import BATCH, resnet_case
 
 import equimodal as eq
-from equimodal.config import build_config
+from equimodal.analyses.ablation import Ablation
+from equimodal.config.method import parse_method
+from equimodal.config.run import build_config
 from equimodal.data.splits import Splits
-from equimodal.evaluate.analyses.ablation import Ablation
-from equimodal.method_spec import parse_method
-from equimodal.training.run import set_up
+from equimodal.training.fit import set_up
 
 EPOCHS = 4
 BOUND = 1.2

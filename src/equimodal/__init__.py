@@ -12,16 +12,18 @@ from equimodal._version import __version__
 
 if TYPE_CHECKING:
     from equimodal.batch import Batch
+    from equimodal.comparison.compare import compare
     from equimodal.contribution.diagnose import diagnose
     from equimodal.contribution.shapley import shapley
     from equimodal.data.dataset import Dataset
-    from equimodal.evaluate.compare import compare
     from equimodal.methods.base import Method
     from equimodal.methods.schedule import WeakToStrong
     from equimodal.models.classifier import Classifier
     from equimodal.models.mapping import CrossModalMapping
     from equimodal.models.memory import CrossModalMemory
-    from equimodal.training.run import fit, load
+    from equimodal.reports.write import write as report
+    from equimodal.training.fit import fit
+    from equimodal.training.run import load
 
 _HOMES = {
     "Batch": "equimodal.batch",
@@ -31,12 +33,15 @@ _HOMES = {
     "Dataset": "equimodal.data.dataset",
     "Method": "equimodal.methods.base",
     "WeakToStrong": "equimodal.methods.schedule",
-    "compare": "equimodal.evaluate.compare",
+    "compare": "equimodal.comparison.compare",
     "diagnose": "equimodal.contribution.diagnose",
-    "fit": "equimodal.training.run",
+    "fit": "equimodal.training.fit",
+    "report": "equimodal.reports.write",
     "load": "equimodal.training.run",
     "shapley": "equimodal.contribution.shapley",
 }
+
+_RENAMED = {"report": "write"}
 
 __all__ = [
     "Batch",
@@ -51,13 +56,14 @@ __all__ = [
     "diagnose",
     "fit",
     "load",
+    "report",
     "shapley",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
+        return getattr(importlib.import_module(_HOMES[name]), _RENAMED.get(name, name))
     raise AttributeError(f"module 'equimodal' has no attribute '{name}'")
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from analyses.made_up import content, write_data
 from cli.test_mistakes import refuses, run
-from evaluate.analyses.made_up import content, write_data
 
 __all__ = ["run"]
 

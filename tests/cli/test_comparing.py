@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from cli.test_mistakes import SHORT, own, refuses, run
-from equimodal.evaluate import jobs as module
+from equimodal.comparison import jobs as module
 
 __all__ = ["own", "run"]
 

@@ -18,9 +18,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from equimodal.config import load_config
+from equimodal.config.run import load_config
 from equimodal.data.catalogue import load
-from equimodal.training.run import train
+from equimodal.training.fit import train
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from equimodal.batch import Batch
-from equimodal.config import TrainingConfig
+from equimodal.config.run import TrainingConfig
 from equimodal.methods.base import METHODS, Method, Outcome, Update, prepare_fusion
 from equimodal.training.loop import make_fabric
 from equimodal.training.optimise import Updater, make_optimiser

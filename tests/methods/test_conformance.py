@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from equimodal.conformance import MethodConformance
-from equimodal.conformance.methods import EPOCHS
 from equimodal.data.splits import Splits
 from equimodal.methods.base import METHODS
+from equimodal.testing import MethodConformance
+from equimodal.testing.methods import EPOCHS
 from equimodal.training.run import Run
 
 from .broken import CASES as BROKEN
@@ -56,7 +56,7 @@ for method in ("joint", "uniform", "modality_dropout", "g_blending"):
 # And they can fail
 
 ONE = """
-from equimodal.conformance import MethodConformance
+from equimodal.testing import MethodConformance
 
 
 class TestIt(MethodConformance):

@@ -8,12 +8,13 @@ import pytest
 import torch
 from scipy.special import log_softmax
 
-from equimodal.config import parse_method
+from equimodal.config.run import parse_method
 from equimodal.errors import ConfigError
 from equimodal.methods.base import EpochResult
 from equimodal.methods.equilibrium import Equilibrium
 from equimodal.models.encoded import Encoded
-from equimodal.training.run import fit, load
+from equimodal.training.fit import fit
+from equimodal.training.run import load
 from synthetic import linear_batch, make_model
 
 from .contributions import additive

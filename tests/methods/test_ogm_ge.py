@@ -13,8 +13,8 @@ from scipy.special import softmax
 from torch import nn
 
 from equimodal.batch import Batch
+from equimodal.config.method import parse_method
 from equimodal.errors import ConfigError, Interrupted
-from equimodal.method_spec import parse_method
 from equimodal.methods.ogm_ge import OGMGEConfig, modulation
 from equimodal.models.classifier import Classifier
 from synthetic import CLASSES, linear_batch, linear_model

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from equimodal.models.predict import predict
-from equimodal.training.run import fit
+from equimodal.inference.predict import predict
+from equimodal.training.fit import fit
 from equimodal.training.seeds import permutation
 from synthetic import make_model
 

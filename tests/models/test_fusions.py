@@ -9,12 +9,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from equimodal.conformance.data import make_model, make_splits
 from equimodal.contribution.coalitions import all_coalitions
 from equimodal.errors import ConfigError
 from equimodal.models.fusions.base import FUSIONS, MeanEncoding
 from equimodal.models.fusions.late import certainty_weights
-from equimodal.training.run import fit
+from equimodal.testing.data import make_model, make_splits
+from equimodal.training.fit import fit
 from synthetic import make_fusion, random_presence
 
 from .naive import table

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from equimodal.theory import Cycle, Problems
+from research.theory import Cycle, Problems
 
 
 def _losses(problems: Problems, cycle: Cycle, row: int):

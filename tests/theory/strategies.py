@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from equimodal.theory import Cycle, random_problems
+from research.theory import Cycle, random_problems
 
 cycles = st.builds(
     Cycle,

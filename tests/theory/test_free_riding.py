@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from equimodal.errors import ConfigError
-from equimodal.theory import Setting, closed_form, shrinkage, train
+from research.theory import Setting, closed_form, shrinkage, train
 
 reliability = st.floats(0.1, 0.9)
 settings_of = st.builds(Setting, first=reliability, last=reliability, unimodal=st.floats(0, 3), reads=st.booleans())

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize, root
 from scipy.stats import ortho_group
 
-from equimodal.theory import (
+from research.theory import (
     Cycle,
     Problems,
     critical_ratio,

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 
 from equimodal.errors import ConfigError, DataError
-from equimodal.theory import Cycle, Problems, fusion_loss, losses, random_problems, run_cycle, simulate
+from research.theory import Cycle, Problems, fusion_loss, losses, random_problems, run_cycle, simulate
 
 from .autograd import one_cycle
 from .strategies import cycles, problems

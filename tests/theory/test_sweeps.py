@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from equimodal.errors import ConfigError
-from equimodal.theory import Cycle, gains, outcome, random_problems, simulate, sweep
-from equimodal.theory.order import difference
+from research.theory import Cycle, gains, outcome, random_problems, simulate, sweep
+from research.theory.order import difference
 
 BOTH = Cycle(ratio=0.1, step=0.1, transfer=1.0)
 

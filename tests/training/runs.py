@@ -16,10 +16,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from equimodal.batch import Batch
-from equimodal.conformance.watching import Updates, follow, watched
 from equimodal.data.splits import Splits
 from equimodal.methods.base import METHODS, Method, Outcome, Update
-from equimodal.training.run import Run, fit
+from equimodal.testing.watching import Updates, follow, watched
+from equimodal.training.fit import fit
+from equimodal.training.run import Run
 from synthetic import make_model, make_splits
 
 METHOD_OF_EACH_KIND = (

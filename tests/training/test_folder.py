@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from equimodal.config import build_config
+from equimodal.config.run import build_config
 from equimodal.data.catalogue import load as load_dataset
 from equimodal.data.dataset import Dataset
 from equimodal.errors import ConfigError, DataError, RunError
 from equimodal.models.classifier import Classifier
+from equimodal.training.fit import fit, train
 from equimodal.training.folder import read_config, read_provenance
-from equimodal.training.run import fit, train
 from synthetic import make_model, make_splits
 from training.runs import assert_same_weights, fit_tiny, names_in
 

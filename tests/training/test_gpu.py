@@ -13,11 +13,12 @@ import yaml
 from equimodal.cli.main import main
 from equimodal.data.splits import Splits
 from equimodal.errors import Interrupted
-from equimodal.evaluate.evaluation import evaluate_run
+from equimodal.inference.evaluation import evaluate_run
+from equimodal.inference.predict import predict
 from equimodal.methods.base import METHODS
 from equimodal.models.classifier import Classifier
-from equimodal.models.predict import predict
-from equimodal.training.run import fit, load
+from equimodal.training.fit import fit
+from equimodal.training.run import load
 from synthetic import make_model
 from training.runs import at_batch, fit_tiny, press_ctrl_c
 

@@ -15,10 +15,10 @@ import pytest
 import torch
 from torch import nn
 
-from equimodal.config import build_config
+from equimodal.config.run import build_config
 from equimodal.errors import ConfigError, Interrupted, RunError
+from equimodal.inference.predict import predict
 from equimodal.methods.base import Method, MethodConfig, Phase, Update, cross_entropy
-from equimodal.models.predict import predict
 from equimodal.training.history import History
 from equimodal.training.loop import Trainer
 from equimodal.training.optimise import Updater

@@ -9,10 +9,10 @@ import torch
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 from torchmetrics.classification import MulticlassCalibrationError
 
-from equimodal.config import MeasureConfig
+from equimodal.config.run import MeasureConfig
 from equimodal.errors import ConfigError
+from equimodal.inference.predict import predict
 from equimodal.models.encoded import coalition_outputs, encode_all
-from equimodal.models.predict import predict
 from equimodal.training.measure import Measurement, expected_calibration_error, measure
 from synthetic import make_model, make_splits
 from training.runs import fit_tiny

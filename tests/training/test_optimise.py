@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from equimodal.batch import Batch
-from equimodal.config import TrainingConfig
+from equimodal.config.run import TrainingConfig
 from equimodal.errors import RunError
 from equimodal.methods.base import Method, MethodConfig, Update, cross_entropy
 from equimodal.models.classifier import Classifier

@@ -80,7 +80,7 @@ def test_a_quiet_run_says_nothing(tiny, capsys):
 
 
 def test_a_run_names_its_phases(tiny, capsys):
-    from equimodal.training.run import fit
+    from equimodal.training.fit import fit
     from synthetic import make_model
 
     fit(make_model(tiny), tiny, "joint", epochs=1, measure={"bootstrap": 0})

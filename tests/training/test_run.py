@@ -9,14 +9,16 @@ import torch
 import yaml
 from torch import nn
 
-from equimodal.config import build_config
+from equimodal.config.run import build_config
 from equimodal.data.dataset import Dataset
 from equimodal.errors import ConfigError, DataError, EquimodalError, Interrupted, RunError
+from equimodal.inference.predict import predict
 from equimodal.models.classifier import Classifier
 from equimodal.models.encoders.mlp import MLP
-from equimodal.models.predict import predict
+from equimodal.reports.write import write
+from equimodal.training.fit import fit, train
 from equimodal.training.folder import differences, read_config
-from equimodal.training.run import fit, load, load_model, train
+from equimodal.training.run import load, load_model
 from synthetic import make_model
 from training.runs import (
     BATCHES,
@@ -290,6 +292,6 @@ def test_a_fit_after_a_fit_goes_on_with_the_weights_there_are(tiny):
 
 
 def test_the_report_of_a_run_is_one_page(tiny, tmp_path):
-    page = fit_tiny(tiny, "equilibrium", tmp_path / "run", reference=True).report(tmp_path / "report.html")
+    page = write(fit_tiny(tiny, "equilibrium", tmp_path / "run", reference=True), tmp_path / "report.html")
     text = page.read_text(encoding="utf-8")
     assert text.lstrip().lower().startswith("<!doctype html>") and "<script src" not in text

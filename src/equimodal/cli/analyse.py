@@ -10,7 +10,7 @@ import typer
 from equimodal.cli.options import Data, Methods, Out, Quiet, Recipe, Seeds, Settings, WorkerCount
 
 if TYPE_CHECKING:
-    from equimodal.evaluate.analyses.running import MakeAnalysis
+    from equimodal.analyses.running import MakeAnalysis
 
 analyse = typer.Typer(
     name="analyse",
@@ -45,7 +45,7 @@ def order(
     Takes the same YAML as compare; the recipes are those that -m or compare.methods names. The folder (default:
     analyses/order-NAME) holds the runs, runs.csv, table.md, figures and report.html; the same command goes on.
     """
-    from equimodal.evaluate.analyses.order import Order
+    from equimodal.analyses.order import Order
 
     _carry_out("order", Order, recipe, data, method, seeds, settings, out, workers, quiet)
 
@@ -69,8 +69,8 @@ def tau(
     """
     from functools import partial
 
+    from equimodal.analyses.tau import VALUES, Tau
     from equimodal.errors import ConfigError
-    from equimodal.evaluate.analyses.tau import VALUES, Tau
 
     try:
         numbers = VALUES if values is None else tuple(float(text) for text in values.replace(",", " ").split())
@@ -95,7 +95,7 @@ def ablation(
     Takes the same YAML as compare; the recipes are those that -m or compare.methods names. The folder (default:
     analyses/ablation-NAME) holds the runs, runs.csv, table.md, figures and report.html; the same command goes on.
     """
-    from equimodal.evaluate.analyses.ablation import Ablation
+    from equimodal.analyses.ablation import Ablation
 
     _carry_out("ablation", Ablation, recipe, data, method, seeds, settings, out, workers, quiet)
 
@@ -112,17 +112,18 @@ def _carry_out(
     workers: str,
     quiet: bool,
 ) -> None:
+    from equimodal.analyses.running import run_analysis
     from equimodal.cli.setup import configure_comparison, typed_command
-    from equimodal.evaluate.analyses.running import run_analysis
-    from equimodal.evaluate.jobs import parse_workers
+    from equimodal.comparison.jobs import parse_workers
     from equimodal.files import safe_name
+    from equimodal.reports.write import export
 
     config = configure_comparison(recipe, data, settings, methods, seeds)
     name = Path(recipe).stem if recipe and config.compare.settings else Path(config.data.name).stem
     folder = out or Path("analyses") / safe_name(f"{kind}-{name}")
     command = typed_command()
     findings = run_analysis(make, config, out=folder, workers=parse_workers(workers), quiet=quiet, command=command)
-    page, *files = findings.export(folder)
+    page, *files = export(findings, folder)
     print(findings)
     beside = ", ".join(path.name for path in files if path.parent == folder)
     print(f"\nruns in {folder}, report {page}, {beside} and figures beside it")

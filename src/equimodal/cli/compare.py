@@ -24,11 +24,12 @@ def compare(
     from pathlib import Path
 
     from equimodal.cli.setup import configure_comparison, typed_command
+    from equimodal.comparison.compare import run_comparison
+    from equimodal.comparison.jobs import parse_workers
+    from equimodal.comparison.study import run_study
     from equimodal.data.catalogue import load
-    from equimodal.evaluate.compare import run_comparison
-    from equimodal.evaluate.jobs import parse_workers
-    from equimodal.evaluate.study import run_study
     from equimodal.files import safe_name
+    from equimodal.reports.write import export
 
     config = configure_comparison(recipe, data, settings, method, seeds)
     found = parse_workers(workers)
@@ -40,7 +41,7 @@ def compare(
         splits = load(config.data.name, split_seed=config.data.split_seed)
         folder = out or Path("comparisons") / safe_name(splits.name)
         comparison = run_comparison(config, splits, out=folder, workers=found, quiet=quiet, command=command)
-    page, *tables = comparison.export(folder)
+    page, *tables = export(comparison, folder)
     print(comparison)
     print(
         f"\nruns in {folder}, report {page}, tables {', '.join(dict.fromkeys(path.name for path in tables))} beside it"

@@ -20,7 +20,7 @@ def evaluate(
     import json
 
     from equimodal.cli.options import names
-    from equimodal.evaluate.evaluation import evaluate_run
+    from equimodal.inference.evaluation import evaluate_run
 
     measurement = evaluate_run(run, data, split=split, present=names(present))
     print(json.dumps(measurement.to_dict(), indent=1) if as_json else measurement)

@@ -15,12 +15,12 @@ def list_known(
     ] = None,
 ) -> None:
     """List methods, encoders, fusions, data sets and recipes."""
+    from equimodal.config.recipes import read_recipe, recipe_names
     from equimodal.data.catalogue import DATASETS
     from equimodal.errors import ConfigError, did_you_mean
     from equimodal.methods.base import METHODS
     from equimodal.models.encoders.base import ENCODERS
     from equimodal.models.fusions.base import FUSIONS
-    from equimodal.recipes import read_recipe, recipe_names
     from equimodal.registry import Registry
 
     def described(registry: Registry[Any]) -> list[tuple[str, str]]:

@@ -14,7 +14,6 @@ from equimodal.cli.evaluate import evaluate
 from equimodal.cli.list import list_known
 from equimodal.cli.predict import predict
 from equimodal.cli.report import report
-from equimodal.cli.theory import theory
 from equimodal.cli.train import train
 from equimodal.errors import EquimodalError, Interrupted
 
@@ -32,7 +31,6 @@ app.add_typer(analyse)
 app.command()(evaluate)
 app.command()(predict)
 app.command()(report)
-app.command()(theory)
 app.command("list")(list_known)
 
 

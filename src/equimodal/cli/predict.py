@@ -19,7 +19,7 @@ def predict(
 ) -> None:
     """Predict classes and their probabilities, with all modalities that are there or some of them."""
     from equimodal.cli.options import names
-    from equimodal.evaluate.predictions import write_predictions
+    from equimodal.inference.predictions import write_predictions
 
     count = write_predictions(run, data, out, split=split, present=names(present))
     print(f"{count} predictions in {out}")

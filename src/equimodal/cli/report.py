@@ -15,12 +15,14 @@ def report(
     out: Out = None,
 ) -> None:
     """Write the report of a run, a comparison, a study or an analysis as one self-contained HTML page."""
+    from equimodal.reports.write import write
+
     if (folder / "analysis.json").is_file():
-        from equimodal.evaluate.analyses.findings import load_findings as load
+        from equimodal.analyses.findings import load_findings as load
     elif (folder / "study.json").is_file():
-        from equimodal.evaluate.study import load_study as load
+        from equimodal.comparison.study import load_study as load
     elif (folder / "comparison.json").is_file():
-        from equimodal.evaluate.comparison import load_comparison as load
+        from equimodal.comparison.comparison import load_comparison as load
     else:
         from equimodal.training.run import load
-    print(load(folder).report(out or folder / "report.html"))
+    print(write(load(folder), out or folder / "report.html"))

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from equimodal.config import RunConfig, load_config
+from equimodal.config.run import RunConfig, load_config
 from equimodal.errors import ConfigError
 
 

@@ -9,13 +9,13 @@ from typing import Annotated, Any, cast
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from equimodal.config.yaml import read_yaml_file
 from equimodal.data.archive import SUFFIXES, npz_keys, read_array
 from equimodal.data.checks import list_rows, raise_problems
 from equimodal.data.coerce import KINDS, Kind
 from equimodal.data.dataset import Dataset
 from equimodal.data.splits import PARTS, Splits
 from equimodal.errors import ConfigError, DataError, did_you_mean
-from equimodal.yaml_text import read_yaml_file
 
 DESCRIPTION = "data.yaml"
 COLUMNS = ("labels", "split", "groups", "ids", "classes")

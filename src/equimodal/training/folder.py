@@ -11,11 +11,11 @@ import torch
 import yaml
 
 from equimodal._version import __version__
-from equimodal.config import RunConfig, build_config
+from equimodal.config.run import RunConfig, build_config
+from equimodal.config.yaml import read_yaml_file
 from equimodal.data.splits import Splits
 from equimodal.errors import RunError
 from equimodal.files import write_text
-from equimodal.yaml_text import read_yaml_file
 
 FILE = "config.yaml"
 

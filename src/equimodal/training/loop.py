@@ -16,7 +16,7 @@ import torch
 from lightning_fabric import Fabric
 
 from equimodal.batch import Batch
-from equimodal.config import RunConfig, TrainingConfig
+from equimodal.config.run import RunConfig, TrainingConfig
 from equimodal.data.dataset import Dataset
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, Interrupted, RunError

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from equimodal.config import MeasureConfig
+from equimodal.config.run import MeasureConfig
 from equimodal.contribution.coalitions import coalition_name
 from equimodal.contribution.equilibrium import utilisation
 from equimodal.contribution.measure import contribution

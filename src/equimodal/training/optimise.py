@@ -9,7 +9,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from equimodal.config import TrainingConfig
+from equimodal.config.run import TrainingConfig
 from equimodal.errors import RunError
 from equimodal.methods.base import Method, Outcome, Update
 

@@ -1,0 +1,138 @@
+"""What is each part of the method worth? The full method, and one row for each switch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import torch
+
+from equimodal.analyses.base import Analysis, Arm, Found, Line, make_arm
+from equimodal.analyses.tables import SMALLEST, block, lines_of_arms, means, scores, told_scores
+from equimodal.comparison.blocks import Block
+from equimodal.contribution.equilibrium import utilisation
+from equimodal.data.splits import Splits
+from equimodal.errors import ConfigError
+from equimodal.training.run import Run
+
+
+class Part(NamedTuple):
+    """How to switch a part of the method: the options that take it away, and those that add it where it is not."""
+
+    off: Mapping[str, Any]
+    on: Mapping[str, Any]
+
+
+PARTS: dict[str, Part] = {
+    "order": Part({"order": "random"}, {"order": "weak_to_strong"}),
+    "feature mapping": Part({"mapping.feature": False}, {"mapping.feature": True}),
+    "sample mapping": Part({"mapping.sample": False}, {"mapping.sample": True}),
+    "memory": Part({"memory.enabled": False}, {"memory.enabled": True}),
+    "inheritance": Part({"memory.inherit": "none"}, {"memory.inherit": "epoch"}),
+    "fitted strength": Part({"memory.strength": "full"}, {"memory.strength": "fitted"}),
+    "unimodal loss": Part({"unimodal_weight": 0.0, "fusion_step.trains": "all"}, {"unimodal_weight": 1.0}),
+    "fusion step": Part({"fusion_step.enabled": False, "memory.in_steps": True}, {"fusion_step.enabled": True}),
+    "fused gradient": Part({"fusion_step.trains": "memory"}, {"fusion_step.trains": "all"}),
+    "certainty weights": Part({"weights": "equal"}, {"weights": "entropy"}),
+}
+"""Every part of the method that can be switched. Without a fusion step something else must train the memory, and
+without unimodal losses the encoders."""
+
+FULL = "full"
+
+
+class Ablation(Analysis):
+    """The recipe as it is, and with each part of :data:`PARTS` switched: off, or on where the recipe lacks it."""
+
+    kind = "ablation"
+    title = "Ablation"
+
+    def arms(self, modalities: Sequence[str]) -> tuple[list[Arm], list[str]]:
+        """Return the full method and one arm a part; what the configuration refuses is left out with its reason."""
+        made, left_out = [], []
+        for recipe in self.recipes:
+            full = make_arm(recipe, {"part": FULL}, {})
+            made.append(full)
+            for part, switch in PARTS.items():
+                for words, options in ((f"without {part}", switch.off), (f"with {part}", switch.on)):
+                    try:
+                        arm = make_arm(recipe, {"part": words}, options, full.label)
+                    except ConfigError as error:
+                        left_out.append(str(error))
+                        break
+                    if arm.method.options != full.method.options:
+                        made.append(arm)
+                        break
+        return made, left_out
+
+    def read(self, run: Run, data: Callable[[], Splits]) -> dict[str, Any]:
+        """Return EDM and each modality's utilisation after each epoch, on the validation probe."""
+        return epoch_curves(run)
+
+    @staticmethod
+    def lines(found: Found) -> list[Line]:
+        """Return a row for each arm."""
+        return lines_of_arms(found)
+
+    @staticmethod
+    def blocks(found: Found) -> list[Block]:
+        """Return the tables: accuracy and balance, and cost."""
+        lines, relative = lines_of_arms(found), _relative(found)
+        against = "Set against the full method; paired by seed."
+        missing = "Some missing: mean accuracy over all subsets of modalities but the empty one and the whole."
+        return [
+            block(
+                "Accuracy and balance",
+                f"{against} {SMALLEST} {missing}",
+                lines,
+                *scores(found, lines),
+                means(found, lines, "missing_mean", "some missing"),
+            ),
+            block(
+                "Cost",
+                "Of one run: optimiser steps of all encoders together, and time in training over that of the full "
+                "method (runs that train side by side disturb one another).",
+                lines,
+                means(found, lines, "updates", "updates", 0, spread=False),
+                means(relative, lines, "relative", "relative time", 2),
+            ),
+        ]
+
+    @staticmethod
+    def sentences(found: Found) -> list[str]:
+        """Return what each switch changes."""
+        return [
+            f"{line.name} against {FULL}: {told_scores(found, line.group, line.against)}."
+            for line in lines_of_arms(found)
+            if line.against
+        ]
+
+
+def epoch_curves(run: Run) -> dict[str, Any]:
+    r"""Return lists with a value an epoch, measured on the probe; trials are left out.
+
+    ``edm``, and ``utilisation.<m>`` with :math:`u_m = (v(\{m\}) - v(\emptyset)) / (v^*_m - v(\emptyset))`, where
+    :math:`v^*_m` is what the seed's unimodal ensemble reaches on validation. None where undefined.
+    """
+    lines = [line["validation"] for line in run.history if not line["trial"]]
+    curves: dict[str, Any] = {"edm": [line["contribution"]["edm"] for line in lines]}
+    reference = (run.reference or {}).get("validation", {})
+    empty = torch.tensor([line["contribution"]["value_empty"] for line in lines], dtype=torch.float64)
+    for name in run.model.modalities:
+        alone = torch.tensor([line["alone"][name] for line in lines], dtype=torch.float64)
+        possible = torch.full_like(alone, reference.get(name, math.nan))
+        used = utilisation(alone, possible, empty).tolist()
+        curves[f"utilisation.{name}"] = [None if math.isnan(u) else u for u in used]
+    return {"curves": curves}
+
+
+def _relative(found: Found) -> Found:
+    """Return the same with a column ``relative``: seconds over those of the full method in the same seed."""
+    readings = {}
+    for arm in found.arms:
+        own = found.values((arm.label,), "seconds")
+        base = found.values((arm.against or arm.label,), "seconds")
+        readings[arm.label] = [{"relative": a / b if a and b else None} for a, b in zip(own, base, strict=True)]
+    return replace(found, readings=readings)

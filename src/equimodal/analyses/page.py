@@ -1,0 +1,44 @@
+"""The page of an analysis."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from equimodal._version import __version__
+from equimodal.analyses.figures import analysis_charts, overall_charts
+from equimodal.analyses.findings import Findings
+from equimodal.display.html import write_page
+from equimodal.files import safe_name
+
+
+def write_analysis_page(findings: Findings, path: Path) -> Path:
+    """Write an analysis as one HTML page beside the folders of its settings: sentences, tables, figures of each.
+
+    Args:
+        findings: what the analysis found.
+        path: the file; its folder is made if need be.
+
+    Returns:
+        The path.
+
+    Raises:
+        RunError: the file could not be written.
+    """
+    parts = findings.parts()
+    return write_page(
+        path,
+        __package__ or "",
+        "analysis",
+        title=findings.analysis.title,
+        findings=findings,
+        overall=[replace(whole.block(), title=recipe) for recipe, whole in findings.overall().items()],
+        overall_charts=overall_charts(findings),
+        sections=list(zip(parts, analysis_charts(findings), strict=True)),
+        places={label: safe_name(label) for label in findings.settings},
+        provenance={
+            "command": findings.command or "from Python",
+            **({"not part of it": "; ".join(findings.passed_over)} if findings.passed_over else {}),
+            "equimodal": __version__,
+        },
+    )

@@ -1,0 +1,148 @@
+"""Carrying out an analysis: a study of the methods it makes, then its own reading of the finished runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from equimodal.analyses.base import METHOD, Analysis, Arm, Found
+from equimodal.analyses.findings import Findings
+from equimodal.comparison.comparison import Comparison
+from equimodal.comparison.jobs import Workers, seed_data
+from equimodal.comparison.study import carry_out_settings, setting_config
+from equimodal.config.compare import Setting
+from equimodal.config.method import MethodSpec
+from equimodal.config.run import RunConfig
+from equimodal.data.catalogue import load
+from equimodal.data.splits import Splits
+from equimodal.errors import ConfigError
+from equimodal.files import safe_name
+from equimodal.training.run import load as load_run
+
+MakeAnalysis = Callable[[Sequence[MethodSpec]], Analysis]
+"""From the recipes to the analysis of them: an analysis' class, perhaps with its options."""
+
+
+def run_analysis(
+    make: MakeAnalysis,
+    config: RunConfig,
+    *,
+    out: str | Path,
+    workers: Workers = 1,
+    quiet: bool = False,
+    command: str | None = None,
+) -> Findings:
+    """Carry out an analysis in each setting that a configuration of ``compare`` describes.
+
+    The recipes are those of ``compare.methods`` that can be analysed, or the configuration's ``method`` where none is
+    listed. All runs lie in ``out``, finished ones are kept and interrupted ones go on, as in a study. Then each run is
+    loaded and read.
+
+    Args:
+        make: an analysis' class, or what makes one of recipes.
+        config: as for ``compare``.
+        out: the folder.
+        workers: see :func:`~equimodal.comparison.compare.run_comparison`; on Ray, runs are read here.
+        quiet: say nothing.
+        command: what the user typed, for provenance.
+
+    Raises:
+        ConfigError: a method that has nothing to analyse, or any mistake of the configuration.
+        RunError: the folder holds something else.
+        Interrupted: Ctrl-C; the same call goes on.
+    """
+    plain, passed_over = prepare(config)
+    analysis = make(plain.compare.methods)
+    if not quiet and passed_over:
+        print(f"Not part of this analysis: {'; '.join(passed_over)}.", file=sys.stderr)
+    made: dict[tuple[str, ...], tuple[list[Arm], list[str]]] = {}
+
+    def methods(modalities: Sequence[str]) -> list[MethodSpec]:
+        arms, left_out = made[tuple(modalities)] = analysis.arms(modalities)
+        if not arms:
+            raise ConfigError(left_out)
+        return [arm.method for arm in arms]
+
+    comparisons = carry_out_settings(
+        plain,
+        out=out,
+        recipe=f"{analysis.kind}-analysis.yaml",
+        methods=methods,
+        workers=workers,
+        quiet=quiet,
+        command=command,
+    )
+    found = {}
+    for setting in plain.compare.settings:
+        comparison = comparisons[setting.label]
+        arms, left_out = made[comparison.modalities]
+        if not quiet:
+            print(f"{setting.label}: reading the runs", file=sys.stderr, flush=True)
+        folder = Path(out) / safe_name(setting.label)
+        readings = read_all(analysis, setting_config(plain, setting), comparison, folder, workers)
+        found[setting.label] = Found(comparison, tuple(arms), tuple(left_out), readings)
+    findings = Findings(analysis.kind, found, tuple(passed_over), command)
+    findings.save(out)
+    return findings
+
+
+def prepare(config: RunConfig) -> tuple[RunConfig, list[str]]:
+    """Return the configuration of an analysis, its recipes as methods and its data as settings; and what it leaves out.
+
+    What the configuration says of methods that an analysis does not train (other methods, comparisons declared
+    between them, options tuned by their labels) is no part of it.
+    """
+    compare, passed_over = config.compare, []
+    recipes = [method for method in compare.methods if method.name == METHOD]
+    others = [method.label for method in compare.methods if method.name != METHOD]
+    if others and recipes:
+        passed_over.append(f"the methods {', '.join(others)}")
+    changes: dict[str, Any] = {"methods": recipes or compare.methods or [config.method]}
+    if compare.primary:
+        passed_over.append("compare.primary")
+        changes["primary"] = []
+    if compare.tune is not None and compare.tune.own:
+        passed_over.append("compare.tune.own")
+        changes["tune"] = compare.tune.model_copy(update={"own": {}}) if compare.tune.grid else None
+    if not compare.settings:
+        changes["settings"] = [Setting(label=Path(config.data.name).stem)]
+    return config.model_copy(update={"compare": compare.model_copy(update=changes)}), passed_over
+
+
+def read_all(
+    analysis: Analysis, config: RunConfig, comparison: Comparison, folder: Path, workers: Workers
+) -> dict[str, tuple[Mapping[str, Any], ...]]:
+    """Return by method's label what the analysis reads from its runs, in the order of the seeds.
+
+    Args:
+        analysis: reads one run.
+        config: of the comparison.
+        comparison: whose runs are finished.
+        folder: the comparison's.
+        workers: processes that read side by side; on Ray one, here.
+    """
+    data = load(config.data.name, split_seed=config.data.split_seed)
+    runs = [(label, seed) for label in comparison.methods for seed in comparison.seeds]
+    tasks = [(analysis, folder / safe_name(label) / f"seed-{seed}", config, data, seed) for label, seed in runs]
+    if workers in (1, "ray"):
+        read = [read_run(*task) for task in tasks]
+    else:
+        from joblib import Parallel, cpu_count, delayed
+
+        threads = max(1, cpu_count() // int(workers))
+        read = cast(list[dict[str, Any]], Parallel(n_jobs=workers)(delayed(read_run)(*task, threads) for task in tasks))
+    by_run = dict(zip(runs, read, strict=True))
+    return {label: tuple(by_run[label, seed] for seed in comparison.seeds) for label in comparison.methods}
+
+
+def read_run(
+    analysis: Analysis, folder: Path, config: RunConfig, data: Splits, seed: int, threads: int | None = None
+) -> dict[str, Any]:
+    """Return what the analysis reads from one finished run."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return analysis.read(load_run(folder), lambda: seed_data(config, data, seed))

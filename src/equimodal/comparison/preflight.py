@@ -1,0 +1,109 @@
+"""What is checked, and how long it will take, before a comparison begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+
+import torch
+
+from equimodal.comparison.forecast import seconds_of_run
+from equimodal.comparison.jobs import TRIALS, ModelMaker, make_job, seed_data, untrained
+from equimodal.config.method import MethodSpec
+from equimodal.config.run import LARGEST_SEED, RunConfig
+from equimodal.data.splits import Splits
+from equimodal.errors import ConfigError
+from equimodal.files import safe_name
+from equimodal.methods.base import METHODS
+from equimodal.training.fit import set_up
+from equimodal.training.run import REFERENCE
+
+
+def ensemble_and_others(config: RunConfig) -> tuple[list[MethodSpec], list[MethodSpec]]:
+    """Return the unimodal ensemble, listed or not, and all other methods: the first is the others' reference."""
+    methods = config.compare.methods
+    listed = next((method for method in methods if method.name == REFERENCE), None)
+    ensemble = listed or MethodSpec(name=REFERENCE)
+    return [ensemble], [method for method in methods if method is not ensemble]
+
+
+def check_names(config: RunConfig, model: object, workers: object) -> None:
+    """Check everything that the configuration alone can tell.
+
+    Raises:
+        ConfigError: all mistakes, together.
+    """
+    methods = config.compare.methods
+    problems = config.compare.problems()
+    if not methods:
+        problems.append("compare.methods: expected at least one method, got none. Name some: joint, equilibrium ...")
+    labels = [method.label for method in methods]
+    if not any(method.name == REFERENCE for method in methods):
+        labels.append(REFERENCE)
+    for first, second in combinations(labels, 2):
+        if first == second:
+            problems.append(
+                f"compare.methods: '{first}' is there twice. Leave one out, or give it a label of its own "
+                "({name: ..., label: ...})."
+            )
+        elif safe_name(first).lower() == safe_name(second).lower():
+            problems.append(
+                f"compare.methods: '{first}' and '{second}' would share the folder '{safe_name(first)}'. "
+                "Give one another label."
+            )
+    problems += [f"compare.methods: the label '{TRIALS}' is taken." for label in labels if safe_name(label) == TRIALS]
+    fusion = config.model.fusion
+    problems += [
+        f"model.fusion: '{method.label}' trains the fusions {', '.join(known)}, not '{fusion}'. "
+        "Leave the fusion out (each method brings its own), or the method."
+        for method in methods
+        if fusion is not None and method.name != REFERENCE
+        if fusion not in (known := METHODS.get(method.name).fusions)
+    ]
+    if model is not None and (isinstance(model, torch.nn.Module) or not isinstance(model, Callable)):
+        problems.append(
+            f"model: expected a function from a seed to a new classifier, got {type(model).__name__}. "
+            "Write lambda seed: Classifier(...)."
+        )
+    last = config.seed + config.compare.seeds - 1
+    if last > LARGEST_SEED:
+        problems.append(
+            f"compare.seeds: expected seeds from 0 to {LARGEST_SEED}, but {config.compare.seeds} of them, counted from "
+            f"seed ({config.seed}), end at {last}. Lower one of the two."
+        )
+    if workers != "ray" and (not isinstance(workers, int) or workers < 1):
+        problems.append(f"workers: expected at least 1, or 'ray', got {workers!r}.")
+    if problems:
+        raise ConfigError(problems)
+
+
+def rehearse(config: RunConfig, data: Splits, model: ModelMaker | None, *, timed: bool) -> dict[str, float]:
+    """Set up the first seed's run of every method, so that a mistake is told before hours of training.
+
+    Args:
+        config: of the comparison.
+        data: see :func:`~equimodal.comparison.compare.run_comparison`.
+        model: see there.
+        timed: train some batches of each method, too, to tell how long it will take.
+
+    Returns:
+        Seconds of one run by method's label; 0 where not timed.
+
+    Raises:
+        ConfigError: all mistakes, together.
+    """
+    splits = seed_data(config, data, config.seed)
+    problems: list[str] = []
+    seconds: dict[str, float] = {}
+    for method in (method for wave in ensemble_and_others(config) for method in wave):
+        try:
+            job = make_job(config, method, config.seed, None, None)
+            for tuned in job.tuned[1:]:
+                set_up(tuned, splits, untrained(model, tuned))
+            trainer, _ = set_up(job.config, splits, untrained(model, job.config))
+            seconds[method.label] = seconds_of_run(trainer) if timed else 0.0
+        except ConfigError as error:
+            problems += [problem for problem in error.problems if problem not in problems]
+    if problems:
+        raise ConfigError(problems)
+    return seconds

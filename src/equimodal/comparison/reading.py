@@ -1,0 +1,120 @@
+"""What a comparison says in plain sentences, and how its numbers came about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scipy import stats
+
+from equimodal.comparison.comparison import Comparison
+from equimodal.statistics.estimates import LEVEL, detectable_difference, seeds_needed, smallest_p, told_apart
+from equimodal.tables.words import join_names, number
+
+
+def reading(comparison: Comparison) -> list[str]:
+    """Return what a reader needs to tell a difference from noise, one string a subject."""
+    return [*findings(comparison), *notes(comparison)]
+
+
+def findings(comparison: Comparison) -> list[str]:
+    """Return which methods differ from the baseline in accuracy, in words that need no statistics.
+
+    A difference counts where its 95% interval leaves out 0, see :func:`~equimodal.statistics.estimates.told_apart`.
+    For one that does not, it is said what these seeds could have missed: the true difference that they would have
+    found 4 times in 5, see :func:`~equimodal.statistics.estimates.detectable_difference`.
+    """
+    table, baseline, seeds = comparison.table(), comparison.baseline, len(comparison.seeds)
+    if seeds == 1 or len(table) == 1:
+        return []
+    differences = {row["method"]: row["accuracy"]["difference"] for row in table[1:]}
+    said = {method: told_apart(difference) for method, difference in differences.items()}
+
+    def chosen(answer: str) -> dict[str, Mapping[str, Any]]:
+        return {method: differences[method] for method in differences if said[method] == answer}
+
+    lines = [
+        f"{method} is {word} accurate than {baseline}: 95% sure that the difference is between "
+        f"{number(d['low'], sign=True)} and {number(d['high'], sign=True)} (measured {number(d['mean'], sign=True)})."
+        for answer, word in (("above", "more"), ("below", "less"))
+        for method, d in chosen(answer).items()
+    ]
+    if level := chosen("level"):
+        lines.append(
+            f"With these {seeds} seeds the difference in accuracy to {baseline} cannot be told from noise for "
+            f"{join_names(list(level))}."
+            f"{_missed(list(level.values()))}"
+        )
+    if unknown := chosen("unknown"):
+        each = [f"{method} ({number(d['mean'], sign=True)})" for method, d in unknown.items()]
+        lines.append(f"Not to be judged, for all seeds gave the same difference to {baseline}: {join_names(each)}.")
+    return lines
+
+
+def _missed(differences: Sequence[Mapping[str, Any]]) -> str:
+    known = []
+    for difference in differences:
+        if difference["low"] is not None:
+            free = difference["count"] - 1  # a resampled interval is taken for one of t too: near enough
+            error = (difference["high"] - difference["low"]) / 2 / float(stats.t.ppf(0.975, free))
+            known.append(detectable_difference(error, free))
+    if not known:
+        return " There was no difference in any seed."
+    least, most = number(min(known)), number(max(known))
+    if least == most:
+        return f" A true difference below {least} could well be missed."
+    return f" True differences below {least} to {most}, depending on the method, could well be missed."
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """Return how the numbers of a comparison came about: tests, intervals, what is undefined."""
+    table, seeds = comparison.table(), len(comparison.seeds)
+    lines = []
+    declared = comparison.decisions()
+    if declared:
+        lines += [f"Declared beforehand: {decision}" for decision in declared]
+    elif seeds > 1 and len(table) > 1:
+        lines.append(_permutation(table, seeds, redrawn=comparison.redraw == "split"))
+    lines.append(intervals(comparison))
+    undefined = sum(row["edm"]["undefined"] for row in table)
+    if undefined:
+        lines.append(
+            f"EDM is undefined in {undefined} of {seeds * len(table)} runs (no better than the prior): "
+            "its mean and median leave them out."
+        )
+    return lines
+
+
+def _permutation(table: Sequence[Mapping[str, Any]], seeds: int, *, redrawn: bool) -> str:
+    differences = {row["method"]: row["accuracy"]["difference"] for row in table[1:]}
+    rejected = [f"{method} (p {d['p_holm']:.3g})" for method, d in differences.items() if d["p_holm"] <= LEVEL]
+    lowest, tests = smallest_p(seeds), len(differences)
+    text = (
+        f"Different in accuracy by exact paired permutation, Holm-corrected for {tests} "
+        f"comparison{'s' * (tests > 1)} at {LEVEL}: {join_names(rejected) or 'none'}. "
+        f"The smallest p that {seeds} seeds can give is {lowest:.3g}"
+    )
+    if tests > 1:
+        text += f", {min(1.0, lowest * tests):.3g} corrected"
+    if lowest * tests > LEVEL:
+        text += f": none can be under {LEVEL} with fewer than {seeds_needed(tests, LEVEL)} seeds"
+    if redrawn:
+        text += ". It takes redrawn splits for independent, which they are not: where it disagrees, trust the intervals"
+    return f"{text}."
+
+
+def intervals(comparison: Comparison) -> str:
+    """Return what the intervals are, and what they leave out."""
+    seeds = len(comparison.seeds)
+    if seeds == 1:
+        return "One seed: no interval, and no difference can be told from noise. Give more seeds."
+    if comparison.redraw == "none":
+        return (
+            f"± and [ ]: 95%, over {seeds} seeds on one fixed split. For accuracy, seeds and test groups are drawn "
+            "anew together; for all else Student's t, which holds training noise only, not what another sample would "
+            "change."
+        )
+    return (
+        f"± and [ ]: t, 95%, over {seeds} redrawn splits, widened for the samples that splits share "
+        f"(Nadeau and Bengio: variance \u00d7 (1/{seeds} + {comparison.overlap:.2f}))."
+    )

@@ -1,0 +1,216 @@
+"""Methods by settings: one comparison a setting, ranks over all of them, and the comparisons declared beforehand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from equimodal.comparison.compare import carry_out, time_left
+from equimodal.comparison.comparison import Comparison, load_comparison
+from equimodal.comparison.jobs import Workers
+from equimodal.comparison.preflight import check_names, rehearse
+from equimodal.comparison.primary import Decision, decide
+from equimodal.comparison.progress import announce
+from equimodal.comparison.record import read_record, write_record
+from equimodal.config.compare import Primary, Setting
+from equimodal.config.method import MethodSpec
+from equimodal.config.run import RunConfig, build_config
+from equimodal.config.yaml import lay
+from equimodal.data.catalogue import load
+from equimodal.data.splits import Splits
+from equimodal.errors import ConfigError, DataError, Interrupted
+from equimodal.files import safe_name, write_text
+from equimodal.statistics.ranks import Ranking, rank
+from equimodal.training.folder import refuse_foreign
+
+FILE = "study.json"
+RECIPE = "study.yaml"
+
+MethodMaker = Callable[[Sequence[str]], Sequence[MethodSpec]]
+"""From the names of a setting's modalities to the methods that are compared in it."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """Comparisons of the same methods in several settings.
+
+    Args:
+        comparisons: by setting's label.
+        primary: what the study was to decide.
+        command: what the user typed.
+    """
+
+    comparisons: dict[str, Comparison]
+    primary: tuple[Primary, ...] = ()
+    command: str | None = None
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Labels of the methods, the baseline first."""
+        return next(iter(self.comparisons.values())).methods
+
+    @property
+    def ranked(self) -> bool:
+        """Whether there is anything to rank: several methods in several settings."""
+        return len(self.methods) > 1 and len(self.comparisons) > 1
+
+    def ranking(self, column: str = "accuracy") -> Ranking:
+        """Return the methods' ranks over the settings, by mean of a column of which more is better."""
+        means = {}
+        for method in self.methods:
+            values = [[v for v in c.values(method, column) if v is not None] for c in self.comparisons.values()]
+            means[method] = [sum(known) / len(known) if known else float("-inf") for known in values]
+        return rank(means)
+
+    def decisions(self) -> list[Decision]:
+        """Return what the declared comparisons came to."""
+        return decide(self.comparisons, self.primary)
+
+    def __str__(self) -> str:
+        from equimodal.comparison.study_blocks import study_as_text
+
+        return study_as_text(self)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write ``study.json``: what is where, the ranks and the decisions."""
+        ranking = self.ranking()
+        content = {
+            "settings": {label: safe_name(label) for label in self.comparisons},
+            "primary": [primary.model_dump() for primary in self.primary],
+            "command": self.command,
+            "ranks": {
+                **vars(ranking),
+                "p": None if ranking.p is None or math.isnan(ranking.p) else ranking.p,  # JSON has no NaN
+                "groups": [list(group) for group in ranking.groups],
+            },
+            "decisions": [decision.to_dict() for decision in self.decisions()],
+        }
+        return write_record(Path(folder) / FILE, content)
+
+
+def load_study(folder: str | Path) -> Study:
+    """Return the study that a folder holds.
+
+    Raises:
+        RunError: there is none, or a file is damaged.
+    """
+
+    def parse(content: dict[str, Any]) -> tuple[dict[str, str], tuple[Primary, ...], str | None]:
+        primary = tuple(Primary.model_validate(declared) for declared in content["primary"])
+        return dict(content["settings"]), primary, content["command"]
+
+    places, primary, command = read_record(Path(folder) / FILE, "study", parse)
+    comparisons = {label: load_comparison(Path(folder) / place) for label, place in places.items()}
+    return Study(comparisons, primary, command)
+
+
+def setting_config(config: RunConfig, setting: Setting) -> RunConfig:
+    """Return the configuration of the comparison in one setting.
+
+    Raises:
+        ConfigError: the setting changes something that cannot be so.
+    """
+    plain = config.to_dict()
+    plain["compare"] = {**plain["compare"], "settings": [], "primary": []}
+    changes: Mapping[str, Any] = setting.changes
+    try:
+        found = build_config(lay(plain, changes))
+    except ConfigError as error:
+        raise ConfigError([f"compare.settings, {setting.label}: {problem}" for problem in error.problems]) from error
+    return found
+
+
+def run_study(
+    config: RunConfig,
+    *,
+    out: str | Path,
+    workers: Workers = 1,
+    quiet: bool = False,
+    command: str | None = None,
+) -> Study:
+    """Carry out the comparison that a configuration describes in each of its settings.
+
+    Everything is checked, and the time told, before the first run. Each setting is a comparison with a folder of its
+    own in ``out``; finished runs are kept, and interrupted ones go on.
+
+    Args:
+        config: with ``compare.settings``.
+        out: the study's folder.
+        workers: see :func:`~equimodal.comparison.compare.run_comparison`.
+        quiet: say nothing.
+        command: what the user typed, for provenance.
+
+    Raises:
+        ConfigError: all mistakes of all settings, together.
+        RunError: the folder holds something else.
+        Interrupted: Ctrl-C; the same call goes on.
+    """
+    comparisons = carry_out_settings(config, out=out, workers=workers, quiet=quiet, command=command)
+    study = Study(comparisons, tuple(config.compare.primary), command)
+    study.save(out)
+    return study
+
+
+def carry_out_settings(
+    config: RunConfig,
+    *,
+    out: str | Path,
+    recipe: str = RECIPE,
+    methods: MethodMaker | None = None,
+    workers: Workers = 1,
+    quiet: bool = False,
+    command: str | None = None,
+) -> dict[str, Comparison]:
+    """Carry out one comparison a setting, and return them by the settings' labels; see :func:`run_study`.
+
+    Args:
+        config: with ``compare.settings``.
+        out: the folder.
+        recipe: the file in it that says what it holds.
+        methods: the methods of a setting, from the names of its modalities; None: those of the configuration.
+        workers: see :func:`run_study`.
+        quiet: see :func:`run_study`.
+        command: see :func:`run_study`.
+    """
+    out = Path(out)
+    check_names(config, None, workers)
+    plans: dict[str, tuple[RunConfig, Splits]] = {}
+    problems: list[str] = []
+    times: dict[str, tuple[int, int, float]] = {}
+    for setting in config.compare.settings:
+        try:
+            found = setting_config(config, setting)
+            data = load(found.data.name, split_seed=found.data.split_seed)
+            if methods is not None:
+                made = found.compare.model_copy(update={"methods": list(methods(data.modalities))})
+                found = found.model_copy(update={"compare": made})
+                check_names(found, None, workers)
+            seconds = rehearse(found, data, None, timed=not quiet)
+        except (ConfigError, DataError) as error:
+            problems.append(f"{setting.label}: {error}")
+            continue
+        plans[setting.label] = (found, data)
+        times[setting.label] = time_left(found, out / safe_name(setting.label), seconds)
+    if problems:
+        raise ConfigError(problems)
+    if not (out / recipe).exists():
+        refuse_foreign(out, f"{'an' if recipe[0] in 'aeiou' else 'a'} {Path(recipe).stem}")
+    content = yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True)
+    write_text(out / recipe, content, then="give the same command again")
+    if not quiet:
+        announce(times, workers)
+    comparisons = {}
+    for label, (found, data) in plans.items():
+        folder = out / safe_name(label)
+        try:
+            comparisons[label] = carry_out(
+                found, data, None, folder, resume=True, workers=workers, quiet=quiet, command=command
+            )
+        except Interrupted as error:
+            raise Interrupted(f"{label}: {error}") from error
+    return comparisons

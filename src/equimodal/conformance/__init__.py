@@ -1,5 +1,0 @@
-"""Checks that the author of a training method runs on it: three lines in a file of tests. They need pytest."""
-
-from equimodal.conformance.methods import MethodConformance
-
-__all__ = ["MethodConformance"]

@@ -1,1 +1,0 @@
-"""Evaluating what was trained: comparisons of methods over seeds, and their statistics."""

@@ -1,1 +1,0 @@
-"""Reports: one self-contained HTML page about a run or a comparison."""

@@ -1,0 +1,1 @@
+"""Reports: one self-contained HTML page about a run, a comparison, a study or an analysis."""

@@ -1,0 +1,167 @@
+"""From a run, a comparison, a study or an analysis to one self-contained HTML page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from equimodal._version import __version__
+from equimodal.comparison.blocks import BEST, blocks
+from equimodal.comparison.reading import notes
+from equimodal.comparison.study_blocks import study_blocks
+from equimodal.config.yaml import read_yaml_file
+from equimodal.display.html import as_yaml, count, write_page
+from equimodal.files import safe_name
+from equimodal.reports.comparison_figures import ComparisonCharts
+from equimodal.reports.run_figures import RunCharts, updates_taken
+from equimodal.reports.study_figures import study_charts
+from equimodal.reports.verdict import comparison_verdict, run_verdict, study_verdict
+from equimodal.training.memory import highest
+
+if TYPE_CHECKING:
+    from equimodal.comparison.comparison import Comparison
+    from equimodal.comparison.study import Study
+    from equimodal.training.run import Run
+
+MOST_SUBSETS = 64
+"""Beyond so many subsets the page shows a line for each size; the run's metrics.json has them all."""
+
+
+def write_run_page(run: Run, path: Path) -> Path:
+    """Write a run as one HTML page: verdict, numbers on test, figures, configuration, provenance.
+
+    The page needs nothing but itself: no script, no font, no address. The same run gives the same bytes.
+
+    Args:
+        run: a finished run.
+        path: the file; its folder is made if need be.
+
+    Returns:
+        The path.
+
+    Raises:
+        RunError: the file could not be written.
+    """
+    charts = RunCharts(run)
+    return write_page(
+        path,
+        __package__ or "",
+        "run",
+        title=f"{run.config.method.label} on {run.config.data.name}",
+        run=run,
+        test=run.test,
+        contribution=run.test.contribution,
+        verdict=run_verdict(run),
+        styles=charts.styles,
+        value=charts.value,
+        epochs=len(charts.lines),
+        kept=max(charts.kept),
+        trials=charts.trials,
+        charts=charts.all(),
+        subsets=subset_rows(run.test.subsets),
+        updates=updates_taken(run.history),
+        seconds=sum(line["seconds"]["train"] for line in run.history),
+        memory=highest(run.history),
+        configuration=as_yaml(run.config.to_dict()),
+        provenance=_run_provenance(run),
+    )
+
+
+def write_comparison_page(comparison: Comparison, path: Path) -> Path:
+    """Write a comparison as one HTML page: verdict, table, figures, configuration, provenance.
+
+    Args:
+        comparison: methods over seeds.
+        path: the file; its folder is made if need be.
+
+    Returns:
+        The path.
+
+    Raises:
+        RunError: the file could not be written.
+    """
+    charts = ComparisonCharts(comparison)
+    provenance = dict(comparison.provenance)
+    configuration = provenance.pop("configuration", {})
+    seeds = ", ".join(map(str, comparison.seeds))
+    return write_page(
+        path,
+        __package__ or "",
+        "comparison",
+        title=f"{len(comparison.methods)} methods on {provenance.get('data', 'data')}",
+        comparison=comparison,
+        table=charts.table,
+        verdict=comparison_verdict(comparison),
+        blocks=blocks(comparison),
+        best=BEST,
+        notes=notes(comparison),
+        styles=charts.styles,
+        charts=charts.all(),
+        configuration=as_yaml(configuration),
+        provenance={"seeds": seeds} | {key: value for key, value in provenance.items() if value is not None},
+    )
+
+
+def write_study_page(study: Study, path: Path) -> Path:
+    """Write a study as one HTML page beside the folders of its settings: what was decided, tables, ranks.
+
+    Args:
+        study: comparisons over settings.
+        path: the file; its folder is made if need be.
+
+    Returns:
+        The path.
+
+    Raises:
+        RunError: the file could not be written.
+    """
+    return write_page(
+        path,
+        __package__ or "",
+        "study",
+        title=f"{len(study.methods)} methods in {count(len(study.comparisons), 'setting', 'settings')}",
+        study=study,
+        verdict=study_verdict(study),
+        places={label: safe_name(label) for label in study.comparisons},
+        blocks=study_blocks(study),
+        best=BEST,
+        charts=study_charts(study),
+        provenance={"command": study.command or "from Python", "equimodal": __version__},
+    )
+
+
+def subset_rows(subsets: dict[str, float]) -> list[tuple[str, str]]:
+    """Return (subset, accuracy) in words: each subset, or for more than 64 a line for each size.
+
+    Example:
+        >>> subset_rows({"": 0.25, "a": 0.5, "b": 0.75, "a+b": 1.0})[1:]
+        [('a', '0.500'), ('b', '0.750'), ('a + b', '1.000')]
+    """
+    by_size: dict[int, list[tuple[str, float]]] = {}
+    for name, value in subsets.items():
+        by_size.setdefault(len(name.split("+")) if name else 0, []).append((name, value))
+    rows = []
+    for size, members in sorted(by_size.items()):
+        if len(subsets) <= MOST_SUBSETS:
+            rows += [(name.replace("+", " + ") or "none: the label prior", f"{v:.3f}") for name, v in members]
+        else:
+            values = [value for _, value in members]
+            mean = sum(values) / len(values)
+            rows.append(
+                (
+                    f"{count(size, 'modality', 'modalities')} ({count(len(values), 'subset', 'subsets')})",
+                    f"{mean:.3f} on average, {min(values):.3f} to {max(values):.3f}",
+                )
+            )
+    return rows
+
+
+def _run_provenance(run: Run) -> dict[str, Any]:
+    """Return where a run comes from: as its folder says, or for a run in memory as far as it is known."""
+    kept: dict[str, Any] = {"equimodal": __version__, "torch": str(torch.__version__)}
+    if run.folder is not None:
+        file = run.folder / "config.yaml"
+        kept |= read_yaml_file(file).get("provenance") or {}
+    return kept | {"config": run.config.hash(), "seed": run.config.seed}

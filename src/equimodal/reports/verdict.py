@@ -1,0 +1,240 @@
+"""What a run or a comparison says, in a few plain sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from equimodal.comparison.reading import findings
+from equimodal.comparison.study_blocks import study_reading
+from equimodal.statistics.estimates import LEVEL, seeds_needed, told_apart
+from equimodal.tables.words import VALUE_WORDS, interval, join_names, number
+from equimodal.training.measure import Measurement
+from equimodal.training.run import REFERENCE
+
+if TYPE_CHECKING:
+    from equimodal.comparison.comparison import Comparison
+    from equimodal.comparison.study import Study
+    from equimodal.training.run import Run
+
+UNDER_USED = 0.9
+"""Utilisation below which a modality is called under-used (ours)."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The sentence that matters, and those that qualify it."""
+
+    headline: str
+    details: tuple[str, ...] = ()
+
+
+def run_verdict(run: Run) -> Verdict:
+    """Return what a run says about its modalities on test.
+
+    A modality is under-used if its utilisation is below :data:`UNDER_USED` and the gap to its reference exceeds
+    two standard errors of a difference of independent proportions; cautious, since both are measured on the
+    same samples (ours). That needs a value whose error is known from the value itself, which is accuracy's
+    alone: of the others a run stores intervals of the Shapley values, but none of what a modality reaches
+    alone, so that the smallest utilisation is reported without a claim.
+    """
+    test = run.test
+    if test.contribution.edm is None:
+        headline = "On test this model is no better than the label prior."
+    elif run.config.method.name == REFERENCE:
+        headline = (
+            "This is the unimodal ensemble, the reference of utilisation: each modality does what it can do "
+            "alone, and the EDM that is left comes from how much each of them knows."
+        )
+    elif run.reference is None or test.utilisation is None:
+        headline = (
+            f"{_by_share(test)[0]} contributes least. Whether it could do more is not known: this run has no "
+            "reference (each modality trained alone)."
+        )
+    else:
+        headline = _use(test, test.utilisation, run.reference["test"])
+    return Verdict(headline, (_equilibrium(test), _fused(test)))
+
+
+def _use(test: Measurement, used: Mapping[str, float | None], reference: Mapping[str, float]) -> str:
+    known = sorted((u, name) for name, u in used.items() if u is not None)
+    if not known:
+        return "Utilisation is undefined: trained alone, no modality is better than the label prior."
+    low = [name for u, name in known if u < UNDER_USED]
+    unit = VALUE_WORDS.get(test.contribution.value, test.contribution.value)
+    smallest = f"the smallest utilisation is {number(known[0][0], 2)} ({known[0][1]})"
+    if test.contribution.value != "accuracy":
+        return f"Whether a modality is under-used is open: {smallest}, and its noise is not known for {unit}."
+    if not low:
+        return f"Every modality does what it could do alone, or nearly: {smallest}."
+    clear = [name for name in low if not _within_noise(test.alone[name], reference[name], test.samples)]
+    if not clear:
+        return f"No modality is clearly under-used: {smallest}, within the noise of {test.samples} test samples."
+    each = [
+        f"{name} is under-used: alone it reaches {test.alone[name]:.2f} {unit} in this model, "
+        f"{reference[name]:.2f} trained alone (utilisation {number(used[name], 2)})"
+        for name in clear[:3]
+    ]
+    more = f"; {len(clear) - 3} more are under-used" if len(clear) > 3 else ""
+    return f"{'; '.join(each)}{more}."
+
+
+def _within_noise(one: float, other: float, samples: int) -> bool:
+    return abs(one - other) <= 2 * math.sqrt((one * (1 - one) + other * (1 - other)) / samples)
+
+
+def _equilibrium(test: Measurement) -> str:
+    measured = test.contribution
+    if measured.edm is None or measured.shares is None:
+        return f"EDM is undefined: {measured.reason}."
+    text = f"EDM {measured.edm:.2f}"
+    ends = measured.intervals and measured.intervals.edm
+    if ends:
+        text += f" {interval(ends.low, ends.high, 2)}"
+    if measured.noise_floor is not None:
+        text += f", noise floor {measured.noise_floor:.2f}"
+    if ends and measured.noise_floor is not None and ends.low <= measured.noise_floor:
+        return f"{text}: not to be told from equilibrium with {test.samples} test samples."
+    order = _by_share(test)
+    least, most = (
+        f"{number(100 * measured.shares[name], 0)}% (target {number(100 * measured.target[name], 0)}%)"
+        for name in (order[0], order[-1])
+    )
+    return f"{text}: of the contribution, {order[0]} has {least} and {order[-1]} has {most}."
+
+
+def _by_share(test: Measurement) -> list[str]:
+    """Modalities by how far their share is from its target, the lowest first."""
+    deviation = test.contribution.deviation or {}
+    return sorted(deviation, key=lambda name: deviation[name])
+
+
+def _fused(test: Measurement) -> str:
+    fused = test.scores["accuracy"]
+    best = max(test.unimodal, key=lambda name: test.unimodal[name]["accuracy"])
+    gap = fused - test.unimodal[best]["accuracy"]
+    beside = f"{abs(gap):.3f} {'above' if gap > 0 else 'below'}" if abs(gap) >= 0.0005 else "level with"
+    return (
+        f"All modalities together reach {fused:.3f} accuracy on {test.samples} test samples, {beside} "
+        f"the best of them alone ({best})."
+    )
+
+
+def comparison_verdict(comparison: Comparison) -> Verdict:
+    """Return what a comparison says: accuracy against the baseline, how sure that is, balance, and what was lost."""
+    table, baseline, seeds = comparison.table(), comparison.baseline, len(comparison.seeds)
+    if len(table) == 1:
+        only = table[0]["accuracy"]["mean"]
+        return Verdict(f"{baseline} reaches {only:.3f} accuracy; there is nothing to compare it with.")
+    balance = (*_balance(table), *_losses(table))
+    if seeds == 1:
+        return Verdict("With one seed no difference can be told from noise.", balance)
+    found, doubts = findings(comparison), [*_unconfirmed(table, seeds), *_one_split(comparison)]
+    if len(_apart(table, "above") + _apart(table, "below")) == 1:
+        return Verdict(found[0], (*found[1:], *doubts, *balance))
+    return Verdict(_headline(table), (*found, *doubts, *balance))
+
+
+def _apart(table: Sequence[Mapping[str, Any]], answer: str) -> list[str]:
+    """Name the methods whose difference in accuracy to the baseline is told as ``answer``."""
+    return [row["method"] for row in table[1:] if told_apart(row["accuracy"]["difference"]) == answer]
+
+
+def _headline(table: Sequence[Mapping[str, Any]]) -> str:
+    """Say which methods are more or less accurate than the baseline: several, or none."""
+    baseline = table[0]["method"]
+    parts = [
+        f"{join_names(names)} {'is' if len(names) == 1 else 'are'} {word} accurate than {baseline}."
+        for answer, word in (("above", "more"), ("below", "less"))
+        if (names := _apart(table, answer))
+    ]
+    if parts:
+        return " ".join(parts)
+    if _apart(table, "unknown"):
+        return f"Whether anything here is more accurate than {baseline} is open."
+    return f"No method differs from {baseline} in accuracy by more than noise."
+
+
+def _unconfirmed(table: Sequence[Mapping[str, Any]], seeds: int) -> list[str]:
+    """Name the differences that their interval shows but the corrected permutation test does not."""
+    apart = {*_apart(table, "above"), *_apart(table, "below")}
+    names = [
+        row["method"] for row in table[1:] if row["method"] in apart and row["accuracy"]["difference"]["p_holm"] > LEVEL
+    ]
+    if not names:
+        return []
+    needed = seeds_needed(len(table) - 1, LEVEL)
+    why = f" (with {seeds} seeds it cannot: that takes {needed})" if seeds < needed else ""
+    return [
+        f"A stricter test, which allows for the number of methods compared, does not confirm {join_names(names)}{why}: "
+        "luck is not ruled out."
+    ]
+
+
+def _one_split(comparison: Comparison) -> list[str]:
+    if comparison.redraw == "split":
+        return []
+    return [
+        "All seeds share one split: what another test sample would change is in the intervals of accuracy alone, and "
+        "what another training sample would change is in none."
+    ]
+
+
+def _balance(table: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name the lowest EDM and the highest smallest utilisation."""
+    sentences = []
+    for column, subject, measure, best in (
+        ("edm", "Contributions are most even", "EDM", min),
+        ("smallest_utilisation", "The least used modality is used best", "utilisation", max),
+    ):
+        known = [row for row in table if row[column]["mean"] is not None]
+        if not known:
+            sentences.append(f"{measure[0].upper()}{measure[1:]} is undefined for every method.")
+            continue
+        top = best(known, key=lambda row: row[column]["mean"])
+        text = f"{subject} under {top['method']}: {measure} {number(top[column]['mean'], 2)}"
+        base, difference = table[0], top[column]["difference"]
+        if difference is not None and base[column]["mean"] is not None:
+            text += f" against {number(base[column]['mean'], 2)} under {base['method']}"
+            if told_apart(difference) not in ("above", "below"):
+                text += " (not to be told from noise)"
+        sentences.append(f"{text}.")
+    return sentences
+
+
+def _losses(table: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name modalities that do clearly less alone than under the baseline, and higher EDMs."""
+    found = []
+    for row in table[1:]:
+        for column, numbers in row.items():
+            difference = numbers["difference"] if column != "method" else None
+            if difference is None:
+                continue
+            if column.startswith("unimodal.") and told_apart(difference) == "below":
+                found.append(f"{row['method']}: {column.removeprefix('unimodal.')} alone {_change(difference)}")
+            elif column == "edm" and told_apart(difference) == "above":
+                found.append(f"{row['method']}: EDM {_change(difference)}")
+    if not found:
+        return []
+    return [f"Worse than {table[0]['method']}, beyond noise: {'; '.join(found)}."]
+
+
+def _change(difference: Mapping[str, Any]) -> str:
+    ends = interval(difference["low"], difference["high"], sign=True)
+    return f"{number(difference['mean'], sign=True)} {ends}"
+
+
+def study_verdict(study: Study) -> Verdict:
+    """Return what a study says: of what was declared beforehand, how much was decided, each of it, and the ranks."""
+    lines = tuple(line.removeprefix("- ") for line in study_reading(study))
+    if not study.primary:
+        return Verdict("Nothing was declared beforehand: read the differences as hints, not as findings.", lines)
+    decided = [decision for decision in study.decisions() if decision.decided]
+    count = len(study.primary)
+    return Verdict(
+        f"Of {count} comparison{'s' * (count > 1)} declared beforehand, {len(decided) or 'none'} "
+        f"show{'s' * (len(decided) < 2)} a difference that can be told from noise.",
+        lines[1:],
+    )

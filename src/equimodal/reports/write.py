@@ -1,0 +1,84 @@
+"""Writing what was found: one page of any result, or everything that goes with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from equimodal.analyses.figures import analysis_charts, overall_charts
+from equimodal.analyses.findings import Findings
+from equimodal.analyses.page import write_analysis_page
+from equimodal.comparison.comparison import Comparison
+from equimodal.comparison.study import Study
+from equimodal.display.figure_files import write_figures
+from equimodal.errors import ConfigError
+from equimodal.files import safe_name, write_text
+from equimodal.reports.pages import write_comparison_page, write_run_page, write_study_page
+from equimodal.tables.latex import as_latex
+from equimodal.tables.markdown import as_markdown
+from equimodal.training.run import Run
+
+Result = Run | Comparison | Study | Findings
+
+
+def write(result: Result, path: str | Path) -> Path:
+    """Write a result as one self-contained HTML page, and return its path.
+
+    Args:
+        result: a run, a comparison, a study, or the findings of an analysis.
+        path: the file; its folder is made if need be.
+
+    Raises:
+        ConfigError: `result` is none of these.
+        RunError: the file could not be written; what was there before is untouched.
+
+    Example:
+        >>> import tempfile, numpy as np, equimodal as eq
+        >>> y = np.arange(60) % 2
+        >>> data = eq.Dataset({"a": y[:, None] + np.zeros((60, 2)), "b": np.ones((60, 3))}, y).split(seed=0)
+        >>> run = eq.fit(eq.Classifier.for_data(data), data, "joint", epochs=1, quiet=True)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     eq.report(run, f"{folder}/report.html").name
+        'report.html'
+    """
+    path = Path(path)
+    if isinstance(result, Run):
+        return write_run_page(result, path)
+    if isinstance(result, Comparison):
+        return write_comparison_page(result, path)
+    if isinstance(result, Study):
+        return write_study_page(result, path)
+    if isinstance(result, Findings):
+        return write_analysis_page(result, path)
+    raise ConfigError(
+        f"report: expected a run, a comparison, a study or the findings of an analysis, got {type(result).__name__}."
+    )
+
+
+def export(result: Comparison | Study | Findings, folder: str | Path) -> list[Path]:
+    """Write the page and everything that goes with it into a folder; return the paths, the page first.
+
+    A comparison: `report.html`, `table.csv`, `table.md` and `table.tex`. A study or an analysis: that for each of its
+    settings, in a folder of its own, and `report.html` over all of them; an analysis also `runs.csv`, `table.md`, and
+    every figure as a file in `figures`.
+
+    Raises:
+        RunError: a file could not be written; each file is whole, the old one or the new.
+    """
+    folder = Path(folder)
+    page = write(result, folder / "report.html")
+    if isinstance(result, Study):
+        settings = [path for label, c in result.comparisons.items() for path in export(c, folder / safe_name(label))]
+        return [page, *settings]
+    if isinstance(result, Findings):
+        for label, found in result.settings.items():
+            export(found.comparison, folder / safe_name(label))
+        table = _write_text(folder / "table.md", result.to_markdown())
+        figures = [chart for charts in (overall_charts(result), *analysis_charts(result)) for chart in charts]
+        return [page, result.to_csv(folder / "runs.csv"), table, *write_figures(figures, folder / "figures")]
+    tables = {"table.md": as_markdown(result), "table.tex": as_latex(result)}
+    return [page, result.to_csv(folder / "table.csv"), *(_write_text(folder / f, text) for f, text in tables.items())]
+
+
+def _write_text(path: Path, text: str) -> Path:
+    write_text(path, text, then="write it again")
+    return path

@@ -1,0 +1,1 @@
+"""Estimates with intervals, tests, ranks and resampling: NumPy and SciPy only."""

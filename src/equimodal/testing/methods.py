@@ -1,0 +1,395 @@
+"""What every training method must hold to, as tests that its author runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from equimodal.config.method import parse_method
+from equimodal.data.splits import Splits, concatenate
+from equimodal.errors import EquimodalError, Interrupted
+from equimodal.inference.predict import predict
+from equimodal.methods.base import METHODS, EpochResult, Method, MethodConfig
+from equimodal.models.fusions.base import FUSIONS
+from equimodal.testing.data import make_model, make_splits
+from equimodal.testing.watching import (
+    Diary,
+    Watch,
+    Witness,
+    global_seeds,
+    global_states,
+    watched,
+)
+from equimodal.training.fit import fit
+from equimodal.training.history import read_history
+from equimodal.training.run import Run, load
+
+MODALITIES = ("vector", "sequence", "image")
+EPOCHS = 2
+"""Of all runs but the one that must learn something."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A run that was kept in a folder, and the losses of every batch that it trained on."""
+
+    run: Run
+    folder: Path
+    losses: list[list[dict[str, float]]]
+    stops: tuple[int, ...] = ()
+
+
+class _Reached(Exception):
+    """Training was to go this far; it holds the weights there."""
+
+    def __init__(self, weights: dict[str, Tensor]) -> None:
+        super().__init__()
+        self.weights = weights
+
+
+class MethodConformance:
+    """Checks of one training method, on small data of two and of three modalities, a third of them absent.
+
+    A subclass whose name begins with ``Test``, in a file of tests, is all there is to write. The method must be
+    registered: by an entry point, or by an import of its module in that file.
+
+    Attributes:
+        method: the method's name, or a recipe's.
+        options: of the method. Choose them so that all it does comes to pass within two epochs.
+        epochs: of the run in which it must learn something; more for a method that is slow to start.
+
+    Example:
+        >>> class TestJoint(MethodConformance):
+        ...     method = "joint"
+    """
+
+    method: ClassVar[str]
+    options: ClassVar[Mapping[str, Any]] = {}
+    epochs: ClassVar[int] = 6
+
+    # What the checks share
+
+    @classmethod
+    def registered(cls) -> type[Method]:
+        """Return the method's class."""
+        return METHODS.get(parse_method({"name": cls.method}).name)
+
+    @classmethod
+    def train(
+        cls,
+        data: Splits,
+        epochs: int = EPOCHS,
+        *,
+        fusion: str | None = None,
+        watch: Watch | None = None,
+        **options: Any,
+    ) -> Run:
+        """Train a small new model, always from the same weights."""
+        model = make_model(data, fusion=fusion, encoders={"vector": {"dropout": 0.1}})
+        with nullcontext() if watch is None else watched(cls.registered(), watch):
+            return fit(
+                model,
+                data,
+                {"name": cls.method, **cls.options},
+                epochs=epochs,
+                batch_size=18,
+                learning_rate=0.02,
+                weight_decay=0.1,
+                measure={"bootstrap": 10},
+                reference=False,
+                quiet=True,
+                **options,
+            )
+
+    @pytest.fixture(scope="class", params=[2, 3], ids=["two modalities", "three modalities"])
+    @classmethod
+    def data(cls, request: pytest.FixtureRequest) -> Splits:
+        """Vector and sequence, then also an image; three batches of training rows."""
+        return make_splits(90, MODALITIES[: request.param], clarity=2)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def pair(cls) -> Splits:
+        """The data of two modalities."""
+        return make_splits(90, MODALITIES[:2], clarity=2)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def learnt(cls, data: Splits) -> Run:
+        """A run that is long enough to learn something."""
+        return cls.train(data, cls.epochs)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def seen(cls, data: Splits) -> Witness:
+        """Every step of a run in which modalities are absent from whole batches."""
+        witness = Witness([(), *((name,) for name in data.modalities)])
+        cls.train(data, watch=witness)
+        return witness
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def whole(cls, pair: Splits, tmp_path_factory: pytest.TempPathFactory) -> Kept:
+        """A run that nothing stopped."""
+        folder, diary = tmp_path_factory.mktemp("conformance") / "whole", Diary()
+        with global_seeds(1):
+            run = cls.train(pair, watch=diary, out=folder)
+        return Kept(run, folder, diary.batches)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def again(cls, pair: Splits) -> tuple[Run, list[str]]:
+        """The same run from another state of the global generators, and the names of those that it moved."""
+        with global_seeds(3):
+            before = global_states()
+            run = cls.train(pair)
+            after = global_states()
+        return run, [name for name, state in after.items() if state != before[name]]
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def resumed(cls, pair: Splits, whole: Kept) -> Kept:
+        """The same run, stopped by Ctrl-C at several moments, and gone on with each time by a new method."""
+        folder, losses, stops = whole.folder.with_name("stopped"), [], []
+        total = len(whole.losses)
+        for stop in (*sorted({1, total // 2, total - 1}), None):
+            diary = Diary(None if stop is None else stop - len(losses))
+            try:
+                with global_seeds(2):
+                    run = cls.train(pair, watch=diary, out=folder, resume=bool(stops))
+            except Interrupted:
+                losses += diary.batches
+                stops.append(len(losses))
+            except EquimodalError as error:
+                pytest.fail(
+                    f"Stopped after batch {len(losses)} of {total}, the run cannot go on: {error} Are all buffers "
+                    "registered when begin() returns?"
+                )
+            else:
+                return Kept(run, folder, losses + diary.batches, tuple(stops))
+        raise AssertionError("Ctrl-C was sent in the last part too")
+
+    # What it is
+
+    def test_says_what_it_is(self) -> None:
+        """A docstring with its source, options that are checked, fusions that are known."""
+        method = self.registered()
+        text = vars(method).get("__doc__") or ""
+        first = text.strip().partition("\n")[0]
+        assert 0 < len(first) < 120, "The docstring must begin with one line: 'equimodal list' shows it."
+        assert any(word in text for word in ("Source", "(ours)", "Ours")), (
+            "The docstring must name the method's source ('Source: paper, equation'), or say that it is '(ours)'."
+        )
+        assert issubclass(method.Config, MethodConfig), "Config must be a subclass of equimodal's MethodConfig."
+        with pytest.raises(ValidationError, match="extra_forbidden"):
+            method.Config.model_validate({"no_such_option": 1})
+        assert method.fusions, "fusions must name the fusions that the method can train, its own first."
+        unknown = set(method.fusions) - set(FUSIONS.names())
+        assert not unknown, f"There are no fusions {', '.join(sorted(unknown))}. Known: {', '.join(FUSIONS.names())}."
+
+    # What it learns
+
+    def test_learns(self, data: Splits, learnt: Run) -> None:
+        """The training loss falls under that of the class frequencies; each modality alone beats a guess."""
+        C = len(data.classes)
+        chances = predict(learnt.model, data.train)[torch.arange(len(data.train)), torch.as_tensor(data.train.labels)]
+        loss = float(-chances.log().mean())
+        assert loss < 0.9 * math.log(C), (
+            f"After {self.epochs} epochs on easy data the training loss is {loss:.3f}; a guess has {math.log(C):.3f}."
+        )
+        held_out = concatenate([data.validation, data.test])
+        labels = torch.as_tensor(held_out.labels)
+        for name in data.modalities:
+            right = predict(learnt.model, held_out, [name]).argmax(1) == labels
+            accuracy = float(right[torch.from_numpy(held_out.present[name])].float().mean())
+            assert accuracy > 1 / C + 0.1, (
+                f"After {self.epochs} epochs on easy data '{name}' alone is right on {accuracy:.0%} of the held-out "
+                f"rows that have it; a guess is on {1 / C:.0%}."
+            )
+
+    def test_predictions_do_not_depend_on_the_batch(self, data: Splits, learnt: Run) -> None:
+        """They are equal to 1e-5 for batch sizes 1, 7 and 64, in any order."""
+        expected = predict(learnt.model, data.test, batch_size=len(data.test))
+        order = np.random.default_rng(0).permutation(len(data.test))
+        for size in (1, 7, 64):
+            found = predict(learnt.model, data.test.subset(order), batch_size=size)
+            gap = float((found - expected[order]).abs().max())
+            assert gap < 1e-5, f"In batches of {size}, in another order, probabilities differ by up to {gap:.1g}."
+
+    # What its updates are
+
+    def test_updates_do_not_depend_on_the_content_of_the_batch(self, seen: Witness) -> None:
+        """Presence and labels change neither number nor order nor modalities of the updates."""
+        for plan in seen.plans:
+            expected = [modalities for modalities, _ in plan["as it is"]]
+            assert expected, "A batch has no update at all."
+            for what, other in plan.items():
+                found = [modalities for modalities, _ in other]
+                assert found == expected, (
+                    f"The updates of a batch are of {_listed(expected)}; with {what}, of {_listed(found)}. Yield the "
+                    "same ones always: a loss that no row counts in has the count 0, and no step is taken."
+                )
+
+    def test_losses_are_sums_with_counts(self, seen: Witness) -> None:
+        """Counts are of rows; with every row twice, sums and counts double."""
+        for step in seen.steps:
+            for name, (_, count) in step.losses.items():
+                assert count == int(count) and 0 <= count <= step.rows, (
+                    f"{step.where}: the loss '{name}' counts {count:g} of {step.rows} rows."
+                )
+        growth: dict[str, list[tuple[float, float]]] = {}
+        for plan in seen.plans:
+            for (_, once), (_, doubled) in zip(plan["as it is"], plan["every row twice"], strict=True):
+                for name in once.keys() & doubled.keys():
+                    if all(once[name]):
+                        total, count = (after / before for before, after in zip(once[name], doubled[name], strict=True))
+                        growth.setdefault(name, []).append((total, count))
+        for name, factors in growth.items():  # roughly, and once at least: what the method draws differs
+            assert any(1.5 < count < 2.5 for _, count in factors), (
+                f"The loss '{name}' does not count twice as many with every row twice. Yield (sum over rows, number of "
+                "rows)."
+            )
+            assert not all(0.8 < total < 1.2 for total, _ in factors), (
+                f"The first number of the loss '{name}' stays the same with every row twice. Yield (sum over rows, "
+                "number of rows), not a mean."
+            )
+
+    # What moves
+
+    def test_nothing_moves_outside_an_update(self, seen: Witness) -> None:
+        """A modality's own parameters stay, to the bit, while others are updated (AdamW with weight decay)."""
+        for step in seen.steps:
+            strangers = step.moved - set(step.modalities)
+            assert not strangers, (
+                f"{step.where}, of {_listed([step.modalities])}: parameters of {', '.join(sorted(strangers))} moved. "
+                "Change no weights yourself, and let combine leave out what is not to move: a gradient of 0 is one."
+            )
+
+    def test_an_absent_modality_takes_no_step(self, seen: Witness) -> None:
+        """The encoder of a modality that no row of the batch has stays as it is, to the bit."""
+        for step in seen.steps:
+            absent = step.encoders_moved - step.present
+            assert not absent, (
+                f"{step.where}: the encoder of {', '.join(sorted(absent))} moved, which no row of the batch has. "
+                "Let combine leave out parameters without a gradient: a gradient of 0 is one, with weight decay."
+            )
+
+    def test_a_batch_of_nothing_takes_no_step(self, pair: Splits) -> None:
+        """Where nothing is present no step is taken, and no number becomes NaN, with any of the fusions."""
+        for fusion in self.registered().fusions:
+            own = fusion == self.registered().fusions[0]  # the method brings it, with its options
+            witness = Witness([(), pair.modalities])
+            try:
+                run = self.train(pair, 1, fusion=None if own else fusion, watch=witness)
+            except EquimodalError as error:
+                pytest.fail(f"With fusion '{fusion}', training with batches of nothing fails: {error}")
+            for step in witness.steps:
+                assert step.present or not step.outcome.stepped, (
+                    f"With fusion '{fusion}', {step.where}: a step was taken on {', '.join(step.outcome.losses)}. "
+                    "Count only rows that have what the loss is about: cross_entropy(logits, labels, mask)."
+                )
+            wrong = [name for name, values in run.model.state_dict().items() if not bool(values.isfinite().all())]
+            assert not wrong, f"With fusion '{fusion}', {', '.join(wrong)} became NaN or infinite."
+
+    # What it may know
+
+    def test_the_same_seed_gives_the_same_bits(self, whole: Kept, again: tuple[Run, list[str]]) -> None:
+        """Whatever the state of the global generators."""
+        _assert_same_weights(
+            whole.run.model.state_dict(),
+            again[0].model.state_dict(),
+            "Two runs with the same seed",
+            "Draw from torch's global generator, which the loop seeds, in the hooks and in updates only.",
+        )
+
+    def test_random_states_of_the_caller_stay(self, again: tuple[Run, list[str]]) -> None:
+        """Training does not move the global generators of Python, NumPy and torch."""
+        _, moved = again
+        assert not moved, f"Training moved the global generator of {', '.join(moved)}. Draw from torch's in the hooks."
+
+    def test_test_data_are_never_seen(self, pair: Splits, whole: Kept) -> None:
+        """Other test data give the same weights."""
+        other = Splits(pair.train, pair.validation, make_splits(90, pair.modalities, seed=1).test)
+        _assert_same_weights(
+            whole.run.model.state_dict(),
+            self.train(other).model.state_dict(),
+            "Two runs that differ in their test data",
+            "Learn from what the hooks are given.",
+        )
+
+    def test_validation_data_speak_through_on_epoch_end_alone(self, pair: Splits) -> None:
+        """Until its first call the weights are the same with other validation data."""
+        other = Splits(pair.train, make_splits(90, pair.modalities, seed=1).validation, pair.test)
+        _assert_same_weights(
+            self._weights_after_one_epoch(pair),
+            self._weights_after_one_epoch(other),
+            "Until the first on_epoch_end, two runs that differ in their validation data",
+            "Learn from the training rows that the hooks are given, and from on_epoch_end.",
+        )
+
+    def _weights_after_one_epoch(self, data: Splits) -> dict[str, Tensor]:
+        def stop(method: Method, result: EpochResult) -> None:
+            raise _Reached(method.model.state_dict())
+
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(_Reached) as reached:
+            patch.setattr(self.registered(), "on_epoch_end", stop)
+            self.train(data)
+        return reached.value.weights
+
+    # Stopping and going on
+
+    def test_what_it_knows_is_in_buffers(self, whole: Kept, resumed: Kept) -> None:
+        """A new method with the weights and the state of another does the same as that from there on."""
+        for number, (expected, found) in enumerate(zip(whole.losses, resumed.losses, strict=False), start=1):
+            assert found == expected, (
+                f"Stopped after the batches {', '.join(map(str, resumed.stops))}, a run has the losses {found} in "
+                f"batch {number}, and {expected} when it was not stopped. What a method knows beyond a batch must be "
+                "in registered buffers or parameters."
+            )
+        assert len(resumed.losses) == len(whole.losses), (
+            f"A run has {len(whole.losses)} batches, and {len(resumed.losses)} when it is stopped now and then."
+        )
+
+    def test_a_stopped_run_ends_the_same(self, whole: Kept, resumed: Kept) -> None:
+        """Weights to the bit, and a history without a line doubled or lost."""
+        _assert_same_weights(
+            whole.run.model.state_dict(),
+            resumed.run.model.state_dict(),
+            f"A run stopped after the batches {', '.join(map(str, resumed.stops))} and one that was not",
+            "Keep in buffers what a method knows.",
+        )
+        expected, found = (read_history(kept.folder / "history.jsonl") for kept in (whole, resumed))
+        for line in (*expected, *found):
+            del line["seconds"], line["memory"]  # what it took is all that may differ
+        assert [line["epoch"] for line in found] == list(range(1, len(expected) + 1)), "Epochs are doubled or lost."
+        assert found == expected, "The history is another when the run is stopped now and then."
+
+    def test_a_folder_gives_the_run_back(self, pair: Splits, whole: Kept) -> None:
+        """Loaded, it has the same weights and predicts the same."""
+        again = load(whole.folder)
+        before, after = whole.run.model.state_dict(), again.model.state_dict()
+        _assert_same_weights(before, after, "A run and the same loaded from its folder", "Is all of it in the model?")
+        for names in (None, *([name] for name in pair.modalities)):
+            assert torch.equal(predict(whole.run.model, pair.test, names), predict(again.model, pair.test, names)), (
+                "Loaded from its folder, a run predicts otherwise. Change nothing of the model but its weights."
+            )
+
+
+def _assert_same_weights(one: Mapping[str, Tensor], other: Mapping[str, Tensor], what: str, advice: str) -> None:
+    different = [name for name, values in one.items() if not torch.equal(values, other[name])]
+    assert not different, f"{what} differ in {', '.join(different)}. {advice}"
+
+
+def _listed(updates: list[tuple[str, ...]]) -> str:
+    """Return the modalities of updates, in words."""
+    return ", then ".join("+".join(modalities) or "nobody" for modalities in updates) or "none"

@@ -1,0 +1,287 @@
+"""Training a classifier as a configuration describes, from set-up to the measurement on test."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from equimodal.config.run import MethodSpec, RunConfig, build_config
+from equimodal.contribution.shapley import plan
+from equimodal.data.dataset import Dataset
+from equimodal.data.splits import Splits, check_splits
+from equimodal.errors import ConfigError, DataError
+from equimodal.files import write_text
+from equimodal.methods.base import METHODS, prepare_fusion
+from equimodal.models.classifier import Classifier
+from equimodal.models.encoded import encode_all
+from equimodal.training.folder import open_folder
+from equimodal.training.loop import Trainer, make_fabric
+from equimodal.training.measure import Measurement, measure
+from equimodal.training.progress import make_reporter
+from equimodal.training.run import REFERENCE, Reference, Run
+from equimodal.training.seeds import derive_seed
+from equimodal.training.weights import save_model
+
+
+def fit(
+    model: Classifier,
+    data: Splits,
+    method: str | Mapping[str, Any] = "equilibrium",
+    *,
+    out: str | Path | None = None,
+    resume: bool = False,
+    reference: bool = True,
+    seed: int = 0,
+    quiet: bool = False,
+    measure: Mapping[str, Any] | None = None,
+    **training: Any,
+) -> Run:
+    """Train a classifier in place, select by validation, and measure it once on test.
+
+    Args:
+        model: the classifier.
+        data: training, validation and test parts.
+        method: a method's or recipe's name, ``"name:key=value"``, or a mapping with ``name`` and options.
+        out: a folder for the run; None keeps it in memory.
+        resume: go on with the run in ``out``.
+        reference: train the unimodal ensemble too (on a copy, with the same budget), for utilisation.
+        seed: of data order, dropout and random orders.
+        quiet: say nothing while training.
+        measure: options of :class:`~equimodal.config.run.MeasureConfig`.
+        training: options of :class:`~equimodal.config.run.TrainingConfig`: ``epochs=30`` and so on.
+
+    Raises:
+        ConfigError: an option is wrong.
+        RunError: the folder holds another run, or training cannot go on.
+
+    Example:
+        >>> import numpy as np, equimodal as eq
+        >>> rng = np.random.default_rng(0)
+        >>> y = rng.integers(0, 2, 200)
+        >>> data = eq.Dataset({"a": rng.normal(y[:, None], 1, (200, 3)), "b": rng.normal(0, 1, (200, 2))}, y)
+        >>> run = eq.fit(eq.Classifier.for_data(data.split(seed=0)), data.split(seed=0), epochs=2, quiet=True)
+        >>> run.test.contribution.dominant
+        ('a',)
+    """
+    check_splits(data)
+    if not isinstance(model, Classifier):
+        raise ConfigError(f"model: expected a Classifier, got {type(model).__name__}.")
+    if measure is not None and not isinstance(measure, Mapping):
+        raise ConfigError(f"measure: expected options, for instance {{'value': 'macro_f1'}}, got {measure!r}.")
+    config = build_config(
+        {
+            "data": data.provenance.get("source") or {"name": data.name},
+            "model": {"width": model.width, "fusion": model.fusion_name, "fusion_options": model.fusion_options},
+            "method": method,
+            "training": training,
+            "measure": dict(measure or {}),
+            "seed": seed,
+            "reference": reference,
+        }
+    )
+    return train(config, data, model, folder=out, resume=resume, quiet=quiet)
+
+
+def train(
+    config: RunConfig,
+    data: Splits,
+    model: Classifier | None = None,
+    *,
+    folder: str | Path | None = None,
+    resume: bool = False,
+    quiet: bool = False,
+    reference: Reference | None = None,
+) -> Run:
+    """Carry out the run that a configuration describes; see :func:`fit`.
+
+    Args:
+        config: the run's configuration.
+        data: its data.
+        model: the classifier; None: a new one as configured.
+        folder: where the run is kept; None: in memory.
+        resume: go on with the run in ``folder``.
+        quiet: say nothing.
+        reference: what each modality reaches alone, where that is known already.
+    """
+    folder = None if folder is None else Path(folder)
+    trainer, untrained = set_up(config, data, model, folder=folder, quiet=quiet)
+    if folder is not None:  # only now: a mistake found above leaves no folder behind
+        open_folder(folder, config, data, trainer.model.specification(), resume=resume)
+    if reference is None and config.reference and config.method.name != REFERENCE:
+        reference = train_reference(config, data, untrained, folder=folder, resume=resume, quiet=quiet)
+    if resume:
+        trainer.resume()
+    trainer.run()
+    return _finish(trainer, reference)
+
+
+def set_up(
+    config: RunConfig,
+    data: Splits,
+    model: Classifier | None = None,
+    *,
+    folder: Path | None = None,
+    quiet: bool = True,
+) -> tuple[Trainer, Classifier]:
+    """Return everything that a run needs, ready to begin, and its classifier as it was; nothing is written.
+
+    Raises:
+        ConfigError: a setting does not fit the data, the model or this machine; all such mistakes together.
+        DataError: the data are not what the model was made for.
+    """
+    problems: list[str] = []
+    with _gather(problems):
+        _check_target(config, data)
+    with _gather(problems):
+        make_fabric(config.training)
+    with _gather(problems):
+        plan(len(data.modalities), budget=config.measure.budget)
+    with _gather(problems):
+        model = _new_model(config, data) if model is None else model
+    if problems or model is None:
+        raise ConfigError(problems)
+    _check_fit(model, data)
+    untrained = copy.deepcopy(model)
+    method_class = METHODS.get(config.method.name)
+    options = method_class.Config.model_validate(config.method.options)
+    prepare_with_seed(model, method_class, options, config.seed)
+    model.specification()  # raises for an encoder that could not be saved
+    train, validation, test = (model.prepare(part) for part in data.parts().values())
+    prepared = Splits(train, validation, test, data.provenance)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(config.seed, "method"))
+        method = method_class(model, options, config.seed)
+    return Trainer(method, prepared, config, folder, make_reporter(quiet)), untrained
+
+
+@contextmanager
+def _gather(problems: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except ConfigError as error:
+        problems += error.problems
+
+
+def _check_target(config: RunConfig, data: Splits) -> None:
+    if config.measure.target is not None:
+        from equimodal.contribution.equilibrium import target_vector
+
+        target_vector(config.measure.target, data.modalities)
+
+
+def _new_model(config: RunConfig, data: Splits) -> Classifier:
+    settings = config.model
+    named = settings.fusion
+    if named == METHODS.get(config.method.name).fusions[0]:
+        named = None  # the method brings it, with the method's options too
+    return Classifier.for_data(
+        data,
+        settings.encoders,
+        width=settings.width,
+        fusion=named,
+        fusion_options=settings.fusion_options,
+        seed=config.seed,
+    )
+
+
+def _check_fit(model: Classifier, data: Splits) -> None:
+    """Raise an error if the model was made for other classes or modalities than the data have."""
+    problems = []
+    if model.classes != data.classes:
+        problems.append(
+            f"its classes are {', '.join(data.classes)}, but the model was made for {', '.join(model.classes)}."
+        )
+    if set(model.modalities) != set(data.modalities):
+        problems.append(
+            f"its modalities are {', '.join(data.modalities)}, but the model was made for "
+            f"{', '.join(model.modalities)}."
+        )
+    if problems:
+        raise DataError(f"{data.name}: {' '.join(problems)} Make a new one: Classifier.for_data(data).")
+
+
+def prepare_with_seed(model: Classifier, method_class: Any, options: Any, seed: int) -> None:
+    """Give the model the method's fusion, its weights drawn from the run's seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive_seed(seed, "fusion"))
+        prepare_fusion(model, method_class, options)
+
+
+def train_reference(
+    config: RunConfig,
+    data: Splits,
+    untrained: Classifier,
+    *,
+    folder: Path | None,
+    resume: bool,
+    quiet: bool,
+) -> Reference:
+    """Train the unimodal ensemble with the run's budget; return what each modality reaches, by split."""
+    untrained.clear_fusion()
+    changes = {"method": MethodSpec(name=REFERENCE, label="reference"), "reference": False}
+    reference_config = config.model_copy(update=changes)
+    where = None if folder is None else folder / "reference"
+    run = train(reference_config, data, untrained, folder=where, resume=resume, quiet=quiet)
+    return {"validation": run.validation.alone, "test": run.test.alone}
+
+
+def _finish(trainer: Trainer, reference: Reference | None) -> Run:
+    """Measure the best weights on validation and, once, on test; write ``metrics.json``."""
+    config, model, data = trainer.config, trainer.model, trainer.data
+    if config.method.name == REFERENCE and reference is None:
+        parts = {name: measure_part(trainer, part, name) for name, part in _held_out(data).items()}
+        reference = {name: measurement.alone for name, measurement in parts.items()}
+    parts = {
+        name: measure_part(trainer, part, name, reference[name] if reference else None)
+        for name, part in _held_out(data).items()
+    }
+    model.eval()
+    run = Run(
+        model=model,
+        config=config,
+        history=trainer.history.lines,
+        validation=parts["validation"],
+        test=parts["test"],
+        reference=reference,
+        folder=trainer.folder,
+    )
+    if trainer.folder is not None:
+        weights = trainer.folder / "model.safetensors"
+        if not weights.exists():  # a finished run whose weights were deleted: its checkpoint holds them too
+            save_model(weights, trainer.method)
+        metrics = {
+            "config": config.hash(),
+            "seed": config.seed,
+            "best_epoch": run.best_epoch,
+            "reference": reference,
+            "validation": run.validation.to_dict(),
+            "test": run.test.to_dict(),
+        }
+        write_text(trainer.folder / "metrics.json", json.dumps(metrics, indent=1, allow_nan=False) + "\n")
+    return run
+
+
+def _held_out(data: Splits) -> dict[str, Dataset]:
+    return {"validation": data.validation, "test": data.test}
+
+
+def measure_part(
+    trainer: Trainer, part: Dataset, name: str, reference: Mapping[str, float] | None = None
+) -> Measurement:
+    """Measure the trainer's model on one part of the data, in the precision it was trained in."""
+    with trainer.fabric.autocast():
+        return measure(
+            trainer.model,
+            encode_all(trainer.model, part),
+            trainer.config.measure,
+            split=name,
+            seed=derive_seed(trainer.config.seed, name),
+            reference=reference,
+            record=name == "test",
+        )

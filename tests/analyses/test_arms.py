@@ -1,0 +1,115 @@
+"""Which methods each analysis makes of a recipe."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+
+from equimodal.analyses.ablation import PARTS, Ablation
+from equimodal.analyses.base import Arm, make_arm
+from equimodal.analyses.order import Order
+from equimodal.analyses.tau import OFF, Tau
+from equimodal.config.method import parse_methods
+from equimodal.errors import ConfigError
+from equimodal.files import safe_name
+from equimodal.methods.equilibrium import EquilibriumConfig
+
+NAMES = ["a", "b", "c", "d"]
+
+
+def recipes(*names):
+    return parse_methods(list(names))
+
+
+def options(arm):
+    return EquilibriumConfig.model_validate(arm.method.options)
+
+
+def test_order_crosses_every_strategy_with_every_sequence():
+    arms, left_out = Order(recipes("equilibrium:memory.dropout=0.25", "paper")).arms(NAMES[:3])
+    assert left_out == []
+    seen = {(arm.recipe, options(arm).order, tuple(options(arm).initial or ())) for arm in arms}
+    strategies = ("weak_to_strong", "strong_to_weak", "random", "fixed")
+    names = ("equilibrium:memory.dropout=0.25", "paper")
+    assert seen == {(r, s, i) for r in names for s in strategies for i in permutations("abc")}
+    assert all(options(arm).memory.dropout == 0.25 for arm in arms if arm.recipe != "paper")
+    assert all(options(arm).memory.in_steps == (arm.recipe == "paper") for arm in arms)
+    by_label = {arm.label: arm for arm in arms}
+    assert len({safe_name(label) for label in by_label}) == len(arms) == 48
+    for arm in arms:
+        assert (arm.against is None) == (options(arm).order == "weak_to_strong")
+        if arm.against:
+            other = by_label[arm.against]
+            assert (other.recipe, options(other).initial) == (arm.recipe, options(arm).initial)
+            assert options(other).order == "weak_to_strong"
+
+
+def test_order_of_many_modalities_tries_two_sequences():
+    arms, _ = Order(recipes("equilibrium")).arms(NAMES)
+    assert len(arms) == 8
+    assert {tuple(options(arm).initial or ()) for arm in arms} == {tuple("abcd"), tuple("dcba")}
+
+
+def test_tau_leaves_the_alignment_term_out_where_the_configuration_refuses_it():
+    arms, left_out = Tau(recipes("equilibrium", "paper"), values=[0.7, 0.2]).arms(NAMES)
+    assert [arm.factors["tau"] for arm in arms] == 3 * [OFF, "tau 0.2", "tau 0.7"]
+    assert [options(arm).mapping.sample for arm in arms] == 3 * [False, True, True]
+    assert [options(arm).mapping.alignment for arm in arms] == 6 * [0.0] + 3 * [0.1]
+    assert [arm.recipe for arm in arms] == 3 * ["equilibrium"] + 6 * ["paper"]
+    (reason,) = left_out
+    assert reason.startswith("equilibrium, alignment 0.1") and "needs memory.in_steps" in reason
+    assert [arm.against for arm in arms[3:6]] == [None, arms[3].label, arms[3].label]
+    own, _ = Tau(recipes("paper:mapping.alignment=0.3"), values=[0.5]).arms(NAMES)
+    assert {options(arm).mapping.alignment for arm in own} == {0.0, 0.3}
+
+
+@pytest.mark.parametrize("values", [[0.0], [1.5], [float("nan")], [0.5, 0.5], []])
+def test_impossible_thresholds(values):
+    with pytest.raises(ConfigError, match="--values"):
+        Tau(recipes("equilibrium"), values)
+
+
+def test_ablation_switches_each_part_once():
+    arms, left_out = Ablation(recipes("paper")).arms(NAMES)
+    full, *others = arms
+    assert full.method.options == recipes("paper")[0].options
+    assert left_out == [] and len(others) == len(PARTS)
+    for part, arm in zip(PARTS, others, strict=True):
+        assert arm.factors["part"] in (f"without {part}", f"with {part}")
+        assert arm.against == full.label
+        before, now = options(full).model_dump(), options(arm).model_dump()
+        changed = {key for key in before if before[key] != now[key]}
+        with_it = {"fusion_step"} if part == "unimodal loss" else set()  # something must train the encoders
+        assert len(changed - with_it) == 1, (part, changed)
+    added = [arm.factors["part"] for arm in others if arm.factors["part"].startswith("with ")]
+    later = ["with fitted strength", "with fusion step", "with fused gradient", "with certainty weights"]
+    assert added == later
+
+
+def test_without_its_fusion_step_the_memory_is_trained_in_the_steps():
+    arms, left_out = Ablation(recipes("equilibrium:memory.in_steps=false,fusion_step.enabled=true")).arms(NAMES)
+    (arm,) = (arm for arm in arms if arm.factors["part"] == "without fusion step")
+    assert options(arm).memory.in_steps and not options(arm).fusion_step.enabled and left_out == []
+
+
+def test_ablation_tells_what_the_configuration_refuses():
+    bare = "equilibrium:memory.enabled=false,memory.in_steps=true,fusion_step.enabled=false"
+    arms, left_out = Ablation(recipes(bare)).arms(NAMES)
+    assert not any("unimodal loss" in arm.label for arm in arms)
+    (reason,) = left_out
+    assert "without unimodal loss" in reason and "nothing would be trained" in reason
+
+
+def test_other_methods_have_nothing_to_analyse():
+    for analysis in (Order, Tau, Ablation):
+        with pytest.raises(ConfigError, match=r"'joint' is no recipe of equilibrium.*-m"):
+            analysis(recipes("joint", "paper"))
+    with pytest.raises(ConfigError, match="no memory, and so no mapping"):
+        Tau(recipes("equilibrium:memory.enabled=false"))
+
+
+def test_an_arm_is_kept_as_it_was():
+    (recipe,) = recipes("paper")
+    arm = make_arm(recipe, {"strategy": "random"}, {"order": "random"}, "paper, full")
+    assert Arm.from_dict(arm.to_dict()) == arm

@@ -1,0 +1,35 @@
+"""The ways to write a method, and the options that come of them."""
+
+import pytest
+
+from equimodal.config.method import MethodSpec, parse_method
+from equimodal.config.recipes import read_recipe
+from equimodal.errors import ConfigError
+from equimodal.methods.base import METHODS
+
+
+def test_a_method_can_be_written_in_three_ways():
+    as_text = parse_method("equilibrium:order=random,memory.in_steps=true")
+    as_mapping = parse_method({"name": "equilibrium", "order": "random", "memory": {"in_steps": True}})
+    assert as_text.options == as_mapping.options == {"order": "random", "memory": {"in_steps": True}}
+    assert (as_text.label, as_mapping.label) == ("equilibrium:order=random,memory.in_steps=true", "equilibrium")
+    assert parse_method({"name": "joint", "label": "mine"}).label == "mine"
+    assert parse_method(as_text) == as_text
+    with pytest.raises(ConfigError, match=r"Unknown key 'method\.p'"):
+        parse_method(MethodSpec(name="joint", options={"p": 1}))
+
+
+def test_lists_in_a_methods_text():
+    found = parse_method("equilibrium:order=[a, b],memory.in_steps=true,initial=[b,a]").options
+    assert found == {"order": ["a", "b"], "memory": {"in_steps": True}, "initial": ["b", "a"]}
+
+
+def test_a_recipe_stands_for_its_method():
+    paper = read_recipe("paper")["method"]
+    found = parse_method("paper:memory.dropout=0.25")
+    assert (found.name, found.label) == ("equilibrium", "paper:memory.dropout=0.25")
+    options = {key: value for key, value in paper.items() if key != "name"}
+    changed = {**options, "memory": {**paper["memory"], "dropout": 0.25}}
+    written = METHODS.get("equilibrium").Config.model_validate(changed).model_dump()
+    assert found.to_dict() == {"name": "equilibrium", "label": found.label, **written}
+    assert parse_method("paper").label == "paper"

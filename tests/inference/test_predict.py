@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from equimodal.contribution.coalitions import all_coalitions
+from equimodal.data.dataset import Dataset
+from equimodal.errors import DataError
+from equimodal.inference.predict import predict
+from equimodal.models.encoded import coalition_outputs, encode_all
+from equimodal.models.encoders.base import ENCODERS
+from equimodal.training.fit import fit
+from synthetic import make_model
+
+# every fusion by a method that trains it, and between them every encoder
+RUNS = [
+    ("joint", "concat", "gru"),
+    ("modality_dropout", "gated", "conv1d"),
+    ("uniform", "sum", "gru"),
+    ("joint", "quality", "gru"),
+    ("joint", "evidential", "conv1d"),
+    ("unimodal_ensemble", "late", "conv1d"),
+    ("alternating", "late", "gru"),
+    ({"name": "equilibrium", "mapping": {"sample": True, "tau": 0.05}, "memory": {"in_steps": True}}, "memory", "gru"),
+    ("paper", "memory", "conv1d"),
+]
+
+
+def test_every_encoder_takes_part():
+    assert {"mlp", "cnn", "hashed_text", *(sequence for *_, sequence in RUNS)} == set(ENCODERS.names())
+
+
+@pytest.mark.parametrize(("method", "fusion", "sequence"), RUNS)
+def test_predictions_depend_neither_on_batch_size_nor_on_order(four, method, fusion, sequence):
+    named = None if fusion in ("concat", "late", "memory") else fusion  # those are their method's own choice
+    model = make_model(four, encoders={"sequence": {"name": sequence}}, fusion=named)
+    run = fit(
+        model, four, method, epochs=3, batch_size=16, learning_rate=0.01, reference=False, quiet=True,
+        measure={"bootstrap": 0},
+    )  # fmt: skip
+    assert run.model.fusion_name == fusion
+    data = four.train
+    assert not all(mask.all() for mask in data.present.values())
+    assert any(not any(mask[i] for mask in data.present.values()) for i in range(len(data)))
+    order = np.random.default_rng(0).permutation(len(data))
+    reference = predict(run.model, data, batch_size=len(data))
+    assert reference.std(0).max() > 0.02  # it has learnt to tell samples apart
+    for size in (1, 7, 64):
+        assert torch.allclose(predict(run.model, data, batch_size=size), reference, atol=1e-5)
+        shuffled = predict(run.model, data.subset(order), batch_size=size)
+        assert torch.allclose(shuffled, reference[order], atol=1e-5)
+    some = predict(run.model, data, ["text", "vector"], batch_size=7)
+    assert torch.allclose(some, predict(run.model, data.restrict(["vector", "text"]), batch_size=64), atol=1e-5)
+
+    prepared, coalitions = run.model.prepare(data), all_coalitions(4)
+    whole, _ = coalition_outputs(run.model, encode_all(run.model, prepared, 64), coalitions)
+    single, labels = coalition_outputs(run.model, encode_all(run.model, prepared, 1), coalitions)
+    assert torch.allclose(whole, single, atol=1e-5)
+    assert labels.tolist() == list(data.labels)
+    for k in (0, 5, 15):
+        members = [name for name, inside in zip(data.modalities, coalitions[k].tolist(), strict=True) if inside]
+        assert torch.allclose(whole[k].softmax(-1), predict(run.model, data, members), atol=1e-5)
+
+
+def test_prediction_leaves_the_model_as_it_was(splits):
+    model = make_model(splits, fusion="concat").train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    predict(model, splits.test)
+    assert model.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    with pytest.raises(DataError):
+        predict(model, splits.test, ["sound"])
+    assert model.training
+
+
+def test_unknown_modalities_are_named(splits):
+    with pytest.raises(DataError, match=r"no modality 'imag'\. Did you mean 'image'"):
+        predict(make_model(splits, fusion="concat"), splits.test, ["imag"])
+
+
+def test_data_without_any_known_modality_are_refused(splits):
+    model = make_model(splits, fusion="late")
+    with pytest.raises(DataError, match="holds smell, none of which the model knows"):
+        predict(model, Dataset({"smell": np.ones((3, 2))}))
