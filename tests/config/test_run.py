@@ -12,7 +12,7 @@ from equimodal.config.run import (
     RunConfig,
     build_config,
     load_config,
-    merge,
+    merge_configs,
 )
 from equimodal.errors import ConfigError
 from equimodal.methods.base import METHODS
@@ -83,7 +83,7 @@ def test_the_hash_is_stable_and_of_everything_but_the_comparison():
         {"data": {"split_seed": 0}},
     ]
     base = {"seed": 3, "training": {"epochs": 5, "patience": 2}}
-    assert len({one.hash()} | {build_config(merge(base, other)).hash() for other in others}) == 1 + len(others)
+    assert len({one.hash()} | {build_config(merge_configs(base, other)).hash() for other in others}) == 1 + len(others)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from equimodal.comparison.record import read_record, write_record
 from equimodal.config.compare import Primary, Setting
 from equimodal.config.method import MethodSpec
 from equimodal.config.run import RunConfig, build_config
-from equimodal.config.yaml import lay
+from equimodal.config.yaml import merge
 from equimodal.data.catalogue import load
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, DataError, Interrupted
@@ -119,7 +119,7 @@ def setting_config(config: RunConfig, setting: Setting) -> RunConfig:
     plain["compare"] = {**plain["compare"], "settings": [], "primary": []}
     changes: Mapping[str, Any] = setting.changes
     try:
-        found = build_config(lay(plain, changes))
+        found = build_config(merge(plain, changes))
     except ConfigError as error:
         raise ConfigError([f"compare.settings, {setting.label}: {problem}" for problem in error.problems]) from error
     return found

@@ -12,7 +12,7 @@ import numpy as np
 
 from equimodal.config.compare import Tuning
 from equimodal.config.run import RunConfig, build_config
-from equimodal.config.yaml import lay, nest
+from equimodal.config.yaml import merge, nest
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError
 from equimodal.files import write_text
@@ -54,7 +54,7 @@ def candidates(config: RunConfig, label: str, tuning: Tuning) -> Iterator[RunCon
         order = np.arange(len(combinations))
     for number in order:
         try:
-            found = build_config(lay(plain, nest(dict(zip(axes, combinations[number], strict=True)))))
+            found = build_config(merge(plain, nest(dict(zip(axes, combinations[number], strict=True)))))
         except ConfigError as error:
             raise ConfigError([f"compare.tune, {label}: {problem}" for problem in error.problems]) from error
         if len(seen) < tuning.trials and found.hash() not in seen:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from equimodal.config.problems import problems_of
 from equimodal.config.recipes import read_recipe, recipe_names
 from equimodal.config.section import Section
-from equimodal.config.yaml import lay, nest, split_assignments
+from equimodal.config.yaml import merge, nest, split_assignments
 from equimodal.errors import ConfigError, did_you_mean
 
 
@@ -71,7 +71,7 @@ def parse_method(value: Any, where: str = "method", default: str | None = None) 
         raise ConfigError(_at(where, f"expected a text as 'label', got {label!r}. Put it in quotes."))
     if name not in METHODS.names() and name in recipe_names() and "method" in read_recipe(name):
         base = parse_method(read_recipe(name)["method"])
-        label, name, options = label or name, base.name, lay(base.options, options)
+        label, name, options = label or name, base.name, merge(base.options, options)
     if name not in METHODS.names():
         known = [*METHODS.names(), *(r for r in recipe_names() if "method" in read_recipe(r))]
         raise ConfigError(f"Unknown method '{name}'.{did_you_mean(name, known)}")
@@ -103,7 +103,7 @@ def parse_methods(values: Sequence[Any]) -> list[MethodSpec]:
     return methods
 
 
-def lay_method(below: Any, over: Mapping[str, Any], default: str) -> dict[str, Any]:
+def merge_method(below: Any, over: Mapping[str, Any], default: str) -> dict[str, Any]:
     """Return the method ``below`` with the options of ``over``; under another name those are all that count.
 
     Args:
@@ -112,7 +112,7 @@ def lay_method(below: Any, over: Mapping[str, Any], default: str) -> dict[str, A
         default: the method below that has no name.
     """
     base = {"name": default, **(_as_mapping(below) if isinstance(below, (str, Mapping)) else {})}
-    return lay(base, over) if over.get("name", base["name"]) == base["name"] else dict(over)
+    return merge(base, over) if over.get("name", base["name"]) == base["name"] else dict(over)
 
 
 def _as_mapping(method: str | Mapping[str, Any]) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 from equimodal.config.compare import CompareConfig
-from equimodal.config.method import MethodSpec, lay_method, parse_method
+from equimodal.config.method import MethodSpec, merge_method, parse_method
 from equimodal.config.problems import problems_of
 from equimodal.config.recipes import read_recipe, recipe_names
 from equimodal.config.section import Section
-from equimodal.config.yaml import lay, nest, read_yaml_file, split_assignments
+from equimodal.config.yaml import merge, nest, read_yaml_file, split_assignments
 from equimodal.errors import ConfigError, did_you_mean
 from equimodal.registry import Registry
 
@@ -220,8 +220,8 @@ def load_config(
         >>> load_config("paper", ["training.epochs=5"]).training.epochs
         5
     """
-    base = merge(_read_source(source), content or {})
-    return build_config(merge(base, nest(split_assignments(overrides, "-s"))))
+    base = merge_configs(_read_source(source), content or {})
+    return build_config(merge_configs(base, nest(split_assignments(overrides, "-s"))))
 
 
 def build_config(content: Mapping[str, Any]) -> RunConfig:
@@ -255,9 +255,9 @@ def _read_source(source: str | Path | None) -> dict[str, Any]:
     raise ConfigError(f"Unknown recipe or method '{name}'.{did_you_mean(name, known)}")
 
 
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def merge_configs(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``base`` with ``over`` laid on it, mappings key by key; another method's options are its own."""
-    merged = lay(base, over)
+    merged = merge(base, over)
     if isinstance(over.get("method"), Mapping):
-        merged["method"] = lay_method(base.get("method"), over["method"], DEFAULT_METHOD)
+        merged["method"] = merge_method(base.get("method"), over["method"], DEFAULT_METHOD)
     return merged

@@ -98,15 +98,15 @@ def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
     return nested
 
 
-def lay(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``base`` with ``over`` laid on it, mappings key by key.
 
     Example:
-        >>> lay({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}})
+        >>> merge({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}})
         {'a': {'b': 1, 'c': 3}}
     """
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
-        merged[key] = lay(below, value) if isinstance(value, Mapping) and isinstance(below, Mapping) else value
+        merged[key] = merge(below, value) if isinstance(value, Mapping) and isinstance(below, Mapping) else value
     return merged
