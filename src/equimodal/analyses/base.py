@@ -17,6 +17,7 @@ from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError
 from equimodal.models.fusions.memory import MemoryFusion
 from equimodal.statistics.estimates import Estimate, estimate, paired
+from equimodal.training.names import NAMES
 from equimodal.training.run import Run
 
 METHOD = "equilibrium"
@@ -97,7 +98,7 @@ def make_arm(
     """
     label = ", ".join([recipe.label, *factors.values()])
     content = {"name": recipe.name, "label": label, **merge(recipe.options, nest(options))}
-    return Arm(parse_method(content, where=label), recipe.label, dict(factors), against)
+    return Arm(parse_method(content, where=label, names=NAMES), recipe.label, dict(factors), against)
 
 
 @dataclass(frozen=True)
