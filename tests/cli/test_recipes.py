@@ -85,6 +85,7 @@ def test_settings_of_a_comparison_are_seen_from_its_recipe(run: Run, own: Path, 
     recipes = tmp_path / "recipes"
     recipes.mkdir()
     shutil.move(own, recipes / "own")
+    setting = {"label": "mine", "data": {"name": "./own"}}
     content = {
         "training": {"epochs": 1},
         "model": {"width": 4},
@@ -99,6 +100,3 @@ def test_settings_of_a_comparison_are_seen_from_its_recipe(run: Run, own: Path, 
     code, _, err = run("compare", "recipes/two.yaml", "-q")
     assert code == 0, err
     assert (tmp_path / "comparisons" / "two" / "mine" / "report.html").is_file()
-    # The study's own recipe says the same from anywhere.
-    code, _, err = run("compare", "comparisons/two/study.yaml", "-q", "-o", "comparisons/two")
-    assert code == 0, err
