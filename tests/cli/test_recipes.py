@@ -93,7 +93,7 @@ def test_settings_of_a_comparison_are_seen_from_its_recipe(run: Run, own: Path, 
         "compare": {
             "methods": ["joint", "uniform"],
             "seeds": 1,
-            "settings": [{"label": "mine", "data": {"name": "./own"}}],
+            "settings": [setting],
         },
     }
     (recipes / "two.yaml").write_text(yaml.safe_dump(content))
