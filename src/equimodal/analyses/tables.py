@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from equimodal.analyses.base import Found, Group, Line
 from equimodal.comparison.blocks import SAID, Block, Cell, Column, difference_cell, mean_cell
-from equimodal.statistics.estimates import Estimate, told_apart
+from equimodal.statistics.estimates import Estimate
+from equimodal.statistics.verdict import verdict
 from equimodal.tables.words import interval, number
 
 
@@ -30,8 +31,8 @@ SCORES = (
 SMALLEST = "Smallest: utilisation of the least used modality."
 """How to read the header."""
 
-MOVED = {"above": "higher", "below": "lower", "level": "within noise", "unknown": "not judged"}
-"""The answers of :func:`~equimodal.statistics.estimates.told_apart`, for numbers in general."""
+MOVED = {**SAID, "above": "higher", "below": "lower"}
+"""The answers of `equimodal.statistics.verdict.verdict` in words, for numbers in general."""
 
 
 def lines_of_arms(found: Found) -> list[Line]:
@@ -67,7 +68,7 @@ def differences(found: Found, lines: Sequence[Line], column: str, header: str, d
 
 def verdict_cell(difference: Mapping[str, Any] | None) -> Cell:
     """Return in words what a difference in accuracy amounts to; without one the row is the baseline."""
-    return Cell("baseline" if difference is None else SAID[told_apart(difference)])
+    return Cell("baseline" if difference is None else SAID[verdict(difference)])
 
 
 def verdicts(found: Found, lines: Sequence[Line]) -> Column:
@@ -77,21 +78,21 @@ def verdicts(found: Found, lines: Sequence[Line]) -> Column:
 
 
 def score_columns(
-    mean: Callable[[str, str, int], Column], difference: Callable[[str, str, int], Column], verdict: Column
+    mean: Callable[[str, str, int], Column], difference: Callable[[str, str, int], Column], judged: Column
 ) -> list[Column]:
     """Return the columns of :data:`SCORES` in their order: each one's means and differences, and the verdict.
 
     Args:
         mean: makes the column of means, from the score's column, a header and digits.
         difference: likewise of differences.
-        verdict: what the differences in accuracy amount to.
+        judged: what the differences in accuracy amount to.
     """
     columns = []
     for column, _, header, digits in SCORES:
         says = "difference" if column == "accuracy" else f"{header} difference"
         columns += [mean(column, header, digits), difference(column, says, digits)]
         if column == "accuracy":
-            columns.append(verdict)
+            columns.append(judged)
     return columns
 
 
@@ -104,7 +105,7 @@ def told(estimate: Estimate, digits: int = 3) -> str:
     """Return a paired difference in words.
 
     Example:
-        >>> print(told(Estimate(-0.25, -0.3, -0.2, -0.25, 2, 0)))
+        >>> print(told(Estimate(-0.25, -0.3, -0.2, -0.25, 5, 0)))
         −0.250 [−0.300, −0.200], lower
     """
     if estimate.mean is None:
@@ -114,7 +115,7 @@ def told(estimate: Estimate, digits: int = 3) -> str:
         if estimate.low is None or estimate.high is None
         else f" {interval(estimate.low, estimate.high, digits, sign=True)}"
     )
-    return f"{number(estimate.mean, digits, sign=True)}{ends}, {MOVED[told_apart(asdict(estimate))]}"
+    return f"{number(estimate.mean, digits, sign=True)}{ends}, {MOVED[verdict(asdict(estimate))]}"
 
 
 def told_scores(found: Found, group: Group, against: Group) -> str:

@@ -7,14 +7,20 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from equimodal.comparison.comparison import Comparison
-from equimodal.statistics.estimates import told_apart
+from equimodal.statistics.verdict import verdict
 from equimodal.tables.words import interval, number
 
 BEST = "the best mean of its column, where the 95% interval of its paired difference to the runner-up leaves out 0"
 """What it means that a cell is marked (ours)."""
 
-SAID = {"above": "better", "below": "worse", "level": "within noise", "unknown": "not judged"}
-"""The answers of :func:`~equimodal.statistics.estimates.told_apart`, for accuracies."""
+SAID = {
+    "above": "better",
+    "below": "worse",
+    "level": "within noise",
+    "few": "too few seeds",
+    "unknown": "not judged",
+}
+"""The answers of `equimodal.statistics.verdict.verdict` in words, for accuracies."""
 
 Better = Literal["higher", "lower"]
 
@@ -178,7 +184,7 @@ class _Maker:
 
     def said(self) -> Column:
         differences = [row["accuracy"]["difference"] for row in self.table]
-        return Column("verdict", tuple(Cell("baseline" if d is None else SAID[told_apart(d)]) for d in differences))
+        return Column("verdict", tuple(Cell("baseline" if d is None else SAID[verdict(d)]) for d in differences))
 
 
 def mean_cell(
@@ -237,5 +243,5 @@ def clearly_best(comparison: Comparison, table: Sequence[Mapping[str, Any]], col
     first, second, *_ = sorted(known, key=lambda row: row[column]["mean"], reverse=better == "higher")
     if first[column]["undefined"]:
         return None
-    apart = told_apart(asdict(comparison.difference(first["method"], second["method"], column)))
+    apart = verdict(asdict(comparison.difference(first["method"], second["method"], column)))
     return first["method"] if apart == ("above" if better == "higher" else "below") else None

@@ -16,7 +16,8 @@ from equimodal.comparison.record import read_record, write_record
 from equimodal.config.yaml import read_yaml_file
 from equimodal.errors import ConfigError, RunError, did_you_mean
 from equimodal.files import write_text
-from equimodal.statistics.estimates import Estimate, estimate, holm, paired, permutation_p
+from equimodal.statistics.estimates import Estimate, estimate, paired
+from equimodal.statistics.permutation import holm, permutation_p
 from equimodal.statistics.resampling import resampled_interval
 from equimodal.training.history import read_history
 from equimodal.training.measure import unpack

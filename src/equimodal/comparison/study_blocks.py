@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from equimodal.comparison.blocks import BEST, Block, Cell, Column, blocks
-from equimodal.statistics.estimates import LEVEL
+from equimodal.statistics.permutation import LEVEL
 from equimodal.statistics.ranks import Ranking
 from equimodal.tables.text import WIDTH, section
 from equimodal.tables.words import join_names
