@@ -133,9 +133,8 @@ def comparison_verdict(comparison: Comparison) -> Verdict:
     if seeds == 1:
         return Verdict("With one seed no difference can be told from noise.", balance)
     if seeds < FEWEST:
-        return Verdict(
-            f"{seeds} seeds are too few for a verdict: give at least {FEWEST}.", (*findings(comparison), *balance)
-        )
+        headline = f"{seeds} seeds are too few for a verdict: give at least {FEWEST}."
+        return Verdict(headline, (*findings(comparison), *_one_split(comparison), *balance))
     found, doubts = findings(comparison), [*_unconfirmed(table, seeds), *_one_split(comparison)]
     if len(_apart(table, "above") + _apart(table, "below")) == 1:
         return Verdict(found[0], (*found[1:], *doubts, *balance))
