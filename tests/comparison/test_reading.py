@@ -10,9 +10,6 @@ from scipy import optimize, stats
 
 from comparison.made_up import comparison
 from equimodal.comparison.reading import findings, notes, reading
-from equimodal.tables.latex import as_latex
-from equimodal.tables.markdown import as_markdown
-from equimodal.tables.text import as_text
 from reports.made_up import make_comparison
 
 
@@ -24,7 +21,7 @@ def test_the_same_difference_in_all_seeds_is_no_real_difference(seeds, alternati
     assert "equilibrium" not in first
     told = "alternating is more accurate than joint"
     assert first.startswith(told if alternating == 0.9 else f"With these {seeds} seeds the difference in accuracy")
-    assert "+0.080 [" not in as_text(made) + as_markdown(made) + as_latex(made)
+    assert "+0.080 [" not in str(made) + made.to_markdown() + made.to_latex()
 
 
 def test_a_real_difference_is_told_with_its_interval():
