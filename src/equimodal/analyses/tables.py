@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from equimodal.analyses.base import Found, Group, Line
-from equimodal.comparison.blocks import SAID, Block, Cell, Column, difference_cell, mean_cell
 from equimodal.statistics.estimates import Estimate
 from equimodal.statistics.verdict import verdict
+from equimodal.tables.estimates import DIRECTIONS, difference_cell, mean_cell, verdict_cell
+from equimodal.tables.table import Column, Table
 from equimodal.tables.words import interval, number
 
 
@@ -31,18 +32,15 @@ SCORES = (
 SMALLEST = "Smallest: utilisation of the least used modality."
 """How to read the header."""
 
-MOVED = {**SAID, "above": "higher", "below": "lower"}
-"""The answers of `equimodal.statistics.verdict.verdict` in words, for numbers in general."""
-
 
 def lines_of_arms(found: Found) -> list[Line]:
     """Return a row for each arm."""
     return [Line(arm.words, (arm.label,), (arm.against,) if arm.against else ()) for arm in found.arms]
 
 
-def block(title: str, note: str, lines: Sequence[Line], *columns: Column) -> Block:
+def block(title: str, note: str, lines: Sequence[Line], *columns: Column) -> Table:
     """Return a table."""
-    return Block(title, note, tuple(line.name for line in lines), columns)
+    return Table(title, note, tuple(line.name for line in lines), columns)
 
 
 def means(
@@ -64,11 +62,6 @@ def differences(found: Found, lines: Sequence[Line], column: str, header: str, d
             for line in lines
         ),
     )
-
-
-def verdict_cell(difference: Mapping[str, Any] | None) -> Cell:
-    """Return in words what a difference in accuracy amounts to; without one the row is the baseline."""
-    return Cell("baseline" if difference is None else SAID[verdict(difference)])
 
 
 def verdicts(found: Found, lines: Sequence[Line]) -> Column:
@@ -115,7 +108,7 @@ def told(estimate: Estimate, digits: int = 3) -> str:
         if estimate.low is None or estimate.high is None
         else f" {interval(estimate.low, estimate.high, digits, sign=True)}"
     )
-    return f"{number(estimate.mean, digits, sign=True)}{ends}, {MOVED[verdict(asdict(estimate))]}"
+    return f"{number(estimate.mean, digits, sign=True)}{ends}, {DIRECTIONS[verdict(asdict(estimate))]}"
 
 
 def told_scores(found: Found, group: Group, against: Group) -> str:

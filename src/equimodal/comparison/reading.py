@@ -7,19 +7,20 @@ from typing import Any
 
 from scipy import stats
 
-from equimodal.comparison.comparison import Comparison
+from equimodal.comparison.numbers import Numbers
+from equimodal.comparison.primary import declared_decisions
 from equimodal.statistics.permutation import LEVEL, seeds_needed, smallest_p
 from equimodal.statistics.power import detectable_difference
 from equimodal.statistics.verdict import FEWEST, verdict
 from equimodal.tables.words import join_names, number
 
 
-def reading(comparison: Comparison) -> list[str]:
+def reading(comparison: Numbers) -> list[str]:
     """Return what a reader needs to tell a difference from noise, one string a subject."""
     return [*findings(comparison), *notes(comparison)]
 
 
-def findings(comparison: Comparison) -> list[str]:
+def findings(comparison: Numbers) -> list[str]:
     """Return which methods differ from the baseline in accuracy, in words that need no statistics.
 
     A difference counts if its 95% interval excludes 0, from five seeds on, see `equimodal.statistics.verdict`.
@@ -74,11 +75,11 @@ def _missed(differences: Sequence[Mapping[str, Any]]) -> str:
     return f" True differences below {least} to {most}, depending on the method, could well be missed."
 
 
-def notes(comparison: Comparison) -> list[str]:
+def notes(comparison: Numbers) -> list[str]:
     """Return how the numbers of a comparison came about: tests, intervals, what is undefined."""
     table, seeds = comparison.table(), len(comparison.seeds)
     lines = []
-    declared = comparison.decisions()
+    declared = declared_decisions(comparison)
     if declared:
         lines += [f"Declared beforehand: {decision}" for decision in declared]
     elif seeds > 1 and len(table) > 1:
@@ -111,7 +112,7 @@ def _permutation(table: Sequence[Mapping[str, Any]], seeds: int, *, redrawn: boo
     return f"{text}."
 
 
-def intervals(comparison: Comparison) -> str:
+def intervals(comparison: Numbers) -> str:
     """Return what the intervals are, and what they leave out."""
     seeds = len(comparison.seeds)
     if seeds == 1:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from equimodal.comparison.reading import findings
-from equimodal.comparison.study_blocks import study_reading
 from equimodal.statistics.permutation import LEVEL, seeds_needed
 from equimodal.statistics.verdict import FEWEST, verdict
 from equimodal.tables.words import VALUE_WORDS, interval, join_names, number
@@ -232,7 +231,7 @@ def _change(difference: Mapping[str, Any]) -> str:
 
 def study_verdict(study: Study) -> Verdict:
     """Return what a study says: of what was declared beforehand, how much was decided, each of it, and the ranks."""
-    lines = tuple(line.removeprefix("- ") for line in study_reading(study))
+    lines = tuple(line.removeprefix("- ") for line in study.reading())
     if not study.primary:
         return Verdict("Nothing was declared beforehand: read the differences as hints, not as findings.", lines)
     decided = [decision for decision in study.decisions() if decision.decided]
