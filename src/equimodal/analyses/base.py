@@ -9,7 +9,6 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from equimodal.comparison.blocks import Block
 from equimodal.comparison.comparison import Comparison
 from equimodal.config.method import MethodSpec, parse_method
 from equimodal.config.yaml import merge, nest
@@ -17,6 +16,7 @@ from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError
 from equimodal.models.fusions.memory import MemoryFusion
 from equimodal.statistics.estimates import Estimate, estimate, paired
+from equimodal.tables.table import Table
 from equimodal.training.names import NAMES
 from equimodal.training.run import Run
 
@@ -221,7 +221,7 @@ class Analysis(ABC):
 
     @staticmethod
     @abstractmethod
-    def blocks(found: Found) -> list[Block]:
+    def blocks(found: Found) -> list[Table]:
         """Return the tables of one recipe in one setting."""
 
     @staticmethod

@@ -15,6 +15,7 @@ from equimodal.comparison.preflight import check_names, rehearse
 from equimodal.comparison.primary import Decision, decide
 from equimodal.comparison.progress import announce
 from equimodal.comparison.record import read_record, write_record
+from equimodal.comparison.study_tables import study_reading, study_tables
 from equimodal.config.compare import Primary, Setting
 from equimodal.config.method import MethodSpec
 from equimodal.config.run import RunConfig, build_config
@@ -24,6 +25,8 @@ from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, DataError, Interrupted
 from equimodal.files import safe_name, write_text
 from equimodal.statistics.ranks import Ranking, rank
+from equimodal.tables.table import Table
+from equimodal.tables.text import as_text
 from equimodal.training.folder import refuse_foreign
 from equimodal.training.names import NAMES, resolve
 
@@ -70,10 +73,16 @@ class Study:
         """Return what the declared comparisons came to."""
         return decide(self.comparisons, self.primary)
 
-    def __str__(self) -> str:
-        from equimodal.comparison.study_blocks import study_as_text
+    def tables(self) -> list[Table]:
+        """Return the tables: one per number, methods down and settings across."""
+        return study_tables(self.comparisons, self.ranking() if self.ranked else None)
 
-        return study_as_text(self)
+    def reading(self) -> list[str]:
+        """Return what the study says in plain sentences."""
+        return study_reading(self.decisions(), self.ranking() if self.ranked else None)
+
+    def __str__(self) -> str:
+        return as_text(self.tables(), self.reading())
 
     def save(self, folder: str | Path) -> Path:
         """Write ``study.json``: what is where, the ranks and the decisions."""
