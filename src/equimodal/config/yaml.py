@@ -28,14 +28,23 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-def read_yaml(text: str, where: str) -> dict[str, Any]:
-    """Return the mapping that a YAML text holds.
+class _WordLoader(_Loader):
+    """Every scalar is text as it is written: a class may be called `no`, `on`, `007` or `1e3`. Only null is null."""
+
+    yaml_implicit_resolvers = {
+        first: [entry for entry in resolvers if entry[0] in ("tag:yaml.org,2002:null", "tag:yaml.org,2002:merge")]
+        for first, resolvers in _Loader.yaml_implicit_resolvers.items()
+    }
+
+
+def read_yaml(text: str, where: str, *, words: bool = False) -> dict[str, Any]:
+    """Return the mapping that a YAML text holds; with `words`, every scalar but null as text.
 
     Raises:
         ConfigError: it is no YAML, holds a key twice, or is no mapping.
     """
     try:
-        content = yaml.load(text, _Loader)
+        content = yaml.load(text, _WordLoader if words else _Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -47,7 +56,7 @@ def read_yaml(text: str, where: str) -> dict[str, Any]:
     return content
 
 
-def read_yaml_file(path: Path) -> dict[str, Any]:
+def read_yaml_file(path: Path, *, words: bool = False) -> dict[str, Any]:
     """Return the mapping that a YAML file holds.
 
     Raises:
@@ -57,7 +66,7 @@ def read_yaml_file(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as a text file ({error}).") from error
-    return read_yaml(text, str(path))
+    return read_yaml(text, str(path), words=words)
 
 
 def split_assignments(items: Iterable[str], where: str) -> dict[str, Any]:

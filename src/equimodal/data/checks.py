@@ -212,74 +212,11 @@ def identity_problems(ids: np.ndarray) -> list[str]:
     ]
 
 
-def encode_labels(labels: Any, classes: Sequence[Any] | None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return class numbers int64 (N,) and class names.
-
-    Without ``classes`` the distinct labels in sorted order are the classes. With ``classes`` given as
-    strings, whole numbers count as positions 0 to C - 1 among them; otherwise labels match by value.
-
-    Raises:
-        DataError: labels of another form, a label outside ``classes`` (row and value named), only one class.
-
-    Example:
-        >>> encode_labels(["sad", "glad", "sad"], None)
-        (array([1, 0, 1]), ('glad', 'sad'))
-    """
-    if isinstance(labels, torch.Tensor):
-        labels = labels.detach().cpu()
-    values = np.asarray(labels)
-    if values.ndim != 1:
-        raise DataError(f"labels: expected one label a row, shape (N,), got shape {values.shape}.")
-    if values.dtype.kind == "O":
-        strange = next((row for row, value in enumerate(values) if not isinstance(value, str)), None)
-        if strange is not None:
-            raise DataError(f"labels: row {strange} is {values[strange]!r}. Give whole numbers, or strings throughout.")
-        values = values.astype(str)
-    if values.dtype.kind not in "biuUT":
-        raise DataError(
-            f"labels: expected whole numbers or strings, got {values.dtype}. "
-            "Convert them with labels.astype(int), or say which rows have none by leaving those out."
-        )
-    if values.dtype.kind in "UT":
-        blank = np.flatnonzero(np.char.strip(values.astype(str)) == "")
-        if len(blank):
-            raise DataError(f"labels: blank in {list_rows(blank)}. Name the class, or leave the sample out.")
-    if classes is None:
-        known, numbers = np.unique(values, return_inverse=True)
-        names = tuple(str(value) for value in known)
-    else:
-        known = np.asarray(classes)
-        names = tuple(str(value) for value in known)
-        if len(set(names)) != len(names):
-            raise DataError(f"classes: names must differ, got {', '.join(names)}.")
-        if values.dtype.kind in "iub" and known.dtype.kind == "U":
-            known = np.arange(len(names))
-        numbers = _positions(values, known)
-    if len(names) < 2:
-        raise DataError(f"labels: only one class ({', '.join(names) or 'none'}); a classifier needs at least two.")
-    return numbers.astype(np.int64), names
-
-
 def _list(what: str, numbers: np.ndarray, shown: int = 5) -> str:
     if len(numbers) == 1:
         return f"{what} {numbers[0]}"
     head = ", ".join(str(number) for number in numbers[:shown])
     return f"{what}s {head}" + (f", ... ({len(numbers)} in all)" if len(numbers) > shown else "")
-
-
-def _positions(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    if (values.dtype.kind == "U") != (known.dtype.kind == "U"):
-        values, known = values.astype(str), known.astype(str)
-    order = np.argsort(known)
-    numbers = order[np.searchsorted(known, values, sorter=order).clip(max=len(known) - 1)]
-    strange = np.flatnonzero(known[numbers] != values)
-    if len(strange):
-        listed = ", ".join(str(value) for value in known[:10]) + (", ..." if len(known) > 10 else "")
-        raise DataError(
-            f"labels: {list_rows(strange)} outside the classes: row {strange[0]} is '{values[strange[0]]}', "
-            f"known are {listed}. Mend the labels, or name the classes anew."
-        )
-    return numbers
 
 
 def _chunks(array: np.ndarray) -> Iterator[tuple[int, int]]:

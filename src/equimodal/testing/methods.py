@@ -18,7 +18,7 @@ from torch import Tensor
 from equimodal.config.method import parse_method
 from equimodal.data.splits import Splits, concatenate
 from equimodal.errors import EquimodalError, Interrupted
-from equimodal.inference.predict import predict
+from equimodal.models.predict import predict
 from equimodal.methods.base import METHODS, EpochResult, Method, MethodConfig
 from equimodal.models.fusions.base import FUSIONS
 from equimodal.testing.data import make_model, make_splits
