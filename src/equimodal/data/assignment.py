@@ -3,16 +3,47 @@
 from __future__ import annotations
 
 import warnings
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
-from equimodal.data.splits import PARTS
+from equimodal.data.checks import list_rows
 from equimodal.errors import DataError
+
+PARTS = ("train", "validation", "test")
 
 FOLDS = 20
 """Folds that grouped rows are first dealt into; parts are made of whole folds."""
+
+
+def part_numbers(values: Any, count: int) -> np.ndarray:
+    """Return the part of each row, 0 training, 1 validation, 2 test, from a column that says so.
+
+    Args:
+        values: for each row 0, 1 or 2, or "train", "validation" or "test" (N,).
+        count: how many rows there are, N.
+
+    Raises:
+        DataError: an entry is none of these, or there is not one per row.
+
+    Example:
+        >>> part_numbers(["train", "test", 1], 3).tolist()
+        [0, 2, 1]
+    """
+    names = {str(number): number for number in range(len(PARTS))} | {part: n for n, part in enumerate(PARTS)}
+    entries = np.asarray(values)
+    if entries.shape != (count,):
+        raise DataError(f"split: expected one a row, shape ({count},), got shape {entries.shape}.")
+    if entries.dtype.kind == "f" and np.array_equal(entries, np.rint(entries)):
+        entries = entries.astype(np.int64)
+    numbers = np.array([names.get(str(value).strip(), -1) for value in entries.tolist()], np.int64)
+    strange = np.flatnonzero(numbers < 0)
+    if len(strange):
+        raise DataError(
+            f"split: {list_rows(strange)} neither 0, 1, 2 nor {', '.join(PARTS)}: row {strange[0]} is "
+            f"'{entries[strange[0]]}'. Name one of these for every row."
+        )
+    return numbers
 
 
 def assign(
@@ -84,6 +115,8 @@ def draw_stratified(labels: np.ndarray, size: int, seed: int) -> np.ndarray:
 
 
 def _split_rows(labels: np.ndarray, fractions: tuple[float, float, float], seed: int) -> np.ndarray:
+    from sklearn.model_selection import train_test_split  # costs a second to import: only a split pays for it
+
     count = len(labels)
     validation, test = (max(1, round(count * share)) for share in fractions[1:])
     if validation + test >= count:
@@ -108,6 +141,8 @@ def _strata(labels: np.ndarray, size: int) -> np.ndarray | None:
 def _split_groups(
     labels: np.ndarray, units: np.ndarray, fractions: tuple[float, float, float], seed: int
 ) -> np.ndarray:
+    from sklearn.model_selection import StratifiedGroupKFold
+
     folds = min(FOLDS, len(np.unique(units)), int(np.bincount(labels).max()))
     fold = np.zeros(len(labels), np.int64)
     if folds > len(PARTS):

@@ -11,10 +11,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from equimodal.config.yaml import read_yaml_file
 from equimodal.data.archive import SUFFIXES, npz_keys, read_array
-from equimodal.data.checks import list_rows, raise_problems
+from equimodal.data.checks import raise_problems
 from equimodal.data.coerce import KINDS, Kind
 from equimodal.data.dataset import Dataset
-from equimodal.data.splits import PARTS, Splits
+from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, DataError, did_you_mean
 
 DESCRIPTION = "data.yaml"
@@ -155,14 +155,11 @@ def _load(description: Description, folder: Path, name: str, split: bool) -> Dat
         classes=None if classes is None else list(classes),
         ids=columns["ids"],
         groups=columns["groups"],
+        split=columns["split"],
         kinds={modality: source.kind for modality, source in description.arrays.items() if source.kind},
         name=name,
     )
-    if columns["split"] is None or data.labels is None or not split:
-        return data
-    part = _read_split(columns["split"], len(data))
-    train, validation, test = (data.subset(part == number) for number in range(len(PARTS)))
-    return Splits(train, validation, test, {"how": "given with the data"})
+    return data if columns["split"] is None or data.labels is None or not split else data.split()
 
 
 def _number_column(values: np.ndarray | None) -> np.ndarray | None:
@@ -170,23 +167,6 @@ def _number_column(values: np.ndarray | None) -> np.ndarray | None:
     if values is not None and values.dtype.kind == "f" and values.ndim == 1 and np.array_equal(values, np.rint(values)):
         return values.astype(np.int64)
     return values
-
-
-def _read_split(values: np.ndarray, count: int) -> np.ndarray:
-    if values.shape != (count,):
-        raise DataError(f"split: expected one a row, shape ({count},), got shape {values.shape}.")
-    names = {
-        **{str(number): number for number in range(len(PARTS))},
-        **{part: n for n, part in enumerate(PARTS)},
-    }
-    numbers = np.array([names.get(str(value), -1) for value in values.tolist()])
-    strange = np.flatnonzero(numbers < 0)
-    if len(strange):
-        raise DataError(
-            f"split: {list_rows(strange)} neither 0, 1, 2 nor {', '.join(PARTS)}: row {strange[0]} is "
-            f"'{values[strange[0]]}'. Name one of these for every row."
-        )
-    return numbers
 
 
 def _describe_npz(path: Path) -> Description:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Mapping
+from typing import Any, Generic, cast
 
 import numpy as np
 
 from equimodal.data import checks
 from equimodal.data.archive import checksum
+from equimodal.data.assignment import PARTS, assign, draw_stratified
 from equimodal.data.coerce import Kind
-from equimodal.data.dataset import Dataset
-from equimodal.data.modality import join
+from equimodal.data.rows import R, Rows, concatenate
 from equimodal.errors import DataError
 
-PARTS = ("train", "validation", "test")
+FRACTIONS = (0.6, 0.2, 0.2)
+"""Shares of the parts where none are asked for."""
 
 SAMPLE = 64
 """Rows of each part whose values enter the fingerprint: reading all would cost a pass over a memory map."""
 
 
-class Splits:
+class Splits(Generic[R]):
     """Training, validation and test part of one data set.
 
     Args:
@@ -42,9 +43,7 @@ class Splits:
         8
     """
 
-    def __init__(
-        self, train: Dataset, validation: Dataset, test: Dataset, provenance: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, train: R, validation: R, test: R, provenance: Mapping[str, Any] | None = None) -> None:
         self.train, self.validation, self.test = train, validation, test
         problems = [
             f"{part}: its {what} are not those of train: expected {expected}, got {getattr(data, what)}."
@@ -72,7 +71,7 @@ class Splits:
     def __repr__(self) -> str:
         return f"Splits('{self.name}', " + ", ".join(f"{part} {len(data)}" for part, data in self.parts().items()) + ")"
 
-    def parts(self) -> dict[str, Dataset]:
+    def parts(self) -> dict[str, R]:
         """Return the three parts by name, training first."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
@@ -109,7 +108,7 @@ class Splits:
                 arrays[f"{part}/{name}"] = column.astype(str) if column.dtype.kind == "O" else column
         return checksum(arrays)[:16]
 
-    def redraw(self, seed: int) -> Splits:
+    def redraw(self, seed: int) -> Splits[R]:
         """Return the same rows split anew into parts of the same shares, disjoint in groups if there are any.
 
         The result depends on the rows, the sizes of the parts and the seed, not on the split before.
@@ -117,19 +116,17 @@ class Splits:
         whole = concatenate(list(self.parts().values()))
         whole = whole.subset(np.argsort(whole.ids, kind="stable"))
         train, validation, test = (len(data) / len(whole) for data in self.parts().values())
-        drawn = whole.split(seed, fractions=(train, validation, test))
+        drawn = draw(whole, seed, fractions=(train, validation, test))
         provenance = {**self.provenance, **drawn.provenance, "source": None}
         provenance.pop("pool", None)  # labels left out before are no rows of the new training part
         return Splits(drawn.train, drawn.validation, drawn.test, provenance)
 
-    def scarce(self, labels: int, seed: int) -> Splits:
+    def scarce(self, labels: int, seed: int) -> Splits[R]:
         """Return the split with ``labels`` training rows only: stratified, at least one of each class.
 
         Raises:
             DataError: fewer rows than classes, or more than there are, are asked for.
         """
-        from equimodal.data.assignment import draw_stratified
-
         rows = draw_stratified(cast(np.ndarray, self.train.labels), labels, seed)
         scarce = {"labels": int(labels), "seed": int(seed)}
         pool = self.provenance.get("pool", len(self.train))
@@ -158,6 +155,34 @@ class Splits:
         return problems
 
 
+def official(data: R) -> Splits[R]:
+    """Return the parts of the split that comes with the data.
+
+    Raises:
+        DataError: there are no labels, or the parts do not fit together.
+    """
+    if data.labels is None:
+        raise DataError(f"{data.name}: cannot split data without labels. Give labels.")
+    train, validation, test = (data.subset(data.parts == number) for number in range(len(PARTS)))
+    return Splits(train, validation, test, {"how": "given with the data"})
+
+
+def draw(data: R, seed: int = 0, groups: Any = None, fractions: tuple[float, float, float] | None = None) -> Splits[R]:
+    """Return data split into training, validation and test; see `Dataset.split`.
+
+    Raises:
+        DataError: there are no labels, too few rows or groups, or the training part lacks something.
+    """
+    if groups is not None:
+        data = data.with_groups(groups)
+    if data.labels is None:
+        raise DataError(f"{data.name}: cannot split data without labels. Give labels.")
+    part = assign(data.labels, data.groups, fractions or FRACTIONS, seed)
+    train, validation, test = (data.subset(part == number) for number in range(len(PARTS)))
+    how = "stratified by class" + ("" if data.groups is None else ", disjoint in groups")
+    return Splits(train, validation, test, {"how": how, "seed": int(seed)})
+
+
 def check_splits(data: object) -> None:
     """Raise an error for anything that is not data in three parts.
 
@@ -165,24 +190,5 @@ def check_splits(data: object) -> None:
         DataError: it is a whole data set, or something else.
     """
     if not isinstance(data, Splits):
-        advice = "Split it first: data.split(seed=0)." if isinstance(data, Dataset) else "Make a Dataset and split it."
+        advice = "Split it first: data.split(seed=0)." if isinstance(data, Rows) else "Make a Dataset and split it."
         raise DataError(f"expected data in three parts (Splits), got {type(data).__name__}. {advice}")
-
-
-def concatenate(parts: Sequence[Dataset]) -> Dataset:
-    """Return the rows of all parts, in order; parts of one array go on sharing it.
-
-    Raises:
-        DataError: the parts' arrays differ in the shape of a row.
-    """
-
-    def stack(columns: Sequence[np.ndarray | None]) -> np.ndarray | None:
-        known = [column for column in columns if column is not None]
-        return np.concatenate(known) if len(known) == len(columns) else None
-
-    return parts[0]._with(
-        _columns={name: join(name, [part._columns[name] for part in parts]) for name in parts[0].modalities},
-        labels=stack([part.labels for part in parts]),
-        ids=stack([part.ids for part in parts]),
-        groups=stack([part.groups for part in parts]),
-    )

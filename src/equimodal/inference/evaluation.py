@@ -9,7 +9,8 @@ from typing import cast
 from equimodal.data.catalogue import DATASETS, load
 from equimodal.data.dataset import Dataset
 from equimodal.data.own import load_path
-from equimodal.data.splits import Splits, concatenate
+from equimodal.data.rows import concatenate
+from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, DataError, did_you_mean
 from equimodal.models.classifier import Classifier
 from equimodal.models.encoded import encode_all

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from equimodal.config.method import parse_method
-from equimodal.data.splits import Splits, concatenate
+from equimodal.data.rows import concatenate
+from equimodal.data.splits import Splits
 from equimodal.errors import EquimodalError, Interrupted
 from equimodal.inference.predict import predict
 from equimodal.methods.base import METHODS, EpochResult, Method, MethodConfig
