@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from equimodal.models.classifier import Classifier
     from equimodal.models.mapping import CrossModalMapping
     from equimodal.models.memory import CrossModalMemory
+    from equimodal.models.predict import predict
     from equimodal.reports.write import write as report
     from equimodal.training.fit import fit
     from equimodal.training.run import load
@@ -36,6 +37,7 @@ _HOMES = {
     "compare": "equimodal.comparison.compare",
     "diagnose": "equimodal.contribution.diagnose",
     "fit": "equimodal.training.fit",
+    "predict": "equimodal.models.predict",
     "report": "equimodal.reports.write",
     "load": "equimodal.training.run",
     "shapley": "equimodal.contribution.shapley",
@@ -56,6 +58,7 @@ __all__ = [
     "diagnose",
     "fit",
     "load",
+    "predict",
     "report",
     "shapley",
 ]

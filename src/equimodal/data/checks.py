@@ -36,7 +36,7 @@ def list_rows(rows: np.ndarray, shown: int = 5) -> str:
 
 
 def name_problems(names: Iterable[Any], fewest: int = 2) -> list[str]:
-    """Check modality names: a ``torch.nn.ModuleDict`` cannot hold every name, and "+" joins names of coalitions."""
+    """Check modality names: a `ModuleDict` cannot hold every name, "+" joins them in coalitions, "," in `--present`."""
     container, names = torch.nn.ModuleDict(), list(names)
     problems = []
     if len(names) < fewest:
@@ -46,10 +46,12 @@ def name_problems(names: Iterable[Any], fewest: int = 2) -> list[str]:
     for name in names:
         if not isinstance(name, str) or not name:
             problems.append(f"A modality's name must be a string that is not empty, got {name!r}. Rename it.")
-        elif "." in name or "+" in name or hasattr(container, name):
-            mark = next((mark for mark in ".+" if mark in name), None)
+        elif name != name.strip():
+            problems.append(f"The modality name '{name}' begins or ends with a space. Rename it to '{name.strip()}'.")
+        elif any(mark in name for mark in ".+,") or hasattr(container, name):
+            mark = next((mark for mark in ".+," if mark in name), None)
             why = f"contains '{mark}'" if mark else "is a name that torch.nn.ModuleDict uses itself"
-            better = name.replace(".", "_").replace("+", "_") if mark else f"{name}_input"
+            better = name.translate(str.maketrans(".+,", "___")) if mark else f"{name}_input"
             problems.append(f"The modality name '{name}' {why}. Rename it, for instance to '{better}'.")
     return problems
 
@@ -64,9 +66,9 @@ def count_rows(sizes: Mapping[str, int]) -> tuple[int, list[str]]:
 
 
 def column_problems(columns: Mapping[str, np.ndarray | None], count: int) -> list[str]:
-    """Check that labels, ids and groups have one entry a row."""
+    """Check that labels, ids and groups have one entry per row."""
     return [
-        f"{column}: expected one a row, shape ({count},), got shape {values.shape}."
+        f"{column}: expected one per row, shape ({count},), got shape {values.shape}."
         for column, values in columns.items()
         if values is not None and values.shape != (count,)
     ]

@@ -1,16 +1,13 @@
-"""What the columns of users' files mean: labels, parts, lengths, presence."""
+"""What the columns of users' files mean: labels, lengths, presence."""
 
 from __future__ import annotations
-
-from typing import Literal
 
 import numpy as np
 
 from equimodal.data.checks import list_rows
-from equimodal.data.identifiers import as_text, whole_numbers
+from equimodal.data.identifiers import whole_numbers
 from equimodal.errors import DataError
 
-PARTS: tuple[Literal["train", "validation", "test"], ...] = ("train", "validation", "test")
 _TRUTH = {"1": True, "0": False, "true": True, "false": False, "yes": True, "no": False}
 
 
@@ -25,30 +22,6 @@ def as_labels(values: np.ndarray) -> np.ndarray:
         return values
     numbers = whole_numbers(np.char.strip(values))
     return values if numbers is None else numbers
-
-
-def as_parts(values: np.ndarray) -> np.ndarray:
-    """Return a split column as part numbers int64 (N,).
-
-    Raises:
-        DataError: an entry is neither 0, 1, 2 nor train, validation, test.
-
-    Example:
-        >>> as_parts(np.array(["train", "2 ", "validation"])).tolist()
-        [0, 2, 1]
-    """
-    words = as_text("split", values)
-    if words.ndim != 1:
-        return words
-    names = {**{str(number): number for number in range(len(PARTS))}, **{part: n for n, part in enumerate(PARTS)}}
-    numbers = np.array([names.get(word.lower(), -1) for word in words.tolist()], dtype=np.int64)
-    strange = np.flatnonzero(numbers < 0)
-    if len(strange):
-        raise DataError(
-            f"split: {list_rows(strange)} neither 0, 1, 2 nor {', '.join(PARTS)}: row {strange[0]} is "
-            f"'{words[strange[0]]}'. Name one of these for every row."
-        )
-    return numbers
 
 
 def as_lengths(modality: str, values: np.ndarray) -> np.ndarray:

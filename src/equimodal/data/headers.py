@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from equimodal.data.text import Entries
 
+K = TypeVar("K")
 
-def settle(entries: Mapping[str, Entries]) -> tuple[dict[str, Entries], list[str]]:
+
+def settle(entries: Mapping[K, Entries]) -> tuple[dict[K, Entries], list[str]]:
     """Return the entries with headers of numbers and empty last lines taken away, and what is left in doubt.
 
     Args:
@@ -30,7 +33,7 @@ def _fit(entries: Entries, count: int) -> Entries:
     return entries.cut(count) if rows - entries.blank <= count < rows else entries
 
 
-def _one_more(entries: Mapping[str, Entries]) -> list[str]:
+def _one_more(entries: Mapping[K, Entries]) -> list[str]:
     """Return a message for each text file with exactly one row more than all others have."""
     fewest = min(len(each.values) for each in entries.values())
     more = {name: each for name, each in entries.items() if len(each.values) != fewest}

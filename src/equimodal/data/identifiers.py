@@ -107,15 +107,16 @@ def numbered(values: np.ndarray) -> np.ndarray:
         >>> numbered(np.array(["10", "9", "10"])).tolist(), numbered(np.array(["b", "a", "b"])).tolist()
         ([1, 0, 1], [1, 0, 1])
     """
-    return np.unique(_sortable(values), return_inverse=True)[1].astype(np.int64)
+    return np.unique(sortable(values), return_inverse=True)[1].astype(np.int64)
 
 
 def sorting(values: np.ndarray) -> np.ndarray:
     """Return the row numbers that put identifiers in order, equal ones as they lie; by size if all are numbers."""
-    return np.argsort(_sortable(values), kind="stable")
+    return np.argsort(sortable(values), kind="stable")
 
 
-def _sortable(values: np.ndarray) -> np.ndarray:
+def sortable(values: np.ndarray) -> np.ndarray:
+    """Return identifiers as int64 if all are whole numbers, so that they sort by size; else as they are."""
     numbers = whole_numbers(values) if values.dtype.kind == "U" else None
     return values if numbers is None else numbers
 

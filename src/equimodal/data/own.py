@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from equimodal.data.archive import read_array
+from equimodal.data.assignment import PARTS
 from equimodal.data.checks import raise_problems
 from equimodal.data.dataset import Dataset
 from equimodal.data.description import SUFFIXES, Description, Source, describe
-from equimodal.data.entries import as_labels, as_lengths, as_parts, as_presence
+from equimodal.data.entries import as_labels, as_lengths, as_presence
 from equimodal.data.headers import settle
 from equimodal.data.labels import encode_labels
-from equimodal.data.splits import PARTS, Splits
+from equimodal.data.splits import Splits
 from equimodal.data.text import Entries, read_lines, read_numbers, read_words
 from equimodal.errors import ConfigError, DataError, did_you_mean
 
@@ -45,15 +46,11 @@ def load_path(path: str | Path) -> Dataset | Splits:
     files = _read(Path(path))
     _require_labels(files, path)
     data = files.dataset(labelled=True)
-    if files.parts is None:
-        return data
-    _check_parts(files.parts, len(data))
-    train, validation, test = (data.subset(files.parts == number) for number in range(len(PARTS)))
-    return Splits(train, validation, test, {"how": "given with the data"})
+    return data if data.parts is None else data.split()
 
 
 def load_unlabelled(path: str | Path, part: str | None = None) -> Dataset:
-    """Return data at a path to predict on. Their labels are not even read.
+    """Return data at a path to predict on. Labels and groups are not even read.
 
     Args:
         path: see `load_path`.
@@ -63,8 +60,8 @@ def load_unlabelled(path: str | Path, part: str | None = None) -> Dataset:
         DataError: see `load_path`.
         ConfigError: see `load_path`; or an unknown part, or one of data without a split column.
     """
-    files = _read(Path(path), without=("labels", "classes"))
-    return _part_of(files.dataset(labelled=False), files.parts, part)
+    files = _read(Path(path), without=("labels", "classes", "groups"))
+    return _part_of(files.dataset(labelled=False), part)
 
 
 def load_labelled(path: str | Path, classes: Sequence[str], part: str | None = None) -> Dataset:
@@ -86,8 +83,8 @@ def load_labelled(path: str | Path, classes: Sequence[str], part: str | None = N
     data = files.dataset(labelled=False)
     numbers, names = encode_labels(files.columns["labels"], files.classes, fewest=1)
     data = data.with_labels(numbers, names)
-    part = "test" if part is None and files.parts is not None else part
-    return _part_of(data, files.parts, part).with_classes(classes)
+    part = "test" if part is None and data.parts is not None else part
+    return _part_of(data, part).with_classes(classes)
 
 
 @dataclass(frozen=True)
@@ -96,8 +93,7 @@ class _Files:
 
     Args:
         arrays: by modality.
-        columns: labels, groups and ids, None where there are none.
-        parts: 0, 1 or 2 for each row, or None.
+        columns: labels, split, groups and ids, None where there are none.
         classes: names, or None.
         lengths: by modality.
         present: by modality.
@@ -107,7 +103,6 @@ class _Files:
 
     arrays: dict[str, np.ndarray]
     columns: dict[str, np.ndarray | None]
-    parts: np.ndarray | None
     classes: list[Any] | None
     lengths: dict[str, np.ndarray]
     present: dict[str, np.ndarray]
@@ -123,6 +118,7 @@ class _Files:
             present=self.present,
             ids=self.columns["ids"],
             groups=self.columns["groups"],
+            split=self.columns["split"],
             kinds=self.kinds,
             name=self.name,
         )
@@ -153,8 +149,7 @@ def _read(path: Path, without: Sequence[str] = ()) -> _Files:
     classes = description.classes if isinstance(description.classes, list) else None
     return _Files(
         arrays={modality: values for (what, modality), values in read.items() if what == "arrays"},
-        columns={column: read.get((column, "")) for column in ("labels", "groups", "ids")},
-        parts=read.get(("split", "")),
+        columns={column: read.get((column, "")) for column in COLUMNS},
         classes=classes if listed is None else listed.values.tolist(),
         lengths={modality: values for (what, modality), values in read.items() if what == "lengths"},
         present={modality: values for (what, modality), values in read.items() if what == "present"},
@@ -201,9 +196,7 @@ def _parse(entries: Entries, what: str, modality: str) -> np.ndarray:
         return as_lengths(modality, entries.values)
     if what == "present":
         return as_presence(modality, entries.values)
-    if what == "labels" and entries.first is not None:
-        return as_labels(entries.values)
-    return as_parts(entries.values) if what == "split" else entries.values
+    return as_labels(entries.values) if what == "labels" and entries.first is not None else entries.values
 
 
 def _require_labels(files: _Files, path: str | Path) -> None:
@@ -214,20 +207,14 @@ def _require_labels(files: _Files, path: str | Path) -> None:
         )
 
 
-def _part_of(data: Dataset, parts: np.ndarray | None, part: str | None) -> Dataset:
+def _part_of(data: Dataset, part: str | None) -> Dataset:
     if part is None:
         return data
-    if parts is None:
+    if data.parts is None:
         raise ConfigError(f"--split: '{data.name}' is not split into parts. Leave --split out: all rows are used.")
     if part not in PARTS:
         raise ConfigError(f"--split: unknown part '{part}'.{did_you_mean(part, PARTS)}")
-    _check_parts(parts, len(data))
-    rows = np.flatnonzero(parts == PARTS.index(part))
+    rows = np.flatnonzero(data.parts == PARTS.index(part))
     if not len(rows):
         raise DataError(f"{data.name}: its split column puts no row into '{part}'. Name another part.")
     return data.subset(rows)
-
-
-def _check_parts(parts: np.ndarray, count: int) -> None:
-    if parts.shape != (count,):
-        raise DataError(f"split: expected one per row, shape ({count},), got shape {parts.shape}.")

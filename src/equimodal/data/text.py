@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from equimodal.data.checks import list_rows
 from equimodal.errors import DataError
 
 _WHOLE = re.compile(r"0|-?[1-9][0-9]*")
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 _UNNAMED = re.compile(r"(Unnamed: \d+)?")
 """What pandas calls a column without a name, on disk and in memory."""
 _MISSING = ("", "nan", "NaN", "NAN", "NA", "N/A", "<NA>")
@@ -134,12 +136,14 @@ def _structure(path: Path) -> _Table:
     """Read a CSV once for its layout: pandas pads short rows in silence."""
     first: list[str] = []
     rows = lead = blank = 0
+    filled = False
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             for cells in csv.reader(file, skipinitialspace=True):
                 blank = 0 if cells else blank + 1
                 if cells and len(cells) != len(first or cells):
                     raise DataError(_ragged(path, first, rows, cells))
+                filled = filled or any(map(str.strip, cells))
                 if cells and not first:
                     first, lead = cells, rows
                     _check_separator(path, cells)
@@ -148,7 +152,7 @@ def _structure(path: Path) -> _Table:
         raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8.") from error
     except (OSError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as CSV ({error}). Save it again.") from error
-    if not first:
+    if not filled:
         raise DataError(f"{path}: is empty. Fill it, or take it away.")
     return _Table(first, rows, len(first), lead, blank)
 
@@ -183,7 +187,7 @@ def _is_header(first: Sequence[str]) -> bool:
     numbers = [cell for cell in cells if cell not in _MISSING and _is_number(cell)]
     words = [cell for cell in cells if not _is_number(cell)]
     if words:
-        return all(map(_WHOLE.fullmatch, numbers))
+        return all(map(_WHOLE.fullmatch, numbers)) and not any(map(_DECIMAL_COMMA.fullmatch, words))
     return len(cells) > 1 and not cells[0] and _steps(cells[1:])
 
 
@@ -191,8 +195,8 @@ def _steps(cells: Sequence[str]) -> bool:
     """Return whether cells are whole numbers that rise by equal steps, as 0, 1, 2 or years do."""
     if not all(map(_WHOLE.fullmatch, cells)):
         return False
-    steps = {int(b) - int(a) for a, b in zip(cells, cells[1:], strict=False)}
-    return len(steps) == 1 and min(steps) > 0 or cells == ["0"]
+    steps = {int(b) - int(a) for a, b in pairwise(cells)}
+    return (len(steps) == 1 and min(steps) > 0) or cells == ["0"]
 
 
 def _may_be_header(first: Sequence[str], values: np.ndarray) -> bool:
@@ -203,7 +207,8 @@ def _may_be_header(first: Sequence[str], values: np.ndarray) -> bool:
     if values.shape[1] == 1:
         return not (rest == 0).any()
     steps = np.diff(rest, axis=1)
-    return not ((steps > 0) & (steps == steps[:, :1])).all(1).any() and not (rest == values[0]).all(1).any()
+    alike = ((steps > 0) & (steps == steps[:, :1])).all(1) & (rest == np.rint(rest)).all(1)
+    return not alike.any()
 
 
 def _parse(path: Path, table: _Table, header: bool, columns: range) -> np.ndarray:
@@ -213,6 +218,7 @@ def _parse(path: Path, table: _Table, header: bool, columns: range) -> np.ndarra
         frame = pandas.read_csv(
             path,
             header=0 if header else None,
+            names=range(table.width),
             index_col=False,
             usecols=list(columns),
             nrows=table.rows - header,
@@ -233,7 +239,7 @@ def _not_a_number(path: Path, header: bool, columns: range, error: ValueError) -
         for line, cells in enumerate(csv.reader(file, skipinitialspace=True)):
             for column, cell in enumerate(cells):
                 if line >= header and column in columns and not _is_number(cell):
-                    decimal = re.fullmatch(r"\s*[-+]?\d+,\d+\s*", cell)
+                    decimal = _DECIMAL_COMMA.fullmatch(cell.strip())
                     advice = "Write decimals with a point." if decimal else "Put text into a .txt."
                     return DataError(
                         f"{path}: row {line - header}, column {column} is {cell!r}, not a number. {advice}"

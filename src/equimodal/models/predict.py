@@ -96,34 +96,39 @@ def predict(
     if not isinstance(data, Dataset):
         advice = " Name a part: data.test." if hasattr(data, "test") else ""
         raise DataError(f"data: expected a Dataset or a path, got {type(data).__name__}.{advice}")
-    logits = predict_logits(classifier, restrict(data, classifier, present), batch_size)
-    return Predictions(classifier.classes, logits.softmax(-1).numpy(), data.ids)
+    found = class_probabilities(classifier, data, present, batch_size=batch_size)
+    return Predictions(classifier.classes, found.numpy(), data.ids)
 
 
 @torch.no_grad()
-def predict_logits(model: Classifier, data: Dataset, batch_size: int = 256) -> Tensor:
-    """Return logits (N, C) on the CPU; the model is put into evaluation mode and back."""
-    data = model.prepare(data)
+def class_probabilities(
+    model: Classifier, data: Dataset, present: Collection[str] | None = None, *, batch_size: int = 256
+) -> Tensor:
+    """Return class probabilities (N, C) on the CPU; see `predict`. The model's mode stays as it was."""
+    data = model.prepare(restrict(data, model, present))
     training = model.training
     model.eval()
     try:
-        return torch.cat([model(batch.to(model.device)).float().cpu() for batch in data.batches(batch_size)])
+        logits = [model(batch.to(model.device)).float().cpu() for batch in data.batches(batch_size)]
     finally:
         model.train(training)
+    return torch.cat(logits).softmax(-1)
 
 
 def restrict(data: Dataset, model: Classifier, present: Collection[str] | None = None) -> Dataset:
     """Return the data with only the modalities `present`, after a check that the model knows those of the data.
 
     Raises:
-        ConfigError: `present` names no modality, or one that the model does not know.
+        ConfigError: `present` names a modality that the model does not know.
         DataError: the data hold a modality that the model does not know, or none of those wanted.
     """
     known = model.modalities
     if isinstance(present, str):
         raise ConfigError(f"present: expected a list of modalities, got '{present}'. Write ['{present}'].")
     wanted = list(known if present is None else present)
-    problems = [f"--present: unknown modality '{name}'.{did_you_mean(name, known)}" for name in wanted if name not in known]
+    problems = [
+        f"present: unknown modality '{name}'.{did_you_mean(name, known)}" for name in wanted if name not in known
+    ]
     if problems:
         raise ConfigError(problems)
     strange = [name for name in data.modalities if name not in known]
@@ -135,9 +140,9 @@ def restrict(data: Dataset, model: Classifier, present: Collection[str] | None =
             "arrays to read)."
         )
     here = [name for name in wanted if name in data.modalities]
-    if not here:
+    if wanted and not here:
         raise DataError(
             f"{data.name}: holds {', '.join(data.modalities)}, none of which is asked for here "
-            f"({', '.join(wanted) or 'nothing'}). The model knows {', '.join(known)}."
+            f"({', '.join(wanted)}). The model knows {', '.join(known)}."
         )
     return data.restrict(here)
