@@ -83,7 +83,5 @@ def test_unknown_modalities_are_named(splits):
 
 def test_data_without_any_known_modality_are_refused(splits):
     model = make_model(splits, fusion="late")
-    with pytest.raises(
-        DataError, match="the model does not know 'smell'; the model was made for vector"
-    ):
+    with pytest.raises(DataError, match="the model does not know 'smell'; the model was made for vector"):
         class_probabilities(model, Dataset({"smell": np.ones((3, 2))}))
