@@ -61,7 +61,9 @@ def class_names(classes: Sequence[Any]) -> tuple[str, ...]:
     names = tuple("" if is_missing(name) else str(text_entries("classes", [name])[0]) for name in entries.tolist())
     for position, name in enumerate(names):
         if not name:
-            raise DataError(f"classes: entry {position} is {classes[position]!r}. Give each class a name.")
+            raise DataError(
+                f"classes: entry {position} is {classes[position]!r}. Give each class a name; in YAML, put it into quotes."
+            )
     if len(set(names)) != len(names):
         raise DataError(f"classes: names must differ, got {', '.join(names)}.")
     return names

@@ -172,9 +172,12 @@ def _ragged(path: Path, first: list[str], line: int, cells: list[str]) -> str:
 
 
 def _check_separator(path: Path, cells: list[str]) -> None:
+    """Raise an error if a first row is written with other marks than commas between its cells."""
+    line = ",".join(cells).strip()
     for mark, name in ((";", "semicolons"), ("\t", "tabs"), (" ", "spaces")):
-        parts = cells[0].strip().split(None if mark == " " else mark)
-        if any(mark in cell for cell in cells) and len(parts) > 1 and (mark != " " or all(map(_is_number, parts))):
+        parts = [part.strip() for part in line.split(mark) if part.strip()]
+        numbers = all(_is_number(part) or _DECIMAL_COMMA.fullmatch(part) for part in parts)
+        if len(parts) > 1 and (numbers if mark == " " else numbers or len(cells) == 1):
             raise DataError(
                 f"{path}: its cells are separated by {name}, expected commas. Save it with commas, and with points in "
                 f"decimals (pandas: read_csv(file, sep={mark!r}, decimal=',').to_csv(file, index=False))."
