@@ -121,7 +121,7 @@ def test_subset_restrict_and_replace(arrays):
     data = Dataset(arrays, LABELS, groups=np.arange(N) // 2, ids=[f"r{row}" for row in range(N)])
     part = data.subset(np.arange(N) % 2 == 0).subset([2, 0])
     assert part.ids.tolist() == ["r4", "r0"]
-    assert part.groups.tolist() == [2, 0]
+    assert part.groups.tolist() == ["2", "0"]
     np.testing.assert_array_equal(part.arrays["face"], arrays["face"][[4, 0]])
     np.testing.assert_array_equal(part.batch([0]).inputs["face"][0], arrays["face"][4].astype(np.float32))
     assert part.batch([0, 1]).ids.tolist() == [0, 1]
@@ -271,11 +271,11 @@ def test_bad_arrays(arrays, change, message):
         ),
         ({"kinds": {"face": "text"}}, "face: kind 'text' needs strings (N,)"),
         ({"ids": [1] * 2 + list(range(2, N))}, "ids: 1 of them occur more than once, '1' in rows 0, 1"),
-        ({"ids": [1]}, "ids: expected one a row, shape (12,), got shape (1,)"),
-        ({"groups": [1]}, "groups: expected one a row, shape (12,), got shape (1,)"),
+        ({"ids": [1]}, "ids: expected one per row, shape (12,), got shape (1,)"),
+        ({"groups": [1]}, "groups: expected one per row, shape (12,), got shape (1,)"),
         ({"labels": [1] * N}, "labels: only one class (1); a classifier needs at least two"),
-        ({"labels": [0, 1]}, "labels: expected one a row, shape (12,), got shape (2,)"),
-        ({"labels": [[0, 1]] * N}, "labels: expected one label a row, shape (N,), got shape (12, 2)"),
+        ({"labels": [0, 1]}, "labels: expected one per row, shape (12,), got shape (2,)"),
+        ({"labels": [[0, 1]] * N}, "labels: expected one label per row, shape (N,), got shape (12, 2)"),
         ({"labels": [0.5, 1.0] * 6}, "labels: expected whole numbers or strings, got float64"),
         ({"labels": np.array([None] * N)}, "labels: row 0 is None"),
         ({"labels": ["a", "b", ""] * 4}, "labels: blank in rows 2, 5, 8, 11. Name the class, or leave the sample out."),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from equimodal.data.dataset import Dataset
+from equimodal.data.rows import concatenate
 from equimodal.data.splits import Splits
 from equimodal.errors import DataError
 
@@ -31,6 +32,7 @@ def test_split_sizes_and_provenance(data):
     assert provenance == {
         "how": "stratified by class, disjoint in groups",
         "seed": 4,
+        "fractions": [0.6, 0.2, 0.2],
         "groups": 20,
         "sizes": {"train": 36, "validation": 12, "test": 12},
     }
@@ -40,7 +42,7 @@ def test_groups_given_to_split_go_before_the_data_sets_own(data):
     groups = np.arange(60) // 6
     splits = data.split(groups=groups)
     assert splits.provenance["groups"] == 10
-    with pytest.raises(DataError, match=r"groups: expected one a row, shape \(60,\), got shape \(2,\)"):
+    with pytest.raises(DataError, match=r"groups: expected one per row, shape \(60,\), got shape \(2,\)"):
         data.split(groups=[1, 2])
 
 
@@ -124,3 +126,31 @@ def test_parts_that_do_not_fit(data):
 def test_a_shared_group_is_an_error(data):
     with pytest.raises(DataError, match=r"groups: 1 are in train and in test \(the first is '3'\)"):
         Splits(data.subset(slice(0, 10)), data.subset(slice(30, 40)), data.subset(slice(10, 30)))
+
+
+TWO = np.arange(60) // 3 % 2
+OFFICIAL = ["train", "test", "validation"] * 20
+
+
+@pytest.mark.parametrize("column", [OFFICIAL, np.array([0, 2, 1] * 20), [0.0, 2.0, 1.0] * 20, ["0", "2", "1"] * 20])
+def test_an_official_split_comes_with_the_data(data, column):
+    whole = Dataset(data.arrays, TWO, split=column)
+    splits = whole.split()
+    assert splits.test.ids.tolist() == list(range(1, 60, 3))
+    assert splits.provenance["how"] == "given with the data"
+    assert whole.subset(slice(30, 60)).split().test.ids.tolist() == list(range(31, 60, 3))
+    drawn = whole.split(seed=3)
+    assert drawn.test.ids.tolist() == Dataset(data.arrays, TWO).split(seed=3).test.ids.tolist()
+    assert drawn.provenance["seed"] == 3
+    assert concatenate([whole, whole]).parts.tolist() == whole.parts.tolist() * 2
+
+
+def test_an_official_split_that_is_wrong(data):
+    with pytest.raises(DataError, match=r"split: row 2 neither 0, 1, 2 nor train, validation, test: row 2 is 'dev'"):
+        Dataset(data.arrays, TWO, split=["train", "test", "dev"] + ["test"] * 57)
+    with pytest.raises(DataError, match=r"split: expected one per row, shape \(60,\), got shape \(2,\)"):
+        Dataset(data.arrays, TWO, split=[0, 1])
+    with pytest.raises(DataError, match=r"official split has sizes of its own\. Leave fractions out, or give a seed"):
+        Dataset(data.arrays, TWO, split=OFFICIAL).split(fractions=(0.8, 0.1, 0.1))
+    with pytest.raises(DataError, match="groups: 20 are in train and in validation"):
+        Dataset(data.arrays, TWO, split=OFFICIAL).split(groups=np.arange(60) // 3)

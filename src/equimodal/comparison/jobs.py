@@ -90,10 +90,8 @@ def seed_data(config: RunConfig, data: Splits, seed: int) -> Splits:
         data: with all its training rows.
         seed: of the run.
     """
-    draw = config.data.split_seed or 0
-    if config.compare.redraw == "split":
-        data, draw = data.redraw(seed), seed
-    return data if config.data.labels is None else data.scarce(config.data.labels, draw)
+    split_seed = seed if config.compare.redraw == "split" else config.data.split_seed
+    return data.with_settings(split_seed, config.data.labels)
 
 
 def untrained(model: ModelMaker | None, config: RunConfig) -> Classifier | None:

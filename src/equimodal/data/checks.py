@@ -36,7 +36,7 @@ def list_rows(rows: np.ndarray, shown: int = 5) -> str:
 
 
 def name_problems(names: Iterable[Any], fewest: int = 2) -> list[str]:
-    """Check modality names: a ``torch.nn.ModuleDict`` cannot hold every name, and "+" joins names of coalitions."""
+    """Check modality names: a `ModuleDict` cannot hold every name, "+" joins them in coalitions, "," in `--present`."""
     container, names = torch.nn.ModuleDict(), list(names)
     problems = []
     if len(names) < fewest:
@@ -46,10 +46,12 @@ def name_problems(names: Iterable[Any], fewest: int = 2) -> list[str]:
     for name in names:
         if not isinstance(name, str) or not name:
             problems.append(f"A modality's name must be a string that is not empty, got {name!r}. Rename it.")
-        elif "." in name or "+" in name or hasattr(container, name):
-            mark = next((mark for mark in ".+" if mark in name), None)
+        elif name != name.strip():
+            problems.append(f"The modality name '{name}' begins or ends with a space. Rename it to '{name.strip()}'.")
+        elif any(mark in name for mark in ".+,") or hasattr(container, name):
+            mark = next((mark for mark in ".+," if mark in name), None)
             why = f"contains '{mark}'" if mark else "is a name that torch.nn.ModuleDict uses itself"
-            better = name.replace(".", "_").replace("+", "_") if mark else f"{name}_input"
+            better = name.translate(str.maketrans(".+,", "___")) if mark else f"{name}_input"
             problems.append(f"The modality name '{name}' {why}. Rename it, for instance to '{better}'.")
     return problems
 
@@ -64,9 +66,9 @@ def count_rows(sizes: Mapping[str, int]) -> tuple[int, list[str]]:
 
 
 def column_problems(columns: Mapping[str, np.ndarray | None], count: int) -> list[str]:
-    """Check that labels, ids and groups have one entry a row."""
+    """Check that labels, ids and groups have one entry per row."""
     return [
-        f"{column}: expected one a row, shape ({count},), got shape {values.shape}."
+        f"{column}: expected one per row, shape ({count},), got shape {values.shape}."
         for column, values in columns.items()
         if values is not None and values.shape != (count,)
     ]
@@ -212,74 +214,11 @@ def identity_problems(ids: np.ndarray) -> list[str]:
     ]
 
 
-def encode_labels(labels: Any, classes: Sequence[Any] | None) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return class numbers int64 (N,) and class names.
-
-    Without ``classes`` the distinct labels in sorted order are the classes. With ``classes`` given as
-    strings, whole numbers count as positions 0 to C - 1 among them; otherwise labels match by value.
-
-    Raises:
-        DataError: labels of another form, a label outside ``classes`` (row and value named), only one class.
-
-    Example:
-        >>> encode_labels(["sad", "glad", "sad"], None)
-        (array([1, 0, 1]), ('glad', 'sad'))
-    """
-    if isinstance(labels, torch.Tensor):
-        labels = labels.detach().cpu()
-    values = np.asarray(labels)
-    if values.ndim != 1:
-        raise DataError(f"labels: expected one label a row, shape (N,), got shape {values.shape}.")
-    if values.dtype.kind == "O":
-        strange = next((row for row, value in enumerate(values) if not isinstance(value, str)), None)
-        if strange is not None:
-            raise DataError(f"labels: row {strange} is {values[strange]!r}. Give whole numbers, or strings throughout.")
-        values = values.astype(str)
-    if values.dtype.kind not in "biuUT":
-        raise DataError(
-            f"labels: expected whole numbers or strings, got {values.dtype}. "
-            "Convert them with labels.astype(int), or say which rows have none by leaving those out."
-        )
-    if values.dtype.kind in "UT":
-        blank = np.flatnonzero(np.char.strip(values.astype(str)) == "")
-        if len(blank):
-            raise DataError(f"labels: blank in {list_rows(blank)}. Name the class, or leave the sample out.")
-    if classes is None:
-        known, numbers = np.unique(values, return_inverse=True)
-        names = tuple(str(value) for value in known)
-    else:
-        known = np.asarray(classes)
-        names = tuple(str(value) for value in known)
-        if len(set(names)) != len(names):
-            raise DataError(f"classes: names must differ, got {', '.join(names)}.")
-        if values.dtype.kind in "iub" and known.dtype.kind == "U":
-            known = np.arange(len(names))
-        numbers = _positions(values, known)
-    if len(names) < 2:
-        raise DataError(f"labels: only one class ({', '.join(names) or 'none'}); a classifier needs at least two.")
-    return numbers.astype(np.int64), names
-
-
 def _list(what: str, numbers: np.ndarray, shown: int = 5) -> str:
     if len(numbers) == 1:
         return f"{what} {numbers[0]}"
     head = ", ".join(str(number) for number in numbers[:shown])
     return f"{what}s {head}" + (f", ... ({len(numbers)} in all)" if len(numbers) > shown else "")
-
-
-def _positions(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    if (values.dtype.kind == "U") != (known.dtype.kind == "U"):
-        values, known = values.astype(str), known.astype(str)
-    order = np.argsort(known)
-    numbers = order[np.searchsorted(known, values, sorter=order).clip(max=len(known) - 1)]
-    strange = np.flatnonzero(known[numbers] != values)
-    if len(strange):
-        listed = ", ".join(str(value) for value in known[:10]) + (", ..." if len(known) > 10 else "")
-        raise DataError(
-            f"labels: {list_rows(strange)} outside the classes: row {strange[0]} is '{values[strange[0]]}', "
-            f"known are {listed}. Mend the labels, or name the classes anew."
-        )
-    return numbers
 
 
 def _chunks(array: np.ndarray) -> Iterator[tuple[int, int]]:

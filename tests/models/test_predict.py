@@ -6,10 +6,10 @@ import torch
 
 from equimodal.contribution.coalitions import all_coalitions
 from equimodal.data.dataset import Dataset
-from equimodal.errors import DataError
-from equimodal.inference.predict import predict
+from equimodal.errors import ConfigError, DataError
 from equimodal.models.encoded import coalition_outputs, encode_all
 from equimodal.models.encoders.base import ENCODERS
+from equimodal.models.predict import class_probabilities
 from equimodal.training.fit import fit
 from synthetic import make_model
 
@@ -44,14 +44,16 @@ def test_predictions_depend_neither_on_batch_size_nor_on_order(four, method, fus
     assert not all(mask.all() for mask in data.present.values())
     assert any(not any(mask[i] for mask in data.present.values()) for i in range(len(data)))
     order = np.random.default_rng(0).permutation(len(data))
-    reference = predict(run.model, data, batch_size=len(data))
+    reference = class_probabilities(run.model, data, batch_size=len(data))
     assert reference.std(0).max() > 0.02  # it has learnt to tell samples apart
     for size in (1, 7, 64):
-        assert torch.allclose(predict(run.model, data, batch_size=size), reference, atol=1e-5)
-        shuffled = predict(run.model, data.subset(order), batch_size=size)
+        assert torch.allclose(class_probabilities(run.model, data, batch_size=size), reference, atol=1e-5)
+        shuffled = class_probabilities(run.model, data.subset(order), batch_size=size)
         assert torch.allclose(shuffled, reference[order], atol=1e-5)
-    some = predict(run.model, data, ["text", "vector"], batch_size=7)
-    assert torch.allclose(some, predict(run.model, data.restrict(["vector", "text"]), batch_size=64), atol=1e-5)
+    some = class_probabilities(run.model, data, ["text", "vector"], batch_size=7)
+    assert torch.allclose(
+        some, class_probabilities(run.model, data.restrict(["vector", "text"]), batch_size=64), atol=1e-5
+    )
 
     prepared, coalitions = run.model.prepare(data), all_coalitions(4)
     whole, _ = coalition_outputs(run.model, encode_all(run.model, prepared, 64), coalitions)
@@ -60,26 +62,26 @@ def test_predictions_depend_neither_on_batch_size_nor_on_order(four, method, fus
     assert labels.tolist() == list(data.labels)
     for k in (0, 5, 15):
         members = [name for name, inside in zip(data.modalities, coalitions[k].tolist(), strict=True) if inside]
-        assert torch.allclose(whole[k].softmax(-1), predict(run.model, data, members), atol=1e-5)
+        assert torch.allclose(whole[k].softmax(-1), class_probabilities(run.model, data, members), atol=1e-5)
 
 
 def test_prediction_leaves_the_model_as_it_was(splits):
     model = make_model(splits, fusion="concat").train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    predict(model, splits.test)
+    class_probabilities(model, splits.test)
     assert model.training
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
-    with pytest.raises(DataError):
-        predict(model, splits.test, ["sound"])
+    with pytest.raises(ConfigError):
+        class_probabilities(model, splits.test, ["sound"])
     assert model.training
 
 
 def test_unknown_modalities_are_named(splits):
-    with pytest.raises(DataError, match=r"no modality 'imag'\. Did you mean 'image'"):
-        predict(make_model(splits, fusion="concat"), splits.test, ["imag"])
+    with pytest.raises(ConfigError, match=r"present: unknown modality 'imag'\. Did you mean 'image'"):
+        class_probabilities(make_model(splits, fusion="concat"), splits.test, ["imag"])
 
 
 def test_data_without_any_known_modality_are_refused(splits):
     model = make_model(splits, fusion="late")
-    with pytest.raises(DataError, match="holds smell, none of which the model knows"):
-        predict(model, Dataset({"smell": np.ones((3, 2))}))
+    with pytest.raises(DataError, match="the model does not know 'smell'; the model was made for vector"):
+        class_probabilities(model, Dataset({"smell": np.ones((3, 2))}))
