@@ -7,18 +7,7 @@ import sys
 
 import pytest
 
-HEAVY = (
-    "torch",
-    "numpy",
-    "scipy",
-    "pandas",
-    "sklearn",
-    "matplotlib",
-    "torchmetrics",
-    "lightning_fabric",
-    "pydantic",
-    "yaml",
-)
+HEAVY = ("torch", "numpy", "scipy", "pandas", "sklearn", "matplotlib", "torchmetrics", "lightning_fabric")
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"], ["analyse", "tau", "--help"]])
