@@ -69,9 +69,10 @@ def test_a_package_outside_adds_a_method_by_an_entry_point(tmp_path):
     done = run_beside(
         tmp_path,
         """
-        from equimodal.config.run import load_config
+        from equimodal.config.load import load_config
+        from equimodal.training.names import NAMES
         from equimodal.methods.base import METHODS
-        print(METHODS.get("theirs_joint").__name__, load_config("theirs_joint").method.name)
+        print(METHODS.get("theirs_joint").__name__, load_config("theirs_joint", names=NAMES).method.name)
         """,
     )
     assert done.stdout.split() == ["Theirs", "theirs_joint"], done.stderr
@@ -95,10 +96,12 @@ def test_a_broken_package_matters_only_when_it_is_asked_for(tmp_path, code, valu
         from equimodal.data.catalogue import load
         from equimodal.errors import ConfigError
         from equimodal.methods.base import METHODS
+        from equimodal.training.names import NAMES
 
-        build_config({"method": "sound"}), build_config({"method": "joint"})
+        build_config({"method": "sound"}, NAMES), build_config({"method": "joint"}, NAMES)
         assert "sound" in dict(METHODS.items()) and "mine" not in dict(METHODS.items())
-        for ask in (lambda: build_config({"method": "mine"}), lambda: load("faces"), lambda: METHODS.get("mine")):
+        mine = {"method": "mine"}
+        for ask in (lambda: build_config(mine, NAMES), lambda: load("faces"), lambda: METHODS.get("mine")):
             try:
                 ask()
             except ConfigError as error:

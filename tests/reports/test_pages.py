@@ -202,7 +202,8 @@ def test_comparison_tables_hold_their_numbers(comparison, tmp_path):
         assert sentence in page.text
 
 
-def test_the_best_is_bold_where_it_can_be_told(comparison, tmp_path):
+def test_the_best_is_bold_where_it_can_be_told(tmp_path):
+    comparison = make_comparison(seeds=6)
     text = page_of(comparison, tmp_path)
     cells = re.findall(r'<td class="best">([^ <]*)', text)
     assert cells == [c.text for table in comparison.tables() for _, row in table.rows() for c in row if c.best]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from equimodal.config.method import MethodSpec, parse_method
-from equimodal.config.yaml import lay, nest
+from equimodal.config.yaml import merge, nest
+from equimodal.training.names import NAMES
 
 METHOD = "equilibrium"
 """The method that is analysed; its recipes differ in their options."""
@@ -71,5 +72,5 @@ def make_arm(
         'equilibrium, random'
     """
     label = ", ".join([recipe.label, *factors.values()])
-    content = {"name": recipe.name, "label": label, **lay(recipe.options, nest(options))}
-    return Arm(parse_method(content, where=label), recipe.label, dict(factors), against)
+    content = {"name": recipe.name, "label": label, **merge(recipe.options, nest(options))}
+    return Arm(parse_method(content, where=label, names=NAMES), recipe.label, dict(factors), against)

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from equimodal.analyses.arms import Group
 from equimodal.analyses.result import SettingResult
-from equimodal.statistics.estimates import Estimate, told_apart
+from equimodal.statistics.estimates import Estimate
+from equimodal.statistics.verdict import verdict
 from equimodal.tables.estimates import DIRECTIONS, difference_cell, mean_cell, verdict_cell
 from equimodal.tables.table import Column, Table
 from equimodal.tables.words import interval, number
@@ -79,21 +80,21 @@ def verdicts(result: SettingResult, rows: Sequence[TableRow]) -> Column:
 
 
 def score_columns(
-    mean: Callable[[str, str, int], Column], difference: Callable[[str, str, int], Column], verdict: Column
+    mean: Callable[[str, str, int], Column], difference: Callable[[str, str, int], Column], judged: Column
 ) -> list[Column]:
     """Return the columns of `SCORES` in their order: each one's means and differences, and the verdict.
 
     Args:
         mean: makes the column of means, from the score's column, a header and digits.
         difference: likewise of differences.
-        verdict: on the differences in accuracy.
+        judged: the verdicts on the differences in accuracy.
     """
     columns = []
     for column, _, header, digits in SCORES:
         differs = "difference" if column == "accuracy" else f"{header} difference"
         columns += [mean(column, header, digits), difference(column, differs, digits)]
         if column == "accuracy":
-            columns.append(verdict)
+            columns.append(judged)
     return columns
 
 
@@ -106,7 +107,7 @@ def difference_in_words(estimate: Estimate, digits: int = 3) -> str:
     """Return a paired difference in words.
 
     Example:
-        >>> print(difference_in_words(Estimate(-0.25, -0.3, -0.2, -0.25, 2, 0)))
+        >>> print(difference_in_words(Estimate(-0.25, -0.3, -0.2, -0.25, 5, 0)))
         −0.250 [−0.300, −0.200], lower
     """
     if estimate.mean is None:
@@ -114,7 +115,7 @@ def difference_in_words(estimate: Estimate, digits: int = 3) -> str:
     ends = ""
     if estimate.low is not None and estimate.high is not None:
         ends = f" {interval(estimate.low, estimate.high, digits, sign=True)}"
-    return f"{number(estimate.mean, digits, sign=True)}{ends}, {DIRECTIONS[told_apart(asdict(estimate))]}"
+    return f"{number(estimate.mean, digits, sign=True)}{ends}, {DIRECTIONS[verdict(asdict(estimate))]}"
 
 
 def scores_in_words(result: SettingResult, group: Group, against: Group) -> str:

@@ -17,7 +17,8 @@ from equimodal.comparison.tables import caption, comparison_tables
 from equimodal.config.yaml import read_yaml_file
 from equimodal.errors import ConfigError, RunError, did_you_mean
 from equimodal.files import write_text
-from equimodal.statistics.estimates import Estimate, estimate, holm, paired, permutation_p
+from equimodal.statistics.estimates import Estimate, estimate, paired
+from equimodal.statistics.permutation import holm, permutation_p
 from equimodal.statistics.resampling import resampled_interval
 from equimodal.tables.csv import as_csv
 from equimodal.tables.latex import as_latex

@@ -8,15 +8,9 @@ from typing import Any
 
 from equimodal.comparison.numbers import Numbers
 from equimodal.config.compare import Primary
-from equimodal.statistics.estimates import (
-    LEVEL,
-    detectable_difference,
-    holm,
-    paired,
-    permutation_p,
-    pool,
-    smallest_p,
-)
+from equimodal.statistics.estimates import paired, pool
+from equimodal.statistics.permutation import LEVEL, holm, permutation_p, smallest_p
+from equimodal.statistics.power import detectable_difference
 from equimodal.tables.words import interval, number
 
 

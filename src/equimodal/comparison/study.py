@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from equimodal.comparison.compare import carry_out, time_left
 from equimodal.comparison.comparison import Comparison, load_comparison
 from equimodal.comparison.jobs import Workers
@@ -21,7 +19,7 @@ from equimodal.comparison.study_tables import study_reading, study_tables
 from equimodal.config.compare import Primary, Setting
 from equimodal.config.method import MethodSpec
 from equimodal.config.run import RunConfig, build_config
-from equimodal.config.yaml import lay
+from equimodal.config.yaml import merge, write_yaml
 from equimodal.data.catalogue import load
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, DataError, Interrupted
@@ -30,6 +28,7 @@ from equimodal.statistics.ranks import Ranking, rank
 from equimodal.tables.table import Table
 from equimodal.tables.text import as_text
 from equimodal.training.folder import refuse_foreign
+from equimodal.training.names import NAMES, resolve
 
 FILE = "study.json"
 RECIPE = "study.yaml"
@@ -128,7 +127,7 @@ def setting_config(config: RunConfig, setting: Setting) -> RunConfig:
     plain["compare"] = {**plain["compare"], "settings": [], "primary": []}
     changes: Mapping[str, Any] = setting.changes
     try:
-        found = build_config(lay(plain, changes))
+        found = build_config(merge(plain, changes), NAMES)
     except ConfigError as error:
         raise ConfigError([f"compare.settings, {setting.label}: {problem}" for problem in error.problems]) from error
     return found
@@ -186,7 +185,7 @@ def carry_out_settings(
         quiet: see :func:`run_study`.
         command: see :func:`run_study`.
     """
-    out = Path(out)
+    out, config = Path(out), resolve(config)
     check_names(config, None, workers)
     plans: dict[str, tuple[RunConfig, Splits]] = {}
     problems: list[str] = []
@@ -209,7 +208,7 @@ def carry_out_settings(
         raise ConfigError(problems)
     if not (out / recipe).exists():
         refuse_foreign(out, f"{'an' if recipe[0] in 'aeiou' else 'a'} {Path(recipe).stem}")
-    content = yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True)
+    content = write_yaml(config.to_dict())
     write_text(out / recipe, content, then="give the same command again")
     if not quiet:
         announce(times, workers)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from equimodal.comparison.numbers import Numbers
 from equimodal.comparison.primary import Decision
 from equimodal.comparison.tables import comparison_tables
-from equimodal.statistics.estimates import LEVEL
+from equimodal.statistics.permutation import LEVEL
 from equimodal.statistics.ranks import Ranking
 from equimodal.tables.table import Cell, Column, Table
 from equimodal.tables.words import join_names

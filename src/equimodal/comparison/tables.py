@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from equimodal.comparison.numbers import Numbers
 from equimodal.comparison.reading import intervals
-from equimodal.statistics.estimates import told_apart
+from equimodal.statistics.verdict import verdict
 from equimodal.tables.estimates import difference_cell, mean_cell, verdict_cell
 from equimodal.tables.table import Column, Table
 from equimodal.tables.words import number
@@ -134,5 +134,5 @@ def clearly_best(comparison: Numbers, rows: Sequence[Mapping[str, Any]], column:
     first, second, *_ = sorted(known, key=lambda row: row[column]["mean"], reverse=better == "higher")
     if first[column]["undefined"]:
         return None
-    apart = told_apart(asdict(comparison.difference(first["method"], second["method"], column)))
+    apart = verdict(asdict(comparison.difference(first["method"], second["method"], column)))
     return first["method"] if apart == ("above" if better == "higher" else "below") else None

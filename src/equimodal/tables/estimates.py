@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from equimodal.statistics.estimates import told_apart
+from equimodal.statistics.verdict import verdict
 from equimodal.tables.table import Cell
 from equimodal.tables.words import interval, number
 
-VERDICTS = {"above": "better", "below": "worse", "level": "within noise", "unknown": "not judged"}
+VERDICTS = {
+    "above": "better",
+    "below": "worse",
+    "level": "within noise",
+    "few": "too few seeds",
+    "unknown": "not judged",
+}
 """The verdict on a difference, in words, for numbers of which more is better."""
-DIRECTIONS = {"above": "higher", "below": "lower", "level": "within noise", "unknown": "not judged"}
+DIRECTIONS = {**VERDICTS, "above": "higher", "below": "lower"}
 """The verdict on a difference, in words, for numbers in general."""
 
 
@@ -56,4 +62,4 @@ def difference_cell(numbers: Mapping[str, Any] | None, digits: int = 3) -> Cell:
 
 def verdict_cell(difference: Mapping[str, Any] | None) -> Cell:
     """Return the verdict on a difference in words; a row without a difference is the baseline."""
-    return Cell("baseline" if difference is None else VERDICTS[told_apart(difference)])
+    return Cell("baseline" if difference is None else VERDICTS[verdict(difference)])
