@@ -65,7 +65,7 @@ def score_chart(
             key=f"{column.replace('_', '-')}-difference",
             title=f"Difference in {header} to {reference}",
             caption=f"On test, paired by seed: {SPREAD}. A difference whose interval does not reach across the dashed "
-            "line can be told from noise.",
+            "line can be distinguished from noise.",
             axis=f"difference in {header}",
             limits=(-2.0, 2.0),
             rows=rows,

@@ -1,4 +1,4 @@
-"""From a run, a comparison, a study or an analysis to one self-contained HTML page."""
+"""The page of a run, a comparison or a study: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
     from equimodal.training.run import Run
 
 MOST_SUBSETS = 64
-"""Beyond so many subsets the page shows a line for each size; the run's metrics.json has them all."""
+"""With more subsets the page shows one line per size; the run's metrics.json has them all."""
 
 
 def write_run_page(run: Run, path: Path) -> Path:
     """Write a run as one HTML page: verdict, numbers on test, figures, configuration, provenance.
 
-    The page needs nothing but itself: no script, no font, no address. The same run gives the same bytes.
+    The page is self-contained: no script, no font, no external address. The same run gives the same bytes.
 
     Args:
         run: a finished run.
-        path: the file; its folder is made if need be.
+        path: the file; its folder is made if it does not exist.
 
     Returns:
         The path.
 
     Raises:
-        RunError: the file could not be written.
+        RunError: if the file could not be written.
     """
     charts = RunCharts(run)
     return write_page(
@@ -73,13 +73,13 @@ def write_comparison_page(comparison: Comparison, path: Path) -> Path:
 
     Args:
         comparison: methods over seeds.
-        path: the file; its folder is made if need be.
+        path: the file; its folder is made if it does not exist.
 
     Returns:
         The path.
 
     Raises:
-        RunError: the file could not be written.
+        RunError: if the file could not be written.
     """
     charts, tables = ComparisonCharts(comparison), comparison.tables()
     provenance = dict(comparison.provenance)
@@ -104,17 +104,17 @@ def write_comparison_page(comparison: Comparison, path: Path) -> Path:
 
 
 def write_study_page(study: Study, path: Path) -> Path:
-    """Write a study as one HTML page beside the folders of its settings: what was decided, tables, ranks.
+    """Write a study as one HTML page beside the folders of its settings: decisions, tables, ranks.
 
     Args:
         study: comparisons over settings.
-        path: the file; its folder is made if need be.
+        path: the file; its folder is made if it does not exist.
 
     Returns:
         The path.
 
     Raises:
-        RunError: the file could not be written.
+        RunError: if the file could not be written.
     """
     tables = study.tables()
     return write_page(
@@ -133,7 +133,7 @@ def write_study_page(study: Study, path: Path) -> Path:
 
 
 def subset_rows(subsets: dict[str, float]) -> list[tuple[str, str]]:
-    """Return (subset, accuracy) in words: each subset, or for more than 64 a line for each size.
+    """Return (subset, accuracy) in words: each subset, or one line per size if there are more than `MOST_SUBSETS`.
 
     Example:
         >>> subset_rows({"": 0.25, "a": 0.5, "b": 0.75, "a+b": 1.0})[1:]
@@ -159,7 +159,7 @@ def subset_rows(subsets: dict[str, float]) -> list[tuple[str, str]]:
 
 
 def _run_provenance(run: Run) -> dict[str, Any]:
-    """Return where a run comes from: as its folder says, or for a run in memory as far as it is known."""
+    """Return a run's provenance: from its folder, or for a run in memory what is known."""
     kept: dict[str, Any] = {"equimodal": __version__, "torch": str(torch.__version__)}
     if run.folder is not None:
         file = run.folder / "config.yaml"
