@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from equimodal.comparison.comparison import Comparison
 from equimodal.display.charts import (
     INK,
     MUTED,
@@ -19,9 +20,6 @@ from equimodal.display.charts import (
     modality_styles,
 )
 from equimodal.statistics.estimates import paired
-
-if TYPE_CHECKING:
-    from equimodal.comparison.comparison import Comparison
 
 
 class ComparisonCharts:

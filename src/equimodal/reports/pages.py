@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from equimodal._version import __version__
+from equimodal.comparison.comparison import Comparison
 from equimodal.comparison.reading import notes
+from equimodal.comparison.study import Study
 from equimodal.config.yaml import read_yaml_file
 from equimodal.display.html import as_yaml, count, write_page
 from equimodal.files import safe_name
@@ -18,11 +20,7 @@ from equimodal.reports.study_figures import study_charts
 from equimodal.reports.verdict import comparison_verdict, run_verdict, study_verdict
 from equimodal.tables.table import best_notes
 from equimodal.training.memory import highest
-
-if TYPE_CHECKING:
-    from equimodal.comparison.comparison import Comparison
-    from equimodal.comparison.study import Study
-    from equimodal.training.run import Run
+from equimodal.training.run import Run
 
 MOST_SUBSETS = 64
 """With more subsets the page shows one line per size; the run's metrics.json has them all."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -28,9 +28,7 @@ from equimodal.display.charts import (
 )
 from equimodal.tables.words import VALUE_WORDS
 from equimodal.training.measure import Measurement
-
-if TYPE_CHECKING:
-    from equimodal.training.run import Run
+from equimodal.training.run import Run
 
 
 class RunCharts:

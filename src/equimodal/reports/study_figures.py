@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from equimodal.comparison.study import Study
 from equimodal.display.charts import INK, MUTED, Chart, Entry, Mark, Row, RowChart, Style
-
-if TYPE_CHECKING:
-    from equimodal.comparison.study import Study
 
 
 def study_charts(study: Study) -> list[Chart]:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from equimodal.comparison.comparison import Comparison
 from equimodal.comparison.reading import findings
+from equimodal.comparison.study import Study
 from equimodal.statistics.permutation import LEVEL, seeds_needed
 from equimodal.statistics.verdict import FEWEST, verdict
 from equimodal.tables.words import VALUE_WORDS, interval, join_names, number
 from equimodal.training.measure import Measurement
-from equimodal.training.run import REFERENCE
-
-if TYPE_CHECKING:
-    from equimodal.comparison.comparison import Comparison
-    from equimodal.comparison.study import Study
-    from equimodal.training.run import Run
+from equimodal.training.run import REFERENCE, Run
 
 UNDER_USED = 0.9
 """Utilisation below which a modality is called under-used (ours)."""
