@@ -92,7 +92,7 @@ def epoch_chart(
     lines = tuple(
         Line(
             arm.words,
-            _mean_curve([reading["curves"][column] for reading in result.readings[arm.label]]),
+            _mean_curve([reading["curves"][column] for reading in result.readings[arm.label] if reading]),
             styles[arm.label],
         )
         for arm in result.arms
@@ -117,6 +117,6 @@ def _mean_curve(curves: Sequence[Sequence[float | None]]) -> tuple[float | None,
         >>> _mean_curve([[1.0, None, 3.0], [2.0, None]])
         (1.5, None, 3.0)
     """
-    epochs = max(map(len, curves))
+    epochs = max(map(len, curves), default=0)
     known = [[c[i] for c in curves if i < len(c) and c[i] is not None] for i in range(epochs)]
     return tuple(float(np.mean(values)) if values else None for values in known)  # pyright: ignore

@@ -130,9 +130,10 @@ class Findings:
         for label, setting in self.settings.items():
             for arm in setting.arms:
                 head = {"setting": label, "method": arm.label, "recipe": arm.recipe, **arm.factors}
-                results = setting.comparison.results[arm.label]
-                for result, reading in zip(results, setting.readings[arm.label], strict=True):
-                    records.append({**head, "seed": result.seed, **result.columns(), **_numbers(reading)})
+                readings = dict(zip(setting.comparison.seeds, setting.readings[arm.label], strict=True))
+                for result in setting.comparison.results[arm.label]:
+                    numbers = {**result.columns(), **_numbers(readings[result.seed])}
+                    records.append({**head, "seed": result.seed, **numbers})
         write_text(Path(path), as_csv(table_of_records("Runs", records)), then="write it again")
         return Path(path)
 

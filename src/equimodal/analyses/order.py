@@ -202,7 +202,7 @@ def _first_modality(result: SettingResult, rows: Sequence[TableRow]) -> Column:
     """Return in how many runs each modality came first in the model's own order."""
     cells = []
     for row in rows:
-        first = [reading["order"][0] for label in row.group for reading in result.readings[label]]
+        first = [reading["order"][0] for label in row.group for reading in result.readings[label] if reading]
         counts = ", ".join(f"{name} {first.count(name)}" for name in result.comparison.modalities if name in first)
         cells.append(Cell(f"{counts} of {len(first)}"))
     return Column("own order begins with", tuple(cells))

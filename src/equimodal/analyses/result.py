@@ -21,7 +21,8 @@ class SettingResult:
         comparison: the numbers of the runs.
         arms: its methods.
         left_out: what could not be made, and why.
-        readings: what was read from an arm's runs, by its label, in the order of the seeds.
+        readings: what was read from an arm's runs, by its label, in the order of the seeds; empty for a run that
+            diverged.
     """
 
     comparison: Comparison

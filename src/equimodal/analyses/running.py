@@ -120,6 +120,8 @@ def read_all(
 ) -> dict[str, tuple[Mapping[str, Any], ...]]:
     """Return what the analysis reads from the runs of each method, by its label, in the order of the seeds.
 
+    A run that diverged has no model to read: its reading is empty.
+
     Args:
         analysis: reads one run.
         config: of the comparison.
@@ -128,7 +130,7 @@ def read_all(
         workers: processes that read side by side; on Ray one, this one.
     """
     data = load(config.data.name, split_seed=config.data.split_seed)
-    runs = [(label, seed) for label in comparison.methods for seed in comparison.seeds]
+    runs = [(label, result.seed) for label in comparison.methods for result in comparison.results[label]]
     tasks = [(analysis, folder / safe_name(label) / f"seed-{seed}", config, data, seed) for label, seed in runs]
     if workers in (1, "ray"):
         read = [read_run(*task) for task in tasks]
@@ -138,7 +140,7 @@ def read_all(
         threads = max(1, cpu_count() // int(workers))
         read = cast(list[dict[str, Any]], Parallel(n_jobs=workers)(delayed(read_run)(*task, threads) for task in tasks))
     by_run = dict(zip(runs, read, strict=True))
-    return {label: tuple(by_run[label, seed] for seed in comparison.seeds) for label in comparison.methods}
+    return {label: tuple(by_run.get((label, seed), {}) for seed in comparison.seeds) for label in comparison.methods}
 
 
 def read_run(

@@ -63,5 +63,5 @@ def _environment(package: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "interval": interval, "figure": _figure, "yaml": as_yaml}
+    environment.filters |= {"number": number, "interval": interval, "count": count, "figure": _figure, "yaml": as_yaml}
     return environment
