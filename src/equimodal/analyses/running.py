@@ -15,7 +15,7 @@ from equimodal.analyses.findings import Findings
 from equimodal.analyses.result import SettingResult
 from equimodal.comparison.comparison import Comparison
 from equimodal.comparison.jobs import Workers, seed_data
-from equimodal.comparison.study import carry_out_settings, setting_config
+from equimodal.comparison.study import run_settings, setting_config
 from equimodal.config.compare import Setting
 from equimodal.config.method import MethodSpec
 from equimodal.config.run import RunConfig
@@ -69,7 +69,7 @@ def run_analysis(
             raise ConfigError(left_out)
         return [arm.method for arm in arms]
 
-    comparisons = carry_out_settings(
+    comparisons = run_settings(
         plain,
         out=out,
         recipe=f"{analysis.kind}-analysis.yaml",
