@@ -72,10 +72,12 @@ def compare(
     check_splits(data)
     if isinstance(methods, (str, Mapping, MethodSpec)):
         raise ConfigError("compare.methods: expected a list of methods, got one. Write [method].")
-    source = data.provenance.get("source")
+    source = data.provenance.get("source") or {"name": data.name, "labels": None}
+    if redraw == "split":  # each seed has its own; rows that were drawn from fewer labels cannot be loaded again
+        source = {"name": source["name"] if source["labels"] is None else data.name}
     config = build_config(
         {
-            "data": {"name": source["name"] if source and source["labels"] is None else data.name},
+            "data": source,
             "training": training,
             "measure": dict(measure or {}),
             "compare": {"methods": list(methods), "seeds": seeds, "redraw": redraw},

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import yaml
 
 from equimodal._version import __version__
 from equimodal.config.run import MethodSpec, RunConfig, build_config
 from equimodal.config.yaml import read_yaml_file
+from equimodal.data.identifiers import numbered
 from equimodal.data.splits import Splits
 from equimodal.errors import RunError
 from equimodal.files import write_text
@@ -39,7 +39,7 @@ def _test_groups(data: Splits) -> list[int] | None:
     """Return the number of each test sample's group, what intervals on a fixed split draw anew."""
     if data.test.groups is None:
         return None
-    return np.unique(data.test.groups, return_inverse=True)[1].tolist()
+    return numbered(data.test.groups).tolist()
 
 
 def open_folder(folder: Path, config: RunConfig, data: Splits, resume: bool) -> None:

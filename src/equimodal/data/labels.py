@@ -62,7 +62,7 @@ def class_names(classes: Sequence[Any]) -> tuple[str, ...]:
     for position, name in enumerate(names):
         if not name:
             raise DataError(
-                f"classes: entry {position} is {classes[position]!r}. Give each class a name; in YAML, put it into quotes."
+                f"classes: entry {position} is {classes[position]!r}. Give each class a name (in YAML, quote it)."
             )
     if len(set(names)) != len(names):
         raise DataError(f"classes: names must differ, got {', '.join(names)}.")
