@@ -118,7 +118,7 @@ def test_a_modality_that_is_lacking_counts_as_absent(run, splits):
 def test_an_unknown_modality_is_never_dropped(run, splits):
     arrays = splits.test.arrays
     renamed = Dataset({"Vector": arrays["vector"], "image": arrays["image"]})
-    with pytest.raises(DataError, match="does not know 'Vector'.* Did you mean 'vector'"):
+    with pytest.raises(DataError, match=r"does not know 'Vector'.* Did you mean 'vector'"):
         run.predict(renamed)
     more = Dataset({"vector": arrays["vector"], "smell": np.ones((len(arrays["vector"]), 2))})
     with pytest.raises(DataError, match="does not know 'smell'"):
