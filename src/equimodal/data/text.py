@@ -244,7 +244,11 @@ def _not_a_number(path: Path, header: bool, columns: range, error: ValueError) -
             for column, cell in enumerate(cells):
                 if line >= header and column in columns and not _is_number(cell):
                     decimal = _DECIMAL_COMMA.fullmatch(cell.strip())
-                    advice = "Write decimals with a point." if decimal else "Put text into a .txt."
+                    advice = (
+                        "Write decimals with a point, and thousands without a comma."
+                        if decimal
+                        else "Put text into a .txt."
+                    )
                     return DataError(
                         f"{path}: row {line - header}, column {column} is {cell!r}, not a number. {advice}"
                     )
