@@ -10,7 +10,7 @@ import numpy as np
 from equimodal.data import checks
 from equimodal.data.archive import checksum
 from equimodal.data.assignment import PARTS, assign, draw_stratified
-from equimodal.data.coerce import Kind
+from equimodal.data.columns.base import Kind
 from equimodal.data.rows import R, Rows, concatenate
 from equimodal.errors import DataError
 
@@ -105,7 +105,7 @@ class Splits(Generic[R]):
                     columns[f"{name}/{key}"] = np.asarray(values)
             for name, column in columns.items():
                 column = np.asarray(column)
-                arrays[f"{part}/{name}"] = column.astype(str) if column.dtype.kind == "O" else column
+                arrays[f"{part}/{name}"] = np.array(column.tolist()) if column.dtype.kind in "OT" else column
         return checksum(arrays)[:16]
 
     def redraw(self, seed: int) -> Splits[R]:
