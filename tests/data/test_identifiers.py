@@ -62,7 +62,7 @@ def test_missing_entries_name_their_rows(given):
         as_text("groups", given)
     arrays = {"a": np.ones((4, 2)), "b": np.ones((4, 2))}
     for column in ("groups", "ids"):
-        with pytest.raises(DataError, match=f"{column}: rows 1, 3 have none"):
+        with pytest.raises(DataError, match=f"{column}: rows 1, 3 (have none|are masked)"):
             Dataset(arrays, [0, 1, 0, 1], **{column: given})
 
 

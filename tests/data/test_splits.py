@@ -60,10 +60,10 @@ def test_redraw_depends_on_rows_and_seed_only(data):
 
 def test_redraw_of_parts_with_arrays_of_their_own(data):
     parts = [data.subset(slice(start, stop)) for start, stop in ((0, 30), (30, 45), (45, 60))]
-    prepared = [part.replace_array("face", part.arrays["face"] + 1) for part in parts]
+    prepared = [part.replace_column("face", part.arrays["face"] + 1) for part in parts]
     again = Splits(*prepared).redraw(0)
     np.testing.assert_array_equal(again.test.arrays["face"], data.arrays["face"][again.test.ids] + 1)
-    short = prepared[1].replace_array("face", np.ones((15, 9)))
+    short = prepared[1].replace_column("face", np.ones((15, 9)))
     with pytest.raises(DataError, match="face: the parts' rows differ in shape"):
         Splits(prepared[0], short, prepared[2]).redraw(0)
 
@@ -166,7 +166,7 @@ def test_a_row_in_two_parts_is_an_error(data):
         Splits(plain, plain, plain)
     with overlap(r"rows of one data set: 5 are in train and in test \(the first has the id '30'\)"):
         Splits(plain.subset(slice(0, 35)), plain.subset(slice(35, 45)), plain.subset(slice(30, 35)))
-    prepared = plain.replace_array("face", np.ones((60, 2)))
+    prepared = plain.restrict(["face", "audio"])
     with overlap("rows of one data set: 30 are in train and in test"):
         Splits(plain.subset(slice(0, 30)), prepared.subset(slice(30, 60)), prepared.subset(slice(0, 30)))
 

@@ -42,13 +42,13 @@ def _one_more(entries: Mapping[K, Entries]) -> list[str]:
     return [
         f"{each.path}: has {fewest + 1} rows, one more than the other files ({fewest}). Is its first line, "
         f"'{each.first}', a header? Delete that line"
-        + (f", or name it '{each.path.stem}'." if each.values.dtype.kind == "U" else ", or name its columns.")
+        + (f", or name it '{each.path.stem}'." if each.values.dtype.kind in "UT" else ", or name its columns.")
         for each in more.values()
     ]
 
 
 def _doubt(entries: Entries) -> str:
-    table = entries.values.dtype.kind != "U"
+    table = entries.values.dtype.kind not in "UT"
     named = "name the columns" if table else f"name it '{entries.path.stem}'"
     plain = "write it with decimals (0.0), or save the array as .npy" if table else "save the column as .txt"
     return (

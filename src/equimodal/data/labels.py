@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from equimodal.data.checks import list_rows
-from equimodal.data.identifiers import as_array, is_missing, text_entries
+from equimodal.data.coerce import is_missing
+from equimodal.data.identifiers import as_array, text_entries
 from equimodal.errors import DataError
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from equimodal.data.checks import list_rows
+from equimodal.data.columns.text import TEXT
 from equimodal.errors import DataError
 
 _WHOLE = re.compile(r"0|-?[1-9][0-9]*")
@@ -58,7 +59,7 @@ def read_lines(path: Path) -> Entries:
         DataError: it cannot be read, is not UTF-8, or holds nothing.
     """
     lines = _lines(path)
-    return Entries(path, np.array(lines, dtype=str), lines[0], blank=_blank_end(lines))
+    return Entries(path, np.array(lines, dtype=TEXT), lines[0], blank=_blank_end(lines))
 
 
 def read_words(path: Path) -> Entries:
