@@ -104,8 +104,10 @@ def seed_data(config: RunConfig, data: Splits, seed: int) -> Splits:
         data: with all its training rows.
         seed: of the run.
     """
-    split_seed = seed if config.compare.redraw == "split" else config.data.split_seed
-    return data.with_settings(split_seed, config.data.labels)
+    if config.compare.redraw == "split":
+        return data.with_settings(seed, config.data.labels)
+    labels = config.data.labels
+    return data if labels is None else data.scarce(labels, config.data.split_seed or 0)
 
 
 @dataclass(frozen=True)
