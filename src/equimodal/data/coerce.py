@@ -134,6 +134,8 @@ def kind_problem(name: str, kind: str, column: Column) -> str | None:
             f"{name}: kind '{kind}' needs {form[kind]}, got {spec.dtype} of shape {shape}. "
             "Reshape the array, or name another kind."
         )
+    if kind in ("vector", "image") and None in spec.shape and not isinstance(column, RaggedColumn):
+        return f"{name}: rows of kind '{kind}' need one shape, got {str(spec).removeprefix(f'{kind} ')}."
     if kind == "image" and channels_first(spec.shape):
         return f"{name}: kind 'image' needs channels last, (N, H, W, C), got shape {shape}. {CHANNELS_LAST}"
     return None
@@ -202,7 +204,7 @@ def _from_objects(name: str, value: np.ndarray) -> np.ndarray | list[Any]:
 def _coerce_text(name: str, value: np.ndarray) -> Coerced:
     if value.ndim != 1:
         raise DataError(f"{name}: expected one string a sample, got an array of strings of shape {value.shape}.")
-    if isinstance(value, np.ma.MaskedArray) or getattr(value.dtype, "na_object", None) is not None:
+    if isinstance(value, np.ma.MaskedArray) or hasattr(value.dtype, "na_object"):
         hidden = np.ma.getmaskarray(value)
         return _coerce_strings(
             name, [None if no else row for row, no in zip(np.ma.getdata(value), hidden, strict=True)]
