@@ -100,7 +100,7 @@ def rehearse(config: RunConfig, data: Splits, model: ModelMaker | None, *, timed
             job = make_job(config, method, config.seed, None, None)
             for tuned in job.tuned[1:]:
                 set_up(tuned, splits, untrained(model, tuned))
-            trainer, _ = set_up(job.config, splits, untrained(model, job.config))
+            trainer = set_up(job.config, splits, untrained(model, job.config))
             seconds[method.label] = seconds_of_run(trainer) if timed else 0.0
         except ConfigError as error:
             problems += [problem for problem in error.problems if problem not in problems]

@@ -88,7 +88,7 @@ def _score(config: RunConfig, data: Splits, model: Classifier | None, folder: Pa
         known = json.loads(path.read_text(encoding="utf-8"))
         if known["config"] == config.hash():
             return tuple(known["score"])
-    trainer, _ = set_up(config, data, model, folder=folder)
+    trainer = set_up(config, data, model, folder=folder)
     if folder is not None:
         open_folder(folder, config, data, trainer.model.specification(), resume=True)
         trainer.resume()

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from equimodal.errors import DataError
 from equimodal.models.classifier import Classifier
+from equimodal.modes import evaluating
 
 if TYPE_CHECKING:
     from equimodal.data.dataset import Dataset
@@ -42,8 +43,6 @@ def predict(
     data = model.prepare(data)
     if modalities is not None:
         data = data.restrict(modalities)
-    training = model.training
-    model.eval()
-    logits = [model(batch.to(model.device)).float().cpu() for batch in data.batches(batch_size)]
-    model.train(training)
+    with evaluating(model):
+        logits = [model(batch.to(model.device)).float().cpu() for batch in data.batches(batch_size)]
     return torch.cat(logits).softmax(-1)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from equimodal.batch import Batch
 from equimodal.errors import ConfigError
+from equimodal.modes import ModesByModule
 from equimodal.registry import Registry
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class MethodConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Method(nn.Module):
+class Method(ModesByModule):
     """Base of training methods. The loop owns everything but what is here.
 
     A method's parameters (auxiliary heads) are trained with the model's, and its buffers are its state; both are

@@ -11,6 +11,7 @@ from torch import nn
 
 from equimodal.errors import ConfigError
 from equimodal.models.encoders.base import ENCODERS, Encoder, build_encoder, call_encoder, default_encoder
+from equimodal.modes import evaluating
 
 if TYPE_CHECKING:
     from equimodal.data.dataset import Dataset
@@ -96,12 +97,9 @@ def probe_width(train: Dataset, modality: str, encoder: nn.Module) -> int:
     rows = np.flatnonzero(train.present[modality])[:2]
     weight = next(encoder.parameters(), None)
     batch = train.batch(rows) if weight is None else train.batch(rows).to(weight.device)
-    was_training = encoder.training
-    encoder.eval()
-    with torch.no_grad():
+    with torch.no_grad(), evaluating(encoder):
         x, lengths = batch.inputs[modality], batch.lengths.get(modality)
         out = call_encoder(encoder, x, lengths, modality=modality, samples=len(rows))
-    encoder.train(was_training)
     return out.shape[1]
 
 

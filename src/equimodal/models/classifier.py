@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -14,13 +15,15 @@ from equimodal.errors import ConfigError, DataError, did_you_mean
 from equimodal.models.building import by_modality, encoder_for, module_problems, probe_width, registered_name
 from equimodal.models.encoders.base import Encoder, build_encoder, call_encoder
 from equimodal.models.fusions.base import Encodings, Fusion, Presence, build_fusion
+from equimodal.models.state import base_of, frozen_state, named_tensors
+from equimodal.modes import ModesByModule, training_modes, without_batch_statistics
 
 if TYPE_CHECKING:
     from equimodal.data.dataset import Dataset
     from equimodal.data.splits import Splits
 
 
-class Classifier(nn.Module):
+class Classifier(ModesByModule):
     """Encode each modality on the rows that have it, and fuse the encodings into logits.
 
     A sample with no modality present gets the training prior's logits. Predictions do not depend on the other
@@ -188,6 +191,13 @@ class Classifier(nn.Module):
         """Take the fusion and its options away, so that the next method brings its own."""
         self._fusion, self.fusion_name, self._awaiting = None, None, {}
 
+    def modes_in_training(self) -> dict[nn.Module, bool]:
+        """Return the mode of every module while the classifier trains; a frozen encoder stays in evaluation mode."""
+        modes = super().modes_in_training()
+        for encoder in self.encoders.values():
+            modes |= training_modes(encoder)  # one without parameters does not train either
+        return modes
+
     def own_parameters(self, modality: str) -> list[nn.Parameter]:
         """Return the parameters that belong to one modality: its encoder, and its parts of the fusion."""
         modules = [self.encoders[modality], *self.fusion.own_parts(modality)]
@@ -249,12 +259,16 @@ class Classifier(nn.Module):
         return encodings.to(some.dtype).index_copy(0, rows, some)
 
     def _run_encoder(self, modality: str, x: Input, lengths: Tensor | None, samples: int) -> Tensor:
-        encoder = self.encoders[modality]
-        if modality not in self.projections:
-            return call_encoder(encoder, x, lengths, modality=modality, samples=samples, width=self.width)
-        project = cast(nn.Linear, self.projections[modality])
-        own = call_encoder(encoder, x, lengths, modality=modality, samples=samples, width=project.in_features)
-        return project(own)
+        encoder, project = self.encoders[modality], None
+        if modality in self.projections:
+            project = cast(nn.Linear, self.projections[modality])
+        width = self.width if project is None else project.in_features
+        single = samples == 1 and encoder.training
+        with without_batch_statistics(encoder) if single else nullcontext():
+            out = call_encoder(encoder, x, lengths, modality=modality, samples=samples, width=width)
+        if out.dtype != self.log_prior.dtype and not torch.is_autocast_enabled(out.device.type):
+            out = out.to(self.log_prior.dtype)  # a module of the user's in another precision
+        return out if project is None else project(out)
 
     def encode(self, batch: Batch) -> dict[str, Tensor]:
         """Return the encodings (B, width) of every modality."""
@@ -279,18 +293,56 @@ class Classifier(nn.Module):
         batch = self.complete(batch)
         return self.fuse(self.encode(batch), batch.present)
 
+    def trained_state(self) -> dict[str, Tensor]:
+        """Return the tensors that training can move, by name; the frozen base of an encoder is not among them.
+
+        These are all of the classifier's own, and of each encoder the trainable parameters and the buffers of
+        modules that train. See `base_state` for the rest.
+        """
+        base = self.base_state()
+        return {name: tensor for name, tensor in named_tensors(self).items() if name not in base}
+
+    def base_state(self) -> dict[str, Tensor]:
+        """Return the frozen tensors of the encoders, by name."""
+        return {
+            f"encoders.{modality}.{name}": tensor
+            for modality, encoder in self.encoders.items()
+            for name, tensor in frozen_state(encoder).items()
+        }
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Set tensors by name, as `trained_state` returns them; those of encoders that are not named stay.
+
+        Raises:
+            RuntimeError: a tensor has no place here or another shape, or one outside the encoders is missing.
+        """
+        missing, unexpected = self.load_state_dict(dict(state), strict=False)
+        problems = [f"unexpected: {', '.join(unexpected)}"] if unexpected else []
+        if missing := [name for name in missing if not name.startswith("encoders.")]:
+            problems.append(f"missing: {', '.join(missing)}")
+        if problems:
+            raise RuntimeError("; ".join(problems))
+
+    def check_registered(self) -> None:
+        """Raise an error for an encoder that a saved model could not name.
+
+        Raises:
+            ConfigError: an encoder derives from `Encoder`, and its class is not registered.
+        """
+        for encoder in self.encoders.values():
+            if isinstance(encoder, Encoder):
+                registered_name(encoder)
+
     def specification(self) -> dict[str, Any]:
-        """Return what rebuilds this classifier but for its weights, JSON-safe; foreign encoders are None."""
+        """Return what rebuilds this classifier but for its trained weights, JSON-safe.
+
+        A module of the user's is named by its class; the frozen base of an encoder by a checksum, see `base_of`.
+        """
         return {
             "classes": list(self.classes),
             "width": self.width,
             "widths": {name: layer.in_features for name, layer in self.projections.items()},  # pyright: ignore
-            "encoders": {
-                name: {"name": registered_name(encoder), "options": encoder.options}
-                if isinstance(encoder, Encoder)
-                else None
-                for name, encoder in self.encoders.items()
-            },
+            "encoders": {name: _describe(encoder) for name, encoder in self.encoders.items()},
             "fusion": {"name": self.fusion_name, "options": self.fusion_options},
         }
 
@@ -315,7 +367,7 @@ class Classifier(nn.Module):
         ]
         if problems:
             raise ConfigError(problems)
-        missing = [m for m, entry in specification["encoders"].items() if entry is None and m not in given]
+        missing = [m for m, entry in specification["encoders"].items() if "class" in entry and m not in given]
         if missing:
             raise ConfigError(
                 f"The model was trained with encoders of your own for {', '.join(missing)}: "
@@ -334,6 +386,15 @@ class Classifier(nn.Module):
             fusion=fusion["name"],
             fusion_options=fusion["options"],
         )
+
+
+def _describe(encoder: nn.Module) -> dict[str, Any]:
+    if isinstance(encoder, Encoder):
+        what = {"name": registered_name(encoder), "options": encoder.options}
+    else:
+        what = {"class": type(encoder).__name__}
+    base = base_of(encoder)
+    return what if base is None else {**what, "base": base}
 
 
 def _rows(x: Input, rows: Tensor) -> Input:

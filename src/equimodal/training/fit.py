@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,13 +19,14 @@ from equimodal.files import write_text
 from equimodal.methods.base import METHODS, prepare_fusion
 from equimodal.models.classifier import Classifier
 from equimodal.models.encoded import encode_all
+from equimodal.models.state import copy_of
 from equimodal.training.folder import open_folder
 from equimodal.training.loop import Trainer, make_fabric
 from equimodal.training.measure import Measurement, measure
 from equimodal.training.progress import make_reporter
 from equimodal.training.run import REFERENCE, Reference, Run
 from equimodal.training.seeds import derive_seed
-from equimodal.training.weights import save_model
+from equimodal.training.weights import MODEL, save_model
 
 
 def fit(
@@ -110,10 +110,11 @@ def train(
         reference: what each modality reaches alone, where that is known already.
     """
     folder = None if folder is None else Path(folder)
-    trainer, untrained = set_up(config, data, model, folder=folder, quiet=quiet)
+    trainer = set_up(config, data, model, folder=folder, quiet=quiet)
     if folder is not None:  # only now: a mistake found above leaves no folder behind
-        open_folder(folder, config, data, trainer.model.specification(), resume=resume)
+        open_folder(folder, config, data, trainer.weights.specification, resume=resume)
     if reference is None and config.reference and config.method.name != REFERENCE:
+        untrained = copy_of(trainer.model)
         reference = train_reference(config, data, untrained, folder=folder, resume=resume, quiet=quiet)
     if resume:
         trainer.resume()
@@ -128,8 +129,8 @@ def set_up(
     *,
     folder: Path | None = None,
     quiet: bool = True,
-) -> tuple[Trainer, Classifier]:
-    """Return everything that a run needs, ready to begin, and its classifier as it was; nothing is written.
+) -> Trainer:
+    """Return everything that a run needs, ready to begin; nothing is written, and nothing is copied.
 
     Raises:
         ConfigError: a setting does not fit the data, the model or this machine; all such mistakes together.
@@ -147,17 +148,16 @@ def set_up(
     if problems or model is None:
         raise ConfigError(problems)
     _check_fit(model, data)
-    untrained = copy.deepcopy(model)
     method_class = METHODS.get(config.method.name)
     options = method_class.Config.model_validate(config.method.options)
     prepare_with_seed(model, method_class, options, config.seed)
-    model.specification()  # raises for an encoder that could not be saved
+    model.check_registered()
     train, validation, test = (model.prepare(part) for part in data.parts().values())
     prepared = Splits(train, validation, test, data.provenance)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive_seed(config.seed, "method"))
         method = method_class(model, options, config.seed)
-    return Trainer(method, prepared, config, folder, make_reporter(quiet)), untrained
+    return Trainer(method, prepared, config, folder, make_reporter(quiet))
 
 
 @contextmanager
@@ -252,7 +252,7 @@ def _finish(trainer: Trainer, reference: Reference | None) -> Run:
         folder=trainer.folder,
     )
     if trainer.folder is not None:
-        weights = trainer.folder / "model.safetensors"
+        weights = trainer.folder / MODEL
         if not weights.exists():  # a finished run whose weights were deleted: its checkpoint holds them too
             save_model(weights, trainer.method)
         metrics = {

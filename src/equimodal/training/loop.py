@@ -22,11 +22,12 @@ from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, Interrupted, RunError
 from equimodal.methods.base import EpochResult, Method, Phase
 from equimodal.models.encoded import encode_all
+from equimodal.modes import evaluating
 from equimodal.training import checkpoint
 from equimodal.training.history import History
 from equimodal.training.measure import Measurement, measure
 from equimodal.training.memory import PeakMemory
-from equimodal.training.optimise import NOT_FINITE, Updater, learning_rate, make_optimiser
+from equimodal.training.optimise import NOT_FINITE, Updater, learning_rate, make_optimiser, trainable_parameters
 from equimodal.training.progress import Reporter
 from equimodal.training.seeds import derive_seed, permutation, seed_torch
 from equimodal.training.selection import Selection
@@ -141,9 +142,8 @@ class Trainer:
             self._train_epoch(phase, updater)
             self._end_epoch(phase)
         if phase.ends == "best":
-            self.weights.take_best()
-        with torch.no_grad():
-            self.model.eval()
+            self.weights.restore_best()
+        with torch.no_grad(), evaluating(self.model):
             self.method.on_phase_end(phase, self.data.train)
         if phase.trial:
             self.weights.end_trial()
@@ -156,8 +156,7 @@ class Trainer:
 
     def make_updater(self) -> Updater:
         """Return a new optimiser, and what takes steps with it."""
-        parameters = [*self.model.parameters(), *self.method.parameters()]
-        optimiser = make_optimiser(parameters, self.config.training)
+        optimiser = make_optimiser(trainable_parameters(self.method), self.config.training)
         self.updater = Updater(self.fabric, self.method, optimiser, self.config.training.clip_norm)
         return self.updater
 
@@ -192,43 +191,35 @@ class Trainer:
         """Let the method look at the training part, unless the epoch was begun already, and choose its rows."""
         cursor, seed = self.cursor, self.config.seed
         self.method.epoch, self.method.epochs = cursor.epoch, phase.epochs
-        self.model.eval()
-        if cursor.visit == cursor.batch == 0:
-            seed_torch(derive_seed(seed, "epoch", cursor.total), self.fabric.device)
-            with torch.no_grad(), self.fabric.autocast():
-                self.method.on_epoch_start(self.data.train)
-        seed_torch(derive_seed(seed, "rows", cursor.total), self.fabric.device)
-        return self.method.training_data(self.data.train)
+        with evaluating(self.model):
+            if cursor.visit == cursor.batch == 0:
+                seed_torch(derive_seed(seed, "epoch", cursor.total), self.fabric.device)
+                with torch.no_grad(), self.fabric.autocast():
+                    self.method.on_epoch_start(self.data.train)
+            seed_torch(derive_seed(seed, "rows", cursor.total), self.fabric.device)
+            return self.method.training_data(self.data.train)
 
     def train_batch(self, batch: Batch, updater: Updater, rate: float) -> None:
-        """Carry out the method's updates of one batch, where the model is."""
+        """Take the steps of the method's updates of one batch, where the model is."""
         cursor, batch = self.cursor, batch.to(self.model.device)
         for group in updater.optimiser.param_groups:
             group["lr"] = rate
         purpose = ("batch", cursor.phase, cursor.epoch, cursor.visit, cursor.batch)
         seed_torch(derive_seed(self.config.seed, *purpose), self.fabric.device)
-        updates = self.method.updates(batch)
-        outcome = None
-        while True:
-            try:
-                with self.fabric.autocast():
-                    update = next(updates) if outcome is None else updates.send(outcome)
-            except StopIteration:
-                return
-            try:
-                outcome = updater.apply(update)
-            except RunError as error:
-                raise RunError(f"Epoch {cursor.total + 1}, batch {cursor.batch + 1}: {error}") from error
-            self.tally.add(outcome.losses, outcome.moved)
+        try:
+            for outcome in updater.train_batch(batch):
+                self.tally.add(outcome.losses, outcome.moved)
+        except RunError as error:
+            raise RunError(f"Epoch {cursor.total + 1}, batch {cursor.batch + 1}: {error}") from error
 
     def _end_epoch(self, phase: Phase) -> None:
         started = time.perf_counter()
         if not all(bool(parameter.isfinite().all()) for parameter in self._parameters().values()):
             raise RunError(f"Epoch {self.cursor.total + 1}: some weights became infinite or NaN. {NOT_FINITE}")
         measurement = self.measure_validation()
-        self.method.eval()
         order = self.method.order
-        self.method.on_epoch_end(EpochResult(self.cursor.total, measurement.contribution))
+        with evaluating(self.method):
+            self.method.on_epoch_end(EpochResult(self.cursor.total, measurement.contribution))
         best = self.selection.consider(self.cursor.total + 1, measurement, phase)
         if best:
             self.weights.keep_best()
@@ -254,8 +245,7 @@ class Trainer:
 
     def measure_validation(self) -> Measurement:
         """Let the method fit what it chooses on the validation probe, and measure the model there."""
-        self.model.eval()
-        with self.fabric.autocast(), torch.no_grad():
+        with self.fabric.autocast(), torch.no_grad(), evaluating(self.model):
             encoded = list(encode_all(self.model, self.probe))  # read by both
             self.method.calibrate(encoded)
             return measure(
@@ -273,14 +263,16 @@ class Trainer:
         return self.folder / "checkpoint" / "state.safetensors" if self.folder else None
 
     def _parameters(self) -> dict[str, torch.nn.Parameter]:
+        """Return the trainable parameters by name."""
         named = {f"model/{name}": parameter for name, parameter in self.model.named_parameters()}
-        return named | {f"method/{name}": parameter for name, parameter in self.method.named_parameters()}
+        named |= {f"method/{name}": parameter for name, parameter in self.method.named_parameters()}
+        return {name: parameter for name, parameter in named.items() if parameter.requires_grad}
 
     def _save_checkpoint(self) -> None:
         if self._checkpoint_path is None:
             return
         names = {id(parameter): name for name, parameter in self._parameters().items()}
-        tensors = checkpoint.with_prefix("model", self.model.state_dict()) | checkpoint.with_prefix(
+        tensors = checkpoint.with_prefix("model", self.model.trained_state()) | checkpoint.with_prefix(
             "method", self.method.state_dict()
         )
         tensors |= checkpoint.with_prefix("before", self.weights.state_dict())
@@ -313,7 +305,7 @@ class Trainer:
         if metadata["config"] != self.config.hash():
             raise RunError(f"{path}: belongs to a run with another configuration. Choose another folder.")
         try:
-            self.model.load_state_dict(checkpoint.under_prefix("model", tensors))
+            self.model.load_state(checkpoint.under_prefix("model", tensors))
             self.method.load_state_dict(checkpoint.under_prefix("method", tensors))
         except RuntimeError as error:
             raise RunError(
