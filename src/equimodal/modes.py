@@ -54,14 +54,15 @@ class ModesByModule(nn.Module):
 
 
 def set_modes(modes: Modes) -> None:
-    """Put each module into its mode. Modules that are in it already are not touched.
+    """Put each module into its mode. Modules that stay in evaluation mode are not touched.
 
     Where a class overrides `train`, its method is called, because it may do more than set flags: some adapters merge
     their weights in evaluation mode. What such a method keeps in evaluation mode stays there.
     """
     kept: set[nn.Module] = set()
     for module, mode in modes.items():
-        if module.training != mode and type(module).train not in (nn.Module.train, ModesByModule.train):
+        overrides = type(module).train not in (nn.Module.train, ModesByModule.train)
+        if overrides and (mode or module.training):
             module.train(mode)
             kept |= {below for below in module.modules() if mode and not below.training}
     for module, mode in modes.items():

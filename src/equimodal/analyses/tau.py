@@ -27,10 +27,10 @@ from equimodal.methods.equilibrium import EquilibriumConfig
 from equimodal.models.classifier import Classifier
 from equimodal.models.fusions.memory import MemoryFusion
 from equimodal.models.mapping import alignment_weights
+from equimodal.seeds import permutation
 from equimodal.statistics.estimates import Estimate
 from equimodal.tables.words import join_names, number
 from equimodal.training.run import Run
-from equimodal.training.seeds import permutation
 
 VALUES = (0.1, 0.3, 0.5, 0.7, 0.9)
 ALIGNMENT = 0.1

@@ -19,9 +19,9 @@ from equimodal.config.run import RunConfig
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, EquimodalError, Interrupted
 from equimodal.models.classifier import Classifier
+from equimodal.seeds import derive_seed
 from equimodal.training.fit import train
 from equimodal.training.run import REFERENCE, Reference
-from equimodal.training.seeds import derive_seed
 
 ModelMaker = Callable[[int], Classifier]
 Workers = int | Literal["ray"]

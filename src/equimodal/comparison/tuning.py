@@ -17,9 +17,9 @@ from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError
 from equimodal.files import write_text
 from equimodal.models.classifier import Classifier
+from equimodal.seeds import derive_seed
 from equimodal.training.fit import measure_part, set_up
 from equimodal.training.folder import open_folder
-from equimodal.training.seeds import derive_seed
 
 FILE = "validation.json"
 

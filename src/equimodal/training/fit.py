@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from equimodal.config.run import MethodSpec, RunConfig, build_config
 from equimodal.contribution.shapley import plan
 from equimodal.data.dataset import Dataset
@@ -20,12 +18,12 @@ from equimodal.methods.base import METHODS, prepare_fusion
 from equimodal.models.classifier import Classifier
 from equimodal.models.encoded import encode_all
 from equimodal.models.state import copy_of
+from equimodal.seeds import derive_seed, seeded
 from equimodal.training.folder import open_folder
 from equimodal.training.loop import Trainer, make_fabric
 from equimodal.training.measure import Measurement, measure
 from equimodal.training.progress import make_reporter
 from equimodal.training.run import REFERENCE, Reference, Run
-from equimodal.training.seeds import derive_seed
 from equimodal.training.weights import MODEL, save_model
 
 
@@ -154,8 +152,7 @@ def set_up(
     model.check_registered()
     train, validation, test = (model.prepare(part) for part in data.parts().values())
     prepared = Splits(train, validation, test, data.provenance)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(config.seed, "method"))
+    with seeded(config.seed, "method"):
         method = method_class(model, options, config.seed)
     return Trainer(method, prepared, config, folder, make_reporter(quiet))
 
@@ -208,8 +205,7 @@ def _check_fit(model: Classifier, data: Splits) -> None:
 
 def prepare_with_seed(model: Classifier, method_class: Any, options: Any, seed: int) -> None:
     """Give the model the method's fusion, its weights drawn from the run's seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(seed, "fusion"))
+    with seeded(seed, "fusion"):
         prepare_fusion(model, method_class, options)
 
 

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -23,13 +23,13 @@ from equimodal.errors import ConfigError, Interrupted, RunError
 from equimodal.methods.base import EpochResult, Method, Phase
 from equimodal.models.encoded import encode_all
 from equimodal.modes import evaluating
+from equimodal.seeds import derive_seed, permutation, seeded
 from equimodal.training import checkpoint
 from equimodal.training.history import History
 from equimodal.training.measure import Measurement, measure
 from equimodal.training.memory import PeakMemory
 from equimodal.training.optimise import NOT_FINITE, Updater, learning_rate, make_optimiser, trainable_parameters
 from equimodal.training.progress import Reporter
-from equimodal.training.seeds import derive_seed, permutation, seed_torch
 from equimodal.training.selection import Selection
 from equimodal.training.weights import Weights
 
@@ -119,7 +119,7 @@ class Trainer:
         """
         self.memory.start()
         try:
-            with self._stoppable(), torch.random.fork_rng():  # a caller's random numbers stay as they were
+            with self._stoppable():
                 while (phase := self._phase()) is not None:
                     self._run_phase(phase)
         finally:
@@ -143,7 +143,7 @@ class Trainer:
             self._end_epoch(phase)
         if phase.ends == "best":
             self.weights.restore_best()
-        with torch.no_grad(), evaluating(self.model):
+        with torch.no_grad(), evaluating(self.model), self._seeded("phase end", self.cursor.phase):
             self.method.on_phase_end(phase, self.data.train)
         if phase.trial:
             self.weights.end_trial()
@@ -184,31 +184,31 @@ class Trainer:
                     self.tally.seconds += time.perf_counter() - started
                     self._interrupt()
             self.cursor.visit, self.cursor.batch = self.cursor.visit + 1, 0
-        self.method.on_epoch_trained()
+        with self._seeded("epoch trained", self.cursor.total):
+            self.method.on_epoch_trained()
         self.tally.seconds += time.perf_counter() - started
 
     def rows_of_epoch(self, phase: Phase) -> Dataset:
         """Let the method look at the training part, unless the epoch was begun already, and choose its rows."""
-        cursor, seed = self.cursor, self.config.seed
+        cursor = self.cursor
         self.method.epoch, self.method.epochs = cursor.epoch, phase.epochs
         with evaluating(self.model):
             if cursor.visit == cursor.batch == 0:
-                seed_torch(derive_seed(seed, "epoch", cursor.total), self.fabric.device)
-                with torch.no_grad(), self.fabric.autocast():
+                with self._seeded("epoch", cursor.total), torch.no_grad(), self.fabric.autocast():
                     self.method.on_epoch_start(self.data.train)
-            seed_torch(derive_seed(seed, "rows", cursor.total), self.fabric.device)
-            return self.method.training_data(self.data.train)
+            with self._seeded("rows", cursor.total):
+                return self.method.training_data(self.data.train)
 
     def train_batch(self, batch: Batch, updater: Updater, rate: float) -> None:
         """Take the steps of the method's updates of one batch, where the model is."""
         cursor, batch = self.cursor, batch.to(self.model.device)
         for group in updater.optimiser.param_groups:
             group["lr"] = rate
-        purpose = ("batch", cursor.phase, cursor.epoch, cursor.visit, cursor.batch)
-        seed_torch(derive_seed(self.config.seed, *purpose), self.fabric.device)
+        where = ("batch", cursor.phase, cursor.epoch, cursor.visit, cursor.batch)
         try:
-            for outcome in updater.train_batch(batch):
-                self.tally.add(outcome.losses, outcome.moved)
+            with self._seeded(*where):
+                for outcome in updater.train_batch(batch):
+                    self.tally.add(outcome.losses, outcome.moved)
         except RunError as error:
             raise RunError(f"Epoch {cursor.total + 1}, batch {cursor.batch + 1}: {error}") from error
 
@@ -218,7 +218,7 @@ class Trainer:
             raise RunError(f"Epoch {self.cursor.total + 1}: some weights became infinite or NaN. {NOT_FINITE}")
         measurement = self.measure_validation()
         order = self.method.order
-        with evaluating(self.method):
+        with evaluating(self.method), self._seeded("epoch end", self.cursor.total):
             self.method.on_epoch_end(EpochResult(self.cursor.total, measurement.contribution))
         best = self.selection.consider(self.cursor.total + 1, measurement, phase)
         if best:
@@ -247,7 +247,8 @@ class Trainer:
         """Let the method fit what it chooses on the validation probe, and measure the model there."""
         with self.fabric.autocast(), torch.no_grad(), evaluating(self.model):
             encoded = list(encode_all(self.model, self.probe))  # read by both
-            self.method.calibrate(encoded)
+            with self._seeded("calibrate", self.cursor.total):
+                self.method.calibrate(encoded)
             return measure(
                 self.model,
                 encoded,
@@ -255,6 +256,9 @@ class Trainer:
                 split="validation",
                 seed=derive_seed(self.config.seed, "probe", self.cursor.total),
             )
+
+    def _seeded(self, *purpose: str | int) -> AbstractContextManager[None]:
+        return seeded(self.config.seed, *purpose, device=self.fabric.device)
 
     # Stopping and going on
 
