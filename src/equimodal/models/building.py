@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from equimodal.errors import ConfigError
-from equimodal.models.encoders.base import ENCODERS, Encoder, build_encoder, call_encoder, default_encoder
-from equimodal.modes import evaluating
+from equimodal.models.encoders.base import ENCODERS, Encoder, build_encoder, default_encoder
 
 if TYPE_CHECKING:
     from equimodal.data.dataset import Dataset
@@ -86,21 +84,6 @@ def encoder_for(
     whole = len(rows) == len(values)
     encoder.fit_inputs(values if whole else values[rows], lengths if whole or lengths is None else lengths[rows])
     return encoder
-
-
-def probe_width(train: Dataset, modality: str, encoder: nn.Module) -> int:
-    """Return the size of a foreign encoder's encodings by running it on two training rows, where it is.
-
-    Raises:
-        ConfigError: it returns something else than one row of features a sample.
-    """
-    rows = np.flatnonzero(train.present[modality])[:2]
-    weight = next(encoder.parameters(), None)
-    batch = train.batch(rows) if weight is None else train.batch(rows).to(weight.device)
-    with torch.no_grad(), evaluating(encoder):
-        x, lengths = batch.inputs[modality], batch.lengths.get(modality)
-        out = call_encoder(encoder, x, lengths, modality=modality, samples=len(rows))
-    return out.shape[1]
 
 
 def registered_name(encoder: Encoder) -> str:

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from equimodal.batch import Batch, Input
+from equimodal.batch import Batch, Input, rows_of
 from equimodal.errors import ConfigError, DataError, did_you_mean
-from equimodal.models.building import by_modality, encoder_for, module_problems, probe_width, registered_name
+from equimodal.models.building import by_modality, encoder_for, module_problems, registered_name
 from equimodal.models.encoders.base import Encoder, build_encoder, call_encoder
 from equimodal.models.fusions.base import Encodings, Fusion, Presence, build_fusion
 from equimodal.models.state import base_of, frozen_state, named_tensors
+from equimodal.models.user_modules import probe
 from equimodal.modes import ModesByModule, training_modes, without_batch_statistics
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class Classifier(ModesByModule):
             for name in data.modalities:
                 built[name] = encoder_for(data.train, name, given.get(name), width)
                 if not isinstance(built[name], Encoder):
-                    widths[name] = probe_width(data.train, name, built[name])
+                    widths[name] = probe(built[name], data.train, name)
             return cls(
                 built,
                 data.classes,
@@ -252,7 +253,7 @@ class Classifier(ModesByModule):
             return encodings
         x, lengths = batch.inputs[modality], batch.lengths.get(modality)
         if len(rows) < len(batch):
-            x, lengths = _rows(x, rows), None if lengths is None else lengths[rows]
+            x, lengths = rows_of(x, rows), None if lengths is None else lengths[rows]
         some = self._run_encoder(modality, x, lengths, len(rows))
         if len(rows) == len(batch):
             return some
@@ -323,15 +324,25 @@ class Classifier(ModesByModule):
         if problems:
             raise RuntimeError("; ".join(problems))
 
-    def check_registered(self) -> None:
-        """Raise an error for an encoder that a saved model could not name.
+    def check_encoders(self, train: Dataset) -> None:
+        """Raise an error if an encoder could not be trained or saved; the user's run on two training rows for this.
 
         Raises:
-            ConfigError: an encoder derives from `Encoder`, and its class is not registered.
+            ConfigError: see `equimodal.models.user_modules.probe`; or an encoder derives from `Encoder`, and its class
+                is not registered.
         """
-        for encoder in self.encoders.values():
-            if isinstance(encoder, Encoder):
-                registered_name(encoder)
+        problems: list[str] = []
+        for name, encoder in self.encoders.items():
+            try:
+                if isinstance(encoder, Encoder):
+                    registered_name(encoder)
+                else:
+                    project = cast(nn.Linear, self.projections[name]) if name in self.projections else None
+                    probe(encoder, train, name, self.width if project is None else project.in_features)
+            except ConfigError as error:
+                problems += error.problems
+        if problems:
+            raise ConfigError(problems)
 
     def specification(self) -> dict[str, Any]:
         """Return what rebuilds this classifier but for its trained weights, JSON-safe.
@@ -395,9 +406,3 @@ def _describe(encoder: nn.Module) -> dict[str, Any]:
         what = {"class": type(encoder).__name__}
     base = base_of(encoder)
     return what if base is None else {**what, "base": base}
-
-
-def _rows(x: Input, rows: Tensor) -> Input:
-    if isinstance(x, dict):
-        return {key: tensor[rows] for key, tensor in x.items()}
-    return x[rows.cpu().numpy()] if isinstance(x, np.ndarray) else x[rows]

@@ -18,6 +18,7 @@ from equimodal.methods.base import METHODS, prepare_fusion
 from equimodal.models.classifier import Classifier
 from equimodal.models.encoded import encode_all
 from equimodal.models.state import copy_of
+from equimodal.models.user_modules import batch_size_problems
 from equimodal.seeds import derive_seed, seeded
 from equimodal.training.folder import open_folder
 from equimodal.training.loop import Trainer, make_fabric
@@ -146,10 +147,13 @@ def set_up(
     if problems or model is None:
         raise ConfigError(problems)
     _check_fit(model, data)
+    if problems := batch_size_problems(list(model.encoders.items()), config.training.batch_size):
+        raise ConfigError(problems)
+    with seeded(config.seed, "probe"):
+        model.check_encoders(data.train)
     method_class = METHODS.get(config.method.name)
     options = method_class.Config.model_validate(config.method.options)
     prepare_with_seed(model, method_class, options, config.seed)
-    model.check_registered()
     train, validation, test = (model.prepare(part) for part in data.parts().values())
     prepared = Splits(train, validation, test, data.provenance)
     with seeded(config.seed, "method"):
