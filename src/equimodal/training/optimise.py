@@ -39,15 +39,26 @@ def trainable_parameters(method: Method) -> list[nn.Parameter]:
     return [p for p in (*method.model.parameters(), *method.parameters()) if p.requires_grad]
 
 
-def learning_rate(config: TrainingConfig, progress: float) -> float:
-    """Return the learning rate at ``progress`` in [0, 1) through a phase.
+def learning_rate(config: TrainingConfig, progress: float, step: float = 0.0) -> float:
+    """Return the learning rate at `progress` in [0, 1) through a phase.
+
+    In the warm-up it rises linearly, so that its k-th step of K has the rate k / K: the first step is no waste, and the
+    last one has the peak rate.
+
+    Args:
+        config: peak rate, schedule, warm-up.
+        progress: the share of the phase before this step.
+        step: the share of the phase that this step is.
 
     Example:
         >>> round(learning_rate(TrainingConfig(learning_rate=1.0), 0.5), 3)
         0.5
+        >>> config = TrainingConfig(learning_rate=1.0, warmup=0.5)
+        >>> [learning_rate(config, k / 8, 1 / 8) for k in range(4)]
+        [0.25, 0.5, 0.75, 1.0]
     """
     if progress < config.warmup:
-        return config.learning_rate * progress / config.warmup
+        return config.learning_rate * min((progress + step) / config.warmup, 1.0)
     through = (progress - config.warmup) / (1 - config.warmup)
     factor = {
         "constant": 1.0,
