@@ -53,7 +53,7 @@ def test_a_name_cannot_be_taken_twice():
 def run_beside(folder, code):
     """Run code in a new interpreter that finds the packages of ``folder``."""
     code = f"import sys; sys.path.insert(0, {str(folder)!r})\n{textwrap.dedent(code)}"
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=100)
 
 
 THEIRS = """
@@ -69,9 +69,10 @@ def test_a_package_outside_adds_a_method_by_an_entry_point(tmp_path):
     done = run_beside(
         tmp_path,
         """
-        from equimodal.config.run import load_config
+        from equimodal.config.load import load_config
+        from equimodal.training.names import NAMES
         from equimodal.methods.base import METHODS
-        print(METHODS.get("theirs_joint").__name__, load_config("theirs_joint").method.name)
+        print(METHODS.get("theirs_joint").__name__, load_config("theirs_joint", names=NAMES).method.name)
         """,
     )
     assert done.stdout.split() == ["Theirs", "theirs_joint"], done.stderr
@@ -95,10 +96,12 @@ def test_a_broken_package_matters_only_when_it_is_asked_for(tmp_path, code, valu
         from equimodal.data.catalogue import load
         from equimodal.errors import ConfigError
         from equimodal.methods.base import METHODS
+        from equimodal.training.names import NAMES
 
-        build_config({"method": "sound"}), build_config({"method": "joint"})
+        build_config({"method": "sound"}, NAMES), build_config({"method": "joint"}, NAMES)
         assert "sound" in dict(METHODS.items()) and "mine" not in dict(METHODS.items())
-        for ask in (lambda: build_config({"method": "mine"}), lambda: load("faces"), lambda: METHODS.get("mine")):
+        mine = {"method": "mine"}
+        for ask in (lambda: build_config(mine, NAMES), lambda: load("faces"), lambda: METHODS.get("mine")):
             try:
                 ask()
             except ConfigError as error:
@@ -140,3 +143,65 @@ def test_the_list_marks_what_is_broken_and_goes_on(tmp_path):
     assert shown["lost"].startswith("broken. The method 'lost' of package theirs 1.0")
     assert {"joint", "uniform", "mlp", "concat", "emoji", "paper"} <= set(shown), done.stderr
     assert not shown["joint"].startswith("broken")
+
+
+def test_threads_that_look_up_first_at_once_all_see_everything(tmp_path):
+    install(tmp_path, "theirs", THEIRS, "[equimodal.methods]\ntheirs_joint = theirs:Theirs\n")
+    done = run_beside(
+        tmp_path,
+        """
+        from concurrent.futures import ThreadPoolExecutor
+        from threading import Barrier
+        from equimodal.methods.base import METHODS
+        from equimodal.models.fusions.base import FUSIONS
+
+        barrier = Barrier(8)
+
+        def look(number):
+            barrier.wait()
+            METHODS.get("theirs_joint"), FUSIONS.get("late")  # an unknown name, if it came too early
+            return METHODS.names(), FUSIONS.names()
+
+        with ThreadPoolExecutor(8) as pool:
+            print(len(set(pool.map(look, range(8)))))
+        """,
+    )
+    assert done.stdout.split() == ["1"], done.stderr
+
+
+def test_a_class_of_the_users_that_takes_a_name_first_is_an_error_at_every_lookup(tmp_path):
+    done = run_beside(
+        tmp_path,
+        """
+        from equimodal.errors import ConfigError
+        from equimodal.methods.base import METHODS, Method
+
+        @METHODS.register("joint")
+        class Mine(Method):
+            '''Mine.'''
+
+        for _ in range(2):
+            try:
+                METHODS.names()
+            except ConfigError as error:
+                print(error)
+        """,
+    )
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2 and lines[0] == lines[1], done.stderr
+    assert lines[0].startswith("Two methods want the name 'joint': ") and "Mine" in lines[0]
+
+
+def test_a_method_named_like_a_recipe_is_an_error(tmp_path):
+    install(tmp_path, "theirs", THEIRS, "[equimodal.methods]\npaper = theirs:Theirs\n")
+    for command in (["train", "paper"], ["train", "-s", "method=paper"], ["compare", "-m", "paper:order=random"]):
+        done = run_beside(
+            tmp_path,
+            f"""
+        from equimodal.cli.main import main
+        sys.argv = ["equimodal", *{command}]
+        main()
+        """,
+        )
+        assert done.returncode == 2
+        assert "'paper' is a recipe, and a method that another package adds. Rename that method." in done.stderr

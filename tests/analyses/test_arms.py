@@ -14,12 +14,13 @@ from equimodal.config.method import parse_methods
 from equimodal.errors import ConfigError
 from equimodal.files import safe_name
 from equimodal.methods.equilibrium import EquilibriumConfig
+from equimodal.training.names import NAMES as REGISTERED
 
 NAMES = ["a", "b", "c", "d"]
 
 
 def recipes(*names):
-    return parse_methods(list(names))
+    return parse_methods(list(names), REGISTERED)
 
 
 def options(arm):

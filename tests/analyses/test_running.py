@@ -85,9 +85,9 @@ def test_over_all_settings_differences_are_pooled(finished):
     findings, out, _, _ = finished
     whole = findings.overall()["paper"]
     block = whole.block()
-    assert block.methods == ("weak_to_strong", "strong_to_weak", "random", "fixed")
+    assert block.labels == ("weak_to_strong", "strong_to_weak", "random", "fixed")
     columns = {column.header: column.cells for column in block.columns}
-    for i, strategy in enumerate(block.methods):
+    for i, strategy in enumerate(block.labels):
         means, variances = [], []
         for found in findings.settings.values():
             arms = [arm.label for arm in found.arms if arm.factors["strategy"] == strategy]

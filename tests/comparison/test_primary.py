@@ -12,7 +12,7 @@ from comparison.made_up import comparison
 from equimodal.comparison.primary import decide
 from equimodal.config.compare import Primary
 from equimodal.errors import ConfigError
-from equimodal.statistics.estimates import detectable_difference
+from equimodal.statistics.power import detectable_difference
 
 A = [0.62, 0.66, 0.61, 0.70, 0.64, 0.66]
 B = [0.60, 0.61, 0.60, 0.65, 0.62, 0.60]

@@ -14,9 +14,11 @@ from equimodal.comparison.compare import run_comparison
 from equimodal.comparison.primary import decide
 from equimodal.comparison.study import Study, load_study, run_study, setting_config
 from equimodal.config.compare import Primary
-from equimodal.config.run import build_config, load_config
+from equimodal.config.load import load_config
+from equimodal.config.run import build_config
 from equimodal.errors import ConfigError, RunError
 from equimodal.statistics.ranks import rank
+from equimodal.training.names import NAMES
 
 CONTENT = {
     "data": {"name": "mfeat"},
@@ -121,7 +123,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
 
 
 def test_its_recipe_is_kept(finished):
-    assert load_config(finished[1] / "study.yaml") == build_config(CONTENT)
+    assert load_config(finished[1] / "study.yaml", names=NAMES) == build_config(CONTENT, NAMES)
 
 
 def test_folders_that_hold_no_study(tmp_path):

@@ -6,6 +6,7 @@ from equimodal.config.method import MethodSpec, parse_method
 from equimodal.config.recipes import read_recipe
 from equimodal.errors import ConfigError
 from equimodal.methods.base import METHODS
+from equimodal.training.names import NAMES
 
 
 def test_a_method_can_be_written_in_three_ways():
@@ -16,7 +17,7 @@ def test_a_method_can_be_written_in_three_ways():
     assert parse_method({"name": "joint", "label": "mine"}).label == "mine"
     assert parse_method(as_text) == as_text
     with pytest.raises(ConfigError, match=r"Unknown key 'method\.p'"):
-        parse_method(MethodSpec(name="joint", options={"p": 1}))
+        parse_method(MethodSpec(name="joint", options={"p": 1}), names=NAMES)
 
 
 def test_lists_in_a_methods_text():
@@ -26,7 +27,7 @@ def test_lists_in_a_methods_text():
 
 def test_a_recipe_stands_for_its_method():
     paper = read_recipe("paper")["method"]
-    found = parse_method("paper:memory.dropout=0.25")
+    found = parse_method("paper:memory.dropout=0.25", names=NAMES)
     assert (found.name, found.label) == ("equilibrium", "paper:memory.dropout=0.25")
     options = {key: value for key, value in paper.items() if key != "name"}
     changed = {**options, "memory": {**paper["memory"], "dropout": 0.25}}

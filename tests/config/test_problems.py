@@ -58,7 +58,13 @@ class Options(Strict):
                 "Unknown key 'o.inner.knid'. Did you mean 'kind'? Known: kind, rate.",
             ],
         ),
-        ({"inner": 3}, ["o.inner: input should be a valid dictionary or instance of Inner, or a valid string, got 3."]),
+        (
+            {"inner": 3},
+            [
+                "o.inner: input should be a valid dictionary or instance of Inner, or a valid string, got 3. "
+                "If it is a name, put it in quotes."
+            ],
+        ),
         ({"each": {"a": 1, "b": {"rat": 1}}}, ["Unknown key 'o.each.b.rat'. Did you mean 'rate'? Known: kind, rate."]),
         (
             {"pairs": [(1, "left"), (2, "rigth")]},

@@ -7,15 +7,23 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from equimodal.config.load import load_config as load_form
+from equimodal.config.load import merge_configs
 from equimodal.config.recipes import read_recipe, recipe_names
-from equimodal.config.run import (
-    RunConfig,
-    build_config,
-    load_config,
-    merge,
-)
+from equimodal.config.run import RunConfig
+from equimodal.config.run import build_config as build_form
 from equimodal.errors import ConfigError
 from equimodal.methods.base import METHODS
+from equimodal.training.names import NAMES, resolve
+
+
+def build_config(content):
+    return build_form(content, NAMES)
+
+
+def load_config(source, overrides=(), content=None):
+    return load_form(source, overrides, content, NAMES)
+
 
 CONTENT = st.fixed_dictionaries(
     {},
@@ -46,6 +54,11 @@ CONTENT = st.fixed_dictionaries(
         "compare": st.fixed_dictionaries({"methods": st.just(["joint", {"name": "paper", "smoothing": 0.5}, "paper"])}),
     },
 )
+
+
+def options(method, **given):
+    """Return all options of a method, as the class that it registers says."""
+    return METHODS.get(method).Config.model_validate(given).model_dump(mode="json")
 
 
 def problems(content):
@@ -83,7 +96,7 @@ def test_the_hash_is_stable_and_of_everything_but_the_comparison():
         {"data": {"split_seed": 0}},
     ]
     base = {"seed": 3, "training": {"epochs": 5, "patience": 2}}
-    assert len({one.hash()} | {build_config(merge(base, other)).hash() for other in others}) == 1 + len(others)
+    assert len({one.hash()} | {build_config(merge_configs(base, other)).hash() for other in others}) == 1 + len(others)
 
 
 @pytest.mark.parametrize(
@@ -255,16 +268,21 @@ def test_sources_are_laid_on_each_other(tmp_path):
     config = load_config(path, ["training.epochs=9", "method.memory.dropout=0"], {"seed": 4, "training": {"epochs": 8}})
     assert (config.training.epochs, config.training.batch_size, config.seed) == (9, 8, 4)
     assert config.method.options["smoothing"] == 0.5
-    assert config.method.options["memory"] == {"in_steps": True, "strength": "full", "dropout": 0}
-    assert load_config(None) == RunConfig()
+    assert config.method.options["memory"] == options("equilibrium")["memory"] | {
+        "in_steps": True,
+        "strength": "full",
+        "dropout": 0,
+    }
+    assert load_config(None) == resolve(RunConfig())
+    assert load_form(None) == RunConfig()
     assert load_config("joint").method.name == "joint"
-    assert load_config("modality_dropout:p=0.5").method.options == {"p": 0.5}
+    assert load_config("modality_dropout:p=0.5").method.options == options("modality_dropout", p=0.5)
 
 
 def test_another_method_drops_the_options_of_the_one_before():
-    assert load_config("paper", ["method=joint"]).method.options == {}
-    assert load_config("paper", ["method.name=joint"]).method.options == {}
-    assert load_config(None, ["method.order=random"]).method.options == {"order": "random"}
+    assert load_config("paper", ["method=joint"]).method.options == options("joint")
+    assert load_config("paper", ["method.name=joint"]).method.options == options("joint")
+    assert load_config(None, ["method.order=random"]).method.options == options("equilibrium", order="random")
 
 
 @pytest.mark.parametrize("overrides", [[], ["method.memory.in_steps=true"], ["method.name=equilibrium"]])
@@ -274,15 +292,15 @@ def test_options_without_a_name_are_the_default_methods(tmp_path, overrides):
     expected = load_config(None, ["method.order=random", *overrides])
     assert load_config(path, overrides) == expected
     assert expected.method.name == RunConfig().method.name
-    assert expected.method.options["order"] == "random"
-    assert ("memory" in expected.method.options) == any("memory" in override for override in overrides)
+    in_steps = any("memory" in override for override in overrides)
+    assert expected.method.options == options("equilibrium", order="random", memory={"in_steps": in_steps})
     assert load_config(path, ["method.name=joint"]) == load_config("joint")
     assert build_config({"method": {"order": "random"}}) == load_config(path)
 
 
 def test_options_laid_on_a_methods_text_are_laid_on_its_options():
     found = load_config("equilibrium:order=random,memory.dropout=0", ["method.order=fixed"]).method
-    assert found.options == {"order": "fixed", "memory": {"dropout": 0}}
+    assert found.options == options("equilibrium", order="fixed", memory={"dropout": 0})
     assert found.label == "equilibrium"  # no longer what the text said
 
 
@@ -336,6 +354,6 @@ def test_wrong_sources(tmp_path):
             load_config(path)
         assert str(path) in str(caught.value) and message in str(caught.value)
     (tmp_path / "empty.yaml").write_text("")
-    assert load_config(tmp_path / "empty.yaml") == RunConfig()
+    assert load_config(tmp_path / "empty.yaml") == resolve(RunConfig())
     with pytest.raises(ConfigError, match=r"Unknown recipe or method 'emojy'\. Did you mean 'emoji'\? Known: .*joint"):
         load_config("emojy")

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from equimodal.config.yaml import lay, nest, read_yaml, split_assignments
+from equimodal.config.yaml import merge, nest, read_yaml, split_assignments
 
 
 def test_the_same_key_in_two_mappings_and_over_an_anchor_is_no_mistake():
@@ -39,9 +39,9 @@ def test_nesting_undoes_flattening(nested):
 @given(NESTED, NESTED)
 def test_merging_takes_the_upper_value_where_there_is_one(base, over):
     before = json.dumps(base)
-    merged = lay(base, over)
+    merged = merge(base, over)
     assert json.dumps(base) == before
     lower, upper = dict(flatten(base)), dict(flatten(over))
     hidden = {key for key in lower for u in upper if f"{key}.".startswith(f"{u}.") or f"{u}.".startswith(f"{key}.")}
     assert dict(flatten(merged)) == {**{key: lower[key] for key in lower if key not in hidden}, **upper}
-    assert lay(base, {}) == base
+    assert merge(base, {}) == base

@@ -18,7 +18,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from equimodal.config.run import load_config
+from equimodal.config.load import load_config
 from equimodal.data.catalogue import load
 from equimodal.training.fit import train
 

@@ -106,7 +106,7 @@ def test_each_kind_has_its_default():
     ("options", "message"),
     [
         ({"hiden": 3}, "no option 'hiden'. Did you mean 'hidden'"),
-        ({"features": 4, "hidden": "big"}, "encoder 'mlp' cannot be made"),
+        ({"features": 4, "hidden": "big"}, "model.encoders.sound.hidden: input should be a valid integer"),
         ({"features": 4, "dropout": 2}, "encoder 'mlp' cannot be made"),
     ],
 )

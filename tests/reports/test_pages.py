@@ -4,7 +4,6 @@ from html.parser import HTMLParser
 import pytest
 import yaml
 
-from equimodal.comparison.blocks import blocks
 from equimodal.comparison.reading import reading
 from equimodal.errors import RunError
 from equimodal.reports.pages import MOST_SUBSETS, subset_rows, write_comparison_page, write_run_page
@@ -186,11 +185,11 @@ def test_many_modalities_and_epochs_stay_small(tmp_path):
 
 def test_comparison_tables_hold_their_numbers(comparison, tmp_path):
     page = Page(page_of(comparison, tmp_path))
-    assert list(page.tables)[:5] == [block.title for block in blocks(comparison)]
-    for block in blocks(comparison):
-        header, *rows = page.tables[block.title]
-        assert [name.lstrip("●■") for name in header] == ["method", *(column.header for column in block.columns)]
-        assert rows == [[method, *map(str, cells)] for method, cells in block.rows()]
+    assert list(page.tables)[:5] == [table.title for table in comparison.tables()]
+    for table in comparison.tables():
+        header, *rows = page.tables[table.title]
+        assert [name.lstrip("●■") for name in header] == ["method", *(column.header for column in table.columns)]
+        assert rows == [[method, *map(str, cells)] for method, cells in table.rows()]
     assert page.tables["Accuracy"][3][2].startswith("+0.080 [+0.074, +0.086]")
     assert page.tables["Cost"][1:] == [[method, "20", "1.0", "514"] for method in comparison.methods]
     everything = {row[0]: row[1:] for row in page.tables["All numbers"]}
@@ -203,10 +202,11 @@ def test_comparison_tables_hold_their_numbers(comparison, tmp_path):
         assert sentence in page.text
 
 
-def test_the_best_is_bold_where_it_can_be_told(comparison, tmp_path):
+def test_the_best_is_bold_where_it_can_be_told(tmp_path):
+    comparison = make_comparison(seeds=6)
     text = page_of(comparison, tmp_path)
     cells = re.findall(r'<td class="best">([^ <]*)', text)
-    assert cells == [c.text for block in blocks(comparison) for _, row in block.rows() for c in row if c.best]
+    assert cells == [c.text for table in comparison.tables() for _, row in table.rows() for c in row if c.best]
     assert len(cells) > 2
     assert "Bold: the best mean" in text
     alone = page_of(make_comparison(["joint"]), tmp_path)

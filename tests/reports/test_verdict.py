@@ -86,15 +86,15 @@ def test_many_under_used_are_counted():
     assert "2 more are under-used" in headline
 
 
-def test_comparison_says_what_differs_and_what_does_not(comparison):
-    verdict = comparison_verdict(comparison)
+def test_comparison_says_what_differs_and_what_does_not():
+    verdict = comparison_verdict(make_comparison(seeds=6))
     assert verdict.headline == (
-        "equilibrium is more accurate than joint: 95% sure that the difference is between +0.074 and +0.086 "
+        "equilibrium is more accurate than joint: 95% sure that the difference is between +0.075 and +0.085 "
         "(measured +0.080)."
     )
     assert "cannot be told from noise for alternating." in verdict.details[0]
     text = " ".join(verdict.details)
-    assert "does not confirm equilibrium (with 4 seeds it cannot: that takes 7): luck is not ruled out." in text
+    assert "does not confirm equilibrium (with 6 seeds it cannot: that takes 7): luck is not ruled out." in text
     assert "Contributions are most even under equilibrium: EDM" in text
     assert "share one split" not in text
     assert "All seeds share one split" in " ".join(comparison_verdict(make_comparison(redraw="none")).details)
@@ -107,7 +107,14 @@ def test_a_difference_that_the_stricter_test_confirms_has_no_doubts():
 
 
 def test_several_methods_that_differ_share_a_headline():
-    made = made_up({"joint": [0.5, 0.52, 0.54], "a": [0.7, 0.73, 0.74], "b": [0.8, 0.81, 0.83], "c": [0.2, 0.23, 0.24]})
+    made = made_up(
+        {
+            "joint": [0.5, 0.52, 0.54, 0.5, 0.53],
+            "a": [0.7, 0.73, 0.74, 0.71, 0.72],
+            "b": [0.8, 0.81, 0.83, 0.82, 0.82],
+            "c": [0.2, 0.23, 0.24, 0.22, 0.21],
+        }
+    )
     verdict = comparison_verdict(made)
     assert verdict.headline == "a and b are more accurate than joint. c is less accurate than joint."
     assert [detail.split(":")[0] for detail in verdict.details[:3]] == [
@@ -118,11 +125,11 @@ def test_several_methods_that_differ_share_a_headline():
 
 
 def test_nothing_is_claimed_of_noise():
-    made = made_up({"joint": [0.5, 0.52, 0.54], "a": [0.51, 0.5, 0.56]})
+    made = made_up({"joint": [0.5, 0.52, 0.54, 0.5, 0.55], "a": [0.51, 0.5, 0.56, 0.5, 0.53]})
     assert comparison_verdict(made).headline == "No method differs from joint in accuracy by more than noise."
 
 
-@pytest.mark.parametrize("seeds", [2, 4])
+@pytest.mark.parametrize("seeds", [5, 8])
 def test_comparison_does_not_judge_by_intervals_of_no_width(seeds):
     verdict = comparison_verdict(make_comparison(seeds=seeds, fused=(0.70, 0.701, 0.6), weak=(0.5, 0.5, 0.3), wobble=0))
     assert verdict.headline == "Whether anything here is more accurate than joint is open."
@@ -134,11 +141,18 @@ def test_comparison_does_not_judge_by_intervals_of_no_width(seeds):
 
 
 def test_comparison_is_plain_about_losses():
-    verdict = comparison_verdict(make_comparison(fused=(0.70, 0.70, 0.6), weak=(0.5, 0.5, 0.3)))
+    verdict = comparison_verdict(make_comparison(seeds=6, fused=(0.70, 0.70, 0.6), weak=(0.5, 0.5, 0.3)))
     assert verdict.headline.startswith("equilibrium is less accurate than joint: 95% sure")
     (losses,) = [detail for detail in verdict.details if detail.startswith("Worse than joint")]
     assert "equilibrium: text alone \u22120.200" in losses
     assert "equilibrium: EDM +" in losses
+
+
+@pytest.mark.parametrize("seeds", [2, 4])
+def test_few_seeds_give_no_verdict(seeds):
+    verdict = comparison_verdict(make_comparison(seeds=seeds))
+    assert verdict.headline == f"{seeds} seeds are too few for a verdict: give at least 5."
+    assert not any("accurate than" in detail or "beyond noise" in detail for detail in verdict.details)
 
 
 def test_comparison_of_one_seed_or_one_method_claims_nothing():

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comparison.made_up import comparison
-from equimodal.comparison.blocks import blocks
 from equimodal.tables.latex import as_latex, escaped
-from reports.made_up import make_comparison
+
+from .made_up import table
 
 PRINTED = {
     r"\textbackslash{}": "\\",
@@ -63,68 +62,60 @@ def found_in(pattern, text):
 
 
 def cells_of(line):
-    return re.split(r"(?<!\\) & ", line)
+    return [cell.strip() for cell in re.split(r"(?<!\\) & ", line)]
 
 
-@pytest.mark.parametrize("names", [["image", "text"], ["a_b", "50% & more", "#3"]])
-def test_every_block_is_a_float_with_all_its_cells(names):
+def about(made):
+    """The caption that the tests give."""
+    return f"{made.title}: {made.note}"
+
+
+@pytest.mark.parametrize("names", [["image", "text"], ["a_b", "50% & more"], ["#3", "1e5"]])
+def test_every_table_is_a_float_with_all_its_cells(names):
     labels = ["joint", "paper:order=strong_to_weak", "a & b \\ {c} 5%"]
-    made = make_comparison(labels, names)
-    found = floats(as_latex(made))
-    made_blocks = blocks(made)
-    assert len(found) == len(made_blocks) == 5
-    assert len({label for _, label, *_ in found}) == 5
-    for (caption, label, spec, header, rows), block in zip(found, made_blocks, strict=True):
-        assert re.fullmatch(r"tab:[a-z0-9-]+", label)
-        assert spec == "l" + "r" * len(block.columns)
-        assert list(map(printed, header)) == ["method", *(c.header for c in block.columns)]
-        for row, (method, cells) in zip(rows, block.rows(), strict=True):
-            bare = [re.sub(r"\\textbf\{(.*?)\}", r"\1", cell) for cell in row]
-            assert list(map(printed, bare)) == [method, *map(str, cells)]
-        assert printed(caption).startswith(f"{block.title} on made-up. {block.note}")
+    made = [
+        table({name: ["0.5 ± 0.1", "\u22121e5", "\u2013"] for name in names}, labels, title=t) for t in ("One", "Two")
+    ]
+    found = floats(as_latex(made, about, "my data_1"))
+    assert len(found) == 2
+    for (caption, label, spec, header, rows), one in zip(found, made, strict=True):
+        assert label == f"tab:my-data-1-{one.title.lower()}"
+        assert spec == "lrr"
+        assert list(map(printed, header)) == ["method", *names]
+        for row, (method, cells) in zip(rows, one.rows(), strict=True):
+            assert list(map(printed, row)) == [method, *map(str, cells)]
+        assert printed(caption) == about(one)
 
 
 def test_rules_and_what_is_needed_are_there():
-    text = as_latex(make_comparison())
+    text = as_latex([table(), table(title="Cost")], about, "data")
     assert text.startswith("% Needs")
-    assert text.count(r"\toprule") == text.count(r"\midrule") == text.count(r"\bottomrule") == 5
+    assert text.count(r"\toprule") == text.count(r"\midrule") == text.count(r"\bottomrule") == 2
     assert r"\hline" not in text
 
 
-def test_bold_only_where_the_difference_to_the_runner_up_can_be_told():
-    first = comparison({"joint": [0.5, 0.52, 0.54], "first": [0.70, 0.74, 0.72], "second": [0.6, 0.65, 0.63]})
-    caption, _, _, _, rows = floats(as_latex(first))[0]
-    assert [[r"\textbf" in cell for cell in row] for row in rows] == [
-        [False] * 5,
-        [False, True, False, False, True],  # accuracy and macro F1
-        [False] * 5,
-    ]
-    assert r"\textbf{0.720} $\pm$ 0.079" in rows[1]
-    assert "Bold: the best mean" in caption
-    level = as_latex(comparison({"joint": [0.5, 0.52, 0.54], "first": [0.70, 0.74, 0.72], "second": [0.71, 0.7, 0.74]}))
-    assert r"\textbf" not in floats(level)[0][4][1][1]
-    assert "Bold" not in floats(level)[0][0]
+def test_a_name_that_is_a_rule_of_latex_is_text():
+    found = floats(as_latex([table(labels=(r"\hline", "b", "c"))], about, "data"))
+    assert [printed(row[0]) for row in found[0][4]] == [r"\hline", "b", "c"]
 
 
-def test_captions_say_how_to_read():
-    captions = [printed(caption) for caption, *_ in floats(as_latex(make_comparison()))]
-    assert "± and [ ]: t, 95%, over 4 redrawn splits" in captions[0]
-    assert "the difference to joint is paired by seed." in captions[0]
-    assert "±" not in captions[4]  # the cost has no intervals
-    assert "One seed: no interval" in printed(floats(as_latex(make_comparison(seeds=1)))[0][0])
+def test_the_best_is_bold():
+    rows = floats(as_latex([table(best=("accuracy", 1))], about, "data"))[0][4]
+    assert rows[1][1] == r"\textbf{0.72} $\pm$ 0.07"
+    assert [r"\textbf" in cell for row in rows for cell in row].count(True) == 1
 
 
 def test_labels_that_a_rows_end_would_take_for_its_own():
-    rows = floats(as_latex(make_comparison(["[2pt]", "*", "c"])))[0][4]
+    rows = floats(as_latex([table(labels=["[2pt]", "*", "c"])], about, "data"))[0][4]
     assert [row[0] for row in rows] == ["{}[2pt]", "{}*", "c"]
 
 
-def test_wide_blocks_are_parted():
-    names = [f"view {i}" for i in range(10)]
-    found = floats(as_latex(make_comparison(names=names)))
+def test_wide_tables_are_folded():
+    names = [f"view number {i}" for i in range(12)]
+    found = floats(as_latex([table({name: ["0.5", "0.6", "0.7"] for name in names})], about, "data"))
     headers = [cell for _, _, _, header, _ in found for cell in header]
-    assert all(headers.count(name) == 2 for name in names)
-    assert len({label for _, label, *_ in found}) == len(found) > 5
+    assert all(headers.count(name) == 1 for name in names)
+    assert len({label for _, label, *_ in found}) == len(found) > 1
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=30))

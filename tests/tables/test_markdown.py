@@ -1,4 +1,4 @@
-"""The tables as Markdown, read back by a parser of our own."""
+"""Tables as Markdown, read back by a parser of our own."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import re
 
 import pytest
 
-from comparison.made_up import comparison
-from equimodal.comparison.blocks import blocks
-from equimodal.comparison.reading import reading
-from equimodal.tables.markdown import as_markdown
-from reports.made_up import make_comparison
+from equimodal.tables.markdown import as_markdown, markdown_section
+
+from .made_up import LABELS, table
 
 
 def tables(text):
-    """The cells of every table; a bar that is escaped does not part cells."""
+    """The cells of every table; a bar that is escaped does not separate cells."""
     found, rows = [], []
     for line in [*text.splitlines(), ""]:
         if line.startswith("|"):
@@ -25,29 +23,36 @@ def tables(text):
     return found
 
 
-@pytest.mark.parametrize("names", [["image", "text"], ["a|b", "*c*", "d_e_f"]])
-def test_every_block_is_a_table_with_all_its_cells(names):
-    made = make_comparison(["joint", "x|y", "`z`"], names)
-    found = tables(as_markdown(made))
-    assert len(found) == len(blocks(made)) == 5
-    for (header, rule, *rows), block in zip(found, blocks(made), strict=True):
-        assert rule == [":--", *["--:"] * len(block.columns)]
-        assert [re.sub(r"\\(.)", r"\1", cell) for cell in header] == ["method", *(c.header for c in block.columns)]
-        for row, (method, cells) in zip(rows, block.rows(), strict=True):
-            assert re.sub(r"\\(.)", r"\1", row[0]) == method
-            assert [cell.replace("**", "") for cell in row[1:]] == [str(cell) for cell in cells]
+@pytest.mark.parametrize("names", [["image", "text"], ["a|b", "*c*"], ["d_e_f", "1e5"], ["`z`", "<b>"]])
+def test_every_cell_is_read_back(names):
+    made = table({name: ["0.5 ± 0.1", "\u22121e5", "007"] for name in names}, ["joint", "x|y", names[0]])
+    ((header, rule, *rows),) = tables(markdown_section(made))
+    assert [re.fullmatch(":-+|-+:", cell) is not None for cell in rule] == [True] * 3
+    assert [cell[0] for cell in rule] == [":", "-", "-"]
+    assert [re.sub(r"\\(.)", r"\1", cell) for cell in header] == ["method", *names]
+    for row, (label, cells) in zip(rows, made.rows(), strict=True):
+        assert re.sub(r"\\(.)", r"\1", row[0]) == label
+        assert row[1:] == [str(cell) for cell in cells]
 
 
-def test_only_the_best_that_can_be_told_is_bold():
-    made = comparison({"joint": [0.5, 0.52, 0.54], "first": [0.70, 0.74, 0.72]})
-    text = as_markdown(made)
-    assert tables(text)[0][3][:2] == ["first", "**0.720** ± 0.079"]
-    assert "- Bold: the best mean" in text
-    level = as_markdown(comparison({"joint": [0.5, 0.52, 0.54], "first": [0.5, 0.52, 0.55]}))
-    assert "Bold" not in level
-    assert all("**" not in cell for table in tables(level) for row in table for cell in row)
+def test_markup_in_names_is_text():
+    header, *_ = tables(markdown_section(table({"a_b _c_ |d <e>": ["1", "2", "3"]})))[0]
+    assert header[1] == r"a_b \_c\_ \|d \<e>"
 
 
-def test_how_to_read_it_is_a_list_below():
-    made = make_comparison()
-    assert [line[2:] for line in as_markdown(made).splitlines() if line.startswith("- ")][:3] == reading(made)[:3]
+def test_the_best_is_bold():
+    text = as_markdown([table(best=("accuracy", 1))], ["How to read it."])
+    assert tables(text)[0][3] == ["first", "**0.72** ± 0.07"]
+    assert text.endswith("\n\n- How to read it.\n- Bold: the highest mean.\n")
+    assert "**" not in tables(as_markdown([table()]))[0][3]
+
+
+def test_tables_and_a_list_of_sentences():
+    text = as_markdown([table(), table(title="Cost", note="Of a|b.", row_header="seed")], ["One.", "Two."])
+    assert [line for line in text.splitlines() if line.startswith("**")] == [
+        "**Accuracy.** On test.",
+        r"**Cost.** Of a\|b.",
+    ]
+    assert [rows[0][0] for rows in tables(text)] == ["method", "seed"]
+    assert [row[0] for row in tables(text)[0][2:]] == list(LABELS)
+    assert text.endswith("\n\n- One.\n- Two.\n")

@@ -11,10 +11,10 @@ import torch
 
 from equimodal.analyses.base import Analysis, Arm, Found, Line, make_arm
 from equimodal.analyses.tables import SMALLEST, block, lines_of_arms, means, scores, told_scores
-from equimodal.comparison.blocks import Block
 from equimodal.contribution.equilibrium import utilisation
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError
+from equimodal.tables.table import Table
 from equimodal.training.run import Run
 
 
@@ -77,7 +77,7 @@ class Ablation(Analysis):
         return lines_of_arms(found)
 
     @staticmethod
-    def blocks(found: Found) -> list[Block]:
+    def blocks(found: Found) -> list[Table]:
         """Return the tables: accuracy and balance, and cost."""
         lines, relative = lines_of_arms(found), _relative(found)
         against = "Set against the full method; paired by seed."

@@ -9,14 +9,15 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from equimodal.comparison.blocks import Block
 from equimodal.comparison.comparison import Comparison
 from equimodal.config.method import MethodSpec, parse_method
-from equimodal.config.yaml import lay, nest
+from equimodal.config.yaml import merge, nest
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError
 from equimodal.models.fusions.memory import MemoryFusion
 from equimodal.statistics.estimates import Estimate, estimate, paired
+from equimodal.tables.table import Table
+from equimodal.training.names import NAMES
 from equimodal.training.run import Run
 
 METHOD = "equilibrium"
@@ -96,8 +97,8 @@ def make_arm(
         'equilibrium, random'
     """
     label = ", ".join([recipe.label, *factors.values()])
-    content = {"name": recipe.name, "label": label, **lay(recipe.options, nest(options))}
-    return Arm(parse_method(content, where=label), recipe.label, dict(factors), against)
+    content = {"name": recipe.name, "label": label, **merge(recipe.options, nest(options))}
+    return Arm(parse_method(content, where=label, names=NAMES), recipe.label, dict(factors), against)
 
 
 @dataclass(frozen=True)
@@ -220,7 +221,7 @@ class Analysis(ABC):
 
     @staticmethod
     @abstractmethod
-    def blocks(found: Found) -> list[Block]:
+    def blocks(found: Found) -> list[Table]:
         """Return the tables of one recipe in one setting."""
 
     @staticmethod

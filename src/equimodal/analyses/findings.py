@@ -16,13 +16,13 @@ from equimodal.analyses.base import Analysis, Arm, Found
 from equimodal.analyses.order import Order
 from equimodal.analyses.overall import Overall
 from equimodal.analyses.tau import Tau
-from equimodal.comparison.blocks import Block
 from equimodal.comparison.comparison import load_comparison
 from equimodal.comparison.reading import intervals
 from equimodal.comparison.record import read_record, write_record
 from equimodal.errors import RunError, did_you_mean
 from equimodal.files import safe_name, write_text
 from equimodal.tables import markdown, text
+from equimodal.tables.table import Table
 
 FILE = "analysis.json"
 
@@ -47,7 +47,7 @@ class Part:
     analysis: type[Analysis]
 
     @cached_property
-    def blocks(self) -> list[Block]:
+    def blocks(self) -> list[Table]:
         """The tables."""
         return self.analysis.blocks(self.found)
 
@@ -106,15 +106,17 @@ class Findings:
         told = []
         for part in self.parts():
             sentences = "\n".join(textwrap.fill(line, text.WIDTH, subsequent_indent="  ") for line in part.sentences)
-            told += [f"== {part.title} ==", *map(text.section, part.blocks), sentences]
-        told += [f"== {recipe} ==\n\n{text.section(whole.block())}" for recipe, whole in self.overall().items()]
+            told += [f"== {part.title} ==", *map(text.text_section, part.blocks), sentences]
+        told += [f"== {recipe} ==\n\n{text.text_section(whole.block())}" for recipe, whole in self.overall().items()]
         return "\n\n".join([*told, *(textwrap.fill(f"Left out: {reason}", text.WIDTH) for reason in self.left_out)])
 
     def to_markdown(self) -> str:
         """Return the tables of every part as Markdown, and what they say."""
-        told = [f"## {recipe}\n\n{markdown.section(whole.block())}" for recipe, whole in self.overall().items()]
+        told = [
+            f"## {recipe}\n\n{markdown.markdown_section(whole.block())}" for recipe, whole in self.overall().items()
+        ]
         for part in self.parts():
-            told += [f"## {part.title}", *map(markdown.section, part.blocks), markdown.bullets(part.sentences)]
+            told += [f"## {part.title}", *map(markdown.markdown_section, part.blocks), markdown.bullets(part.sentences)]
         if self.left_out:
             told += ["## Left out", markdown.bullets(self.left_out)]
         return "\n\n".join(told) + "\n"

@@ -19,9 +19,10 @@ from equimodal.analyses.tables import (
     told,
     told_scores,
 )
-from equimodal.comparison.blocks import Block, Cell, Column, difference_cell
 from equimodal.data.splits import Splits
 from equimodal.methods.schedule import STRATEGIES
+from equimodal.tables.estimates import difference_cell
+from equimodal.tables.table import Cell, Column, Table
 from equimodal.training.run import Run
 
 BASE = STRATEGIES[0]
@@ -81,7 +82,7 @@ class Order(Analysis):
         return strategy_lines(found)
 
     @staticmethod
-    def blocks(found: Found) -> list[Block]:
+    def blocks(found: Found) -> list[Table]:
         """Return the tables: by strategy, by initial sequence too, the crossing, modalities alone, and each step."""
         by_strategy, names = strategy_lines(found), found.comparison.modalities
         others = [line for line in by_strategy if line.against]

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from equimodal.analyses.base import Analysis, Found, Line
-from equimodal.analyses.tables import SMALLEST, score_columns, verdict_cell
-from equimodal.comparison.blocks import Block, Cell, Column, difference_cell
+from equimodal.analyses.tables import SMALLEST, score_columns
 from equimodal.statistics.estimates import Pooled, paired, pool
+from equimodal.tables.estimates import difference_cell, verdict_cell
+from equimodal.tables.table import Cell, Column, Table
 from equimodal.tables.words import number
 
 TITLE = "Over all settings"
@@ -60,11 +61,11 @@ class Overall:
         ]
         return pool(pairs, [found.comparison.overlap for found in self.settings.values()])
 
-    def block(self) -> Block:
+    def block(self) -> Table:
         """Return it as a table."""
         columns = score_columns(self._means, self._differences, self._column("verdict", self._verdict))
         columns += [self._differences(key, f"{header}: difference") for key, header in self.analysis.also.items()]
-        return Block(TITLE, f"{NOTE} {SMALLEST}", tuple(self.lines), tuple(columns))
+        return Table(TITLE, f"{NOTE} {SMALLEST}", tuple(self.lines), tuple(columns))
 
     def _column(self, header: str, cell: Callable[[str], Cell]) -> Column:
         return Column(header, tuple(map(cell, self.lines)))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from equimodal.analyses.base import Found, Group, Line
-from equimodal.comparison.blocks import SAID, Block, Cell, Column, difference_cell, mean_cell
-from equimodal.statistics.estimates import Estimate, told_apart
+from equimodal.statistics.estimates import Estimate
+from equimodal.statistics.verdict import verdict
+from equimodal.tables.estimates import DIRECTIONS, difference_cell, mean_cell, verdict_cell
+from equimodal.tables.table import Column, Table
 from equimodal.tables.words import interval, number
 
 
@@ -30,18 +32,15 @@ SCORES = (
 SMALLEST = "Smallest: utilisation of the least used modality."
 """How to read the header."""
 
-MOVED = {"above": "higher", "below": "lower", "level": "within noise", "unknown": "not judged"}
-"""The answers of :func:`~equimodal.statistics.estimates.told_apart`, for numbers in general."""
-
 
 def lines_of_arms(found: Found) -> list[Line]:
     """Return a row for each arm."""
     return [Line(arm.words, (arm.label,), (arm.against,) if arm.against else ()) for arm in found.arms]
 
 
-def block(title: str, note: str, lines: Sequence[Line], *columns: Column) -> Block:
+def block(title: str, note: str, lines: Sequence[Line], *columns: Column) -> Table:
     """Return a table."""
-    return Block(title, note, tuple(line.name for line in lines), columns)
+    return Table(title, note, tuple(line.name for line in lines), columns)
 
 
 def means(
@@ -65,11 +64,6 @@ def differences(found: Found, lines: Sequence[Line], column: str, header: str, d
     )
 
 
-def verdict_cell(difference: Mapping[str, Any] | None) -> Cell:
-    """Return in words what a difference in accuracy amounts to; without one the row is the baseline."""
-    return Cell("baseline" if difference is None else SAID[told_apart(difference)])
-
-
 def verdicts(found: Found, lines: Sequence[Line]) -> Column:
     """Return in words what the differences in accuracy amount to."""
     each = (asdict(found.difference(line.group, line.against, "accuracy")) if line.against else None for line in lines)
@@ -77,21 +71,21 @@ def verdicts(found: Found, lines: Sequence[Line]) -> Column:
 
 
 def score_columns(
-    mean: Callable[[str, str, int], Column], difference: Callable[[str, str, int], Column], verdict: Column
+    mean: Callable[[str, str, int], Column], difference: Callable[[str, str, int], Column], judged: Column
 ) -> list[Column]:
     """Return the columns of :data:`SCORES` in their order: each one's means and differences, and the verdict.
 
     Args:
         mean: makes the column of means, from the score's column, a header and digits.
         difference: likewise of differences.
-        verdict: what the differences in accuracy amount to.
+        judged: what the differences in accuracy amount to.
     """
     columns = []
     for column, _, header, digits in SCORES:
         says = "difference" if column == "accuracy" else f"{header} difference"
         columns += [mean(column, header, digits), difference(column, says, digits)]
         if column == "accuracy":
-            columns.append(verdict)
+            columns.append(judged)
     return columns
 
 
@@ -104,7 +98,7 @@ def told(estimate: Estimate, digits: int = 3) -> str:
     """Return a paired difference in words.
 
     Example:
-        >>> print(told(Estimate(-0.25, -0.3, -0.2, -0.25, 2, 0)))
+        >>> print(told(Estimate(-0.25, -0.3, -0.2, -0.25, 5, 0)))
         −0.250 [−0.300, −0.200], lower
     """
     if estimate.mean is None:
@@ -114,7 +108,7 @@ def told(estimate: Estimate, digits: int = 3) -> str:
         if estimate.low is None or estimate.high is None
         else f" {interval(estimate.low, estimate.high, digits, sign=True)}"
     )
-    return f"{number(estimate.mean, digits, sign=True)}{ends}, {MOVED[told_apart(asdict(estimate))]}"
+    return f"{number(estimate.mean, digits, sign=True)}{ends}, {DIRECTIONS[verdict(asdict(estimate))]}"
 
 
 def told_scores(found: Found, group: Group, against: Group) -> str:

@@ -18,7 +18,6 @@ from equimodal.analyses.tables import (
     scores,
     told_scores,
 )
-from equimodal.comparison.blocks import Block
 from equimodal.config.method import MethodSpec
 from equimodal.data.dataset import Dataset
 from equimodal.data.splits import Splits
@@ -29,6 +28,7 @@ from equimodal.models.fusions.memory import MemoryFusion
 from equimodal.models.mapping import alignment_weights
 from equimodal.seeds import permutation
 from equimodal.statistics.estimates import Estimate
+from equimodal.tables.table import Table
 from equimodal.tables.words import join_names, number
 from equimodal.training.run import Run
 
@@ -99,7 +99,7 @@ class Tau(Analysis):
         return lines_of_arms(found)
 
     @staticmethod
-    def blocks(found: Found) -> list[Block]:
+    def blocks(found: Found) -> list[Table]:
         """Return the tables: accuracy and balance, modalities alone, and what the threshold keeps."""
         lines, names = lines_of_arms(found), found.comparison.modalities
         swept = [line for line in lines if line.against]

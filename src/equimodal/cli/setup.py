@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from equimodal.config.run import RunConfig, load_config
+from equimodal.config.load import load_config
+from equimodal.config.run import RunConfig
 from equimodal.errors import ConfigError
 
 
@@ -28,12 +29,12 @@ def configure(
         settings: ``key=value``.
         content: more settings, nested.
     """
-    from equimodal.data.catalogue import DATASETS
+    from equimodal.training.names import NAMES  # imports torch
 
     named = {} if data is None else {"data": {"name": data}}
-    config = load_config(recipe, settings or [], {**named, **(content or {})})
+    config = load_config(recipe, settings or [], {**named, **(content or {})}, NAMES)
     name = config.data.name
-    if name not in DATASETS.names() and Path(name).exists():
+    if name not in NAMES.data_sets() and Path(name).exists():
         located = config.data.model_copy(update={"name": str(Path(name).resolve())})
         config = config.model_copy(update={"data": located})
     return config

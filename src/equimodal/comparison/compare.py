@@ -15,6 +15,7 @@ from equimodal.config.run import MethodSpec, RunConfig, build_config
 from equimodal.data.splits import Splits, check_splits
 from equimodal.errors import ConfigError, Interrupted
 from equimodal.files import safe_name
+from equimodal.training.names import NAMES, resolve
 
 
 def compare(
@@ -79,7 +80,8 @@ def compare(
             "training": training,
             "measure": dict(measure or {}),
             "compare": {"methods": list(methods), "seeds": seeds, "redraw": redraw},
-        }
+        },
+        NAMES,
     )
     return run_comparison(config, data, model=model, out=out, resume=resume, workers=workers, quiet=quiet)
 
@@ -115,6 +117,7 @@ def run_comparison(
         ConfigError: no method, two of one label, or a fusion that a method cannot train.
         Interrupted: Ctrl-C; the same call goes on.
     """
+    config = resolve(config)
     check_names(config, model, workers)
     seconds = rehearse(config, data, model, timed=not quiet)
     folder = None if out is None else Path(out)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,18 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from equimodal.comparison.primary import Decision, declared_decisions
+from equimodal.comparison.reading import reading
 from equimodal.comparison.record import read_record, write_record
+from equimodal.comparison.tables import caption, comparison_tables
 from equimodal.config.yaml import read_yaml_file
 from equimodal.errors import ConfigError, RunError, did_you_mean
 from equimodal.files import write_text
-from equimodal.statistics.estimates import Estimate, estimate, holm, paired, permutation_p
+from equimodal.statistics.estimates import Estimate, estimate, paired
+from equimodal.statistics.permutation import holm, permutation_p
 from equimodal.statistics.resampling import resampled_interval
+from equimodal.tables.csv import as_csv
+from equimodal.tables.latex import as_latex
+from equimodal.tables.markdown import as_markdown
+from equimodal.tables.table import Table, table_of_records
+from equimodal.tables.text import as_text
 from equimodal.training.history import read_history
 from equimodal.training.measure import unpack
 from equimodal.training.memory import highest
 
 if TYPE_CHECKING:
-    from equimodal.comparison.primary import Decision
     from equimodal.training.run import Run
 
 FILE = "comparison.json"
@@ -271,51 +277,47 @@ class Comparison:
         return rows
 
     def decisions(self) -> list[Decision]:
-        """Return what the comparisons declared beforehand came to (``compare.primary`` of the configuration)."""
-        from equimodal.comparison.primary import decide
-        from equimodal.config.compare import Primary
-
-        configuration = self.provenance.get("configuration") or {}
-        declared = configuration.get("compare", {}).get("primary", [])
-        label = str(self.provenance.get("data", "data"))
-        return decide({label: self}, [Primary.model_validate(primary) for primary in declared])
+        """Return the outcome of the comparisons declared beforehand (`compare.primary` of the configuration)."""
+        return declared_decisions(self)
 
     def _accuracy_differences(self, method: str) -> list[float]:
         differences = paired(self.values(method, "accuracy"), self.values(self.baseline, "accuracy"))
         return [difference for difference in differences if difference is not None]
 
-    def __str__(self) -> str:
-        from equimodal.tables.text import as_text
+    def tables(self) -> list[Table]:
+        """Return the numbers as tables: accuracy, modalities alone, balance, calibration, cost."""
+        return comparison_tables(self)
 
-        return as_text(self)
+    def __str__(self) -> str:
+        return as_text(self.tables(), reading(self))
 
     def to_markdown(self) -> str:
         """Return the tables as Markdown, and how to read them."""
-        from equimodal.tables.markdown import as_markdown
-
-        return as_markdown(self)
+        return as_markdown(self.tables(), reading(self))
 
     def to_latex(self) -> str:
         """Return the tables as LaTeX floats with booktabs rules, and captions that say how to read them."""
-        from equimodal.tables.latex import as_latex
-
-        return as_latex(self)
+        return as_latex(self.tables(), caption(self), str(self.provenance.get("data", "data")))
 
     def to_csv(self, path: str | Path) -> Path:
         """Write every run as one line: method, seed, validation accuracy, best epoch, all columns, updates.
 
-        The raw numbers, from which any program can redo the statistics; an undefined one is an empty cell. The updates
-        of each modality's encoder are under ``updates.<modality>``.
+        These are the raw numbers, from which any program can repeat the statistics; an undefined one is an empty cell.
+        The updates of each modality's encoder are under `updates.<modality>`.
         """
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        updates = [f"updates.{name}" for name in self.modalities]
-        writer.writerow(["method", "seed", "validation_accuracy", "best_epoch", *self.columns, *updates])
-        for method in self.methods:
-            for result in self.results[method]:
-                numbers = [*result.columns().values(), *(result.updates[name] for name in self.modalities)]
-                writer.writerow([method, result.seed, result.validation_accuracy, result.best_epoch, *numbers])
-        write_text(Path(path), text.getvalue(), then="write it again")
+        records = [
+            {
+                "method": method,
+                "seed": result.seed,
+                "validation_accuracy": result.validation_accuracy,
+                "best_epoch": result.best_epoch,
+                **result.columns(),
+                **{f"updates.{name}": result.updates[name] for name in self.modalities},
+            }
+            for method in self.methods
+            for result in self.results[method]
+        ]
+        write_text(Path(path), as_csv(table_of_records("Runs", records)), then="write it again")
         return Path(path)
 
     def to_dict(self) -> dict[str, Any]:

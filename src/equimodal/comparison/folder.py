@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 
 from equimodal._version import __version__
-from equimodal.config.run import MethodSpec, RunConfig, build_config
-from equimodal.config.yaml import read_yaml_file
+from equimodal.config.run import RunConfig, build_config
+from equimodal.config.yaml import read_yaml_file, write_yaml
 from equimodal.data.splits import Splits
 from equimodal.errors import RunError
 from equimodal.files import write_text
 from equimodal.training.folder import differences, refuse_foreign
+from equimodal.training.names import NAMES
 
 FILE = "compare.yaml"
 
@@ -57,7 +57,7 @@ def open_folder(folder: Path, config: RunConfig, data: Splits, resume: bool) -> 
             raise RunError(f"{folder}: holds a comparison already. Go on with it (resume), or choose another folder.")
         content = read_yaml_file(path)
         known = content.pop("provenance", {})
-        found = _changes(build_config(content), config)
+        found = _changes(build_config(content, NAMES), config)
         if known.get("fingerprint") != data.fingerprint():
             found.append(f"other data ({known.get('data')} there, {data.name} here, or other rows of it)")
         if found:
@@ -74,7 +74,7 @@ def open_folder(folder: Path, config: RunConfig, data: Splits, resume: bool) -> 
         "torch": str(torch.__version__),
     }
     content = config.to_dict() | {"provenance": about}
-    write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True), then="give the same command again")
+    write_text(path, write_yaml(content), then="give the same command again")
 
 
 def _changes(before: RunConfig, now: RunConfig) -> list[str]:
@@ -84,10 +84,5 @@ def _changes(before: RunConfig, now: RunConfig) -> list[str]:
     there = {method.label: method for method in before.compare.methods}
     for method in now.compare.methods:
         other = there.get(method.label, method)
-        if other != method:
-            found.append(f"method '{method.label}': {_words(other)} there, {_words(method)} here")
+        found += differences(other.to_dict(), method.to_dict(), f"method '{method.label}', ")
     return found
-
-
-def _words(method: MethodSpec) -> str:
-    return f"{method.name} {method.options}"

@@ -9,13 +9,14 @@ import torch
 
 from equimodal.comparison.forecast import seconds_of_run
 from equimodal.comparison.jobs import TRIALS, ModelMaker, make_job, seed_data, untrained
-from equimodal.config.method import MethodSpec
+from equimodal.config.method import MethodSpec, parse_method
 from equimodal.config.run import LARGEST_SEED, RunConfig
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError
 from equimodal.files import safe_name
 from equimodal.methods.base import METHODS
 from equimodal.training.fit import set_up
+from equimodal.training.names import NAMES
 from equimodal.training.run import REFERENCE
 
 
@@ -23,7 +24,7 @@ def ensemble_and_others(config: RunConfig) -> tuple[list[MethodSpec], list[Metho
     """Return the unimodal ensemble, listed or not, and all other methods: the first is the others' reference."""
     methods = config.compare.methods
     listed = next((method for method in methods if method.name == REFERENCE), None)
-    ensemble = listed or MethodSpec(name=REFERENCE)
+    ensemble = listed or parse_method(REFERENCE, names=NAMES)
     return [ensemble], [method for method in methods if method is not ensemble]
 
 

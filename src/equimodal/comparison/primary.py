@@ -6,17 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from equimodal.comparison.comparison import Comparison
+from equimodal.comparison.numbers import Numbers
 from equimodal.config.compare import Primary
-from equimodal.statistics.estimates import (
-    LEVEL,
-    detectable_difference,
-    holm,
-    paired,
-    permutation_p,
-    pool,
-    smallest_p,
-)
+from equimodal.statistics.estimates import paired, pool
+from equimodal.statistics.permutation import LEVEL, holm, permutation_p, smallest_p
+from equimodal.statistics.power import detectable_difference
 from equimodal.tables.words import interval, number
 
 
@@ -79,7 +73,7 @@ class Decision:
         return {**asdict(self), "primary": self.primary.model_dump(), "decided": self.decided}
 
 
-def decide(comparisons: Mapping[str, Comparison], declared: Sequence[Primary]) -> list[Decision]:
+def decide(comparisons: Mapping[str, Numbers], declared: Sequence[Primary]) -> list[Decision]:
     """Return what each declared comparison came to, p values corrected for one another by Holm.
 
     One over several settings takes the mean of the settings' mean differences. Its interval adds up the settings'
@@ -102,7 +96,15 @@ def decide(comparisons: Mapping[str, Comparison], declared: Sequence[Primary]) -
     ]
 
 
-def _decide(comparisons: Mapping[str, Comparison], primary: Primary, declared: int) -> Decision:
+def declared_decisions(comparison: Numbers) -> list[Decision]:
+    """Return the outcome of the comparisons that the configuration of one comparison declares."""
+    configuration = comparison.provenance.get("configuration") or {}
+    declared = configuration.get("compare", {}).get("primary", [])
+    label = str(comparison.provenance.get("data", "data"))
+    return decide({label: comparison}, [Primary.model_validate(primary) for primary in declared])
+
+
+def _decide(comparisons: Mapping[str, Numbers], primary: Primary, declared: int) -> Decision:
     chosen = [c for label, c in comparisons.items() if primary.setting in (None, label)]
     differences = [
         paired(c.values(primary.method, primary.column), c.values(primary.against, primary.column)) for c in chosen

@@ -7,28 +7,31 @@ from typing import Any
 
 from scipy import stats
 
-from equimodal.comparison.comparison import Comparison
-from equimodal.statistics.estimates import LEVEL, detectable_difference, seeds_needed, smallest_p, told_apart
+from equimodal.comparison.numbers import Numbers
+from equimodal.comparison.primary import declared_decisions
+from equimodal.statistics.permutation import LEVEL, seeds_needed, smallest_p
+from equimodal.statistics.power import detectable_difference
+from equimodal.statistics.verdict import FEWEST, verdict
 from equimodal.tables.words import join_names, number
 
 
-def reading(comparison: Comparison) -> list[str]:
+def reading(comparison: Numbers) -> list[str]:
     """Return what a reader needs to tell a difference from noise, one string a subject."""
     return [*findings(comparison), *notes(comparison)]
 
 
-def findings(comparison: Comparison) -> list[str]:
+def findings(comparison: Numbers) -> list[str]:
     """Return which methods differ from the baseline in accuracy, in words that need no statistics.
 
-    A difference counts where its 95% interval leaves out 0, see :func:`~equimodal.statistics.estimates.told_apart`.
+    A difference counts if its 95% interval excludes 0, from five seeds on, see `equimodal.statistics.verdict`.
     For one that does not, it is said what these seeds could have missed: the true difference that they would have
-    found 4 times in 5, see :func:`~equimodal.statistics.estimates.detectable_difference`.
+    found 4 times in 5, see `equimodal.statistics.power`.
     """
     table, baseline, seeds = comparison.table(), comparison.baseline, len(comparison.seeds)
     if seeds == 1 or len(table) == 1:
         return []
     differences = {row["method"]: row["accuracy"]["difference"] for row in table[1:]}
-    said = {method: told_apart(difference) for method, difference in differences.items()}
+    said = {method: verdict(difference) for method, difference in differences.items()}
 
     def chosen(answer: str) -> dict[str, Mapping[str, Any]]:
         return {method: differences[method] for method in differences if said[method] == answer}
@@ -44,6 +47,12 @@ def findings(comparison: Comparison) -> list[str]:
             f"With these {seeds} seeds the difference in accuracy to {baseline} cannot be told from noise for "
             f"{join_names(list(level))}."
             f"{_missed(list(level.values()))}"
+        )
+    if few := chosen("few"):
+        each = [f"{method} ({number(d['mean'], sign=True)})" for method, d in few.items()]
+        lines.append(
+            f"Not judged, with fewer than {FEWEST} seeds: the difference in accuracy to {baseline} of "
+            f"{join_names(each)}. A few seeds often agree by chance."
         )
     if unknown := chosen("unknown"):
         each = [f"{method} ({number(d['mean'], sign=True)})" for method, d in unknown.items()]
@@ -66,11 +75,11 @@ def _missed(differences: Sequence[Mapping[str, Any]]) -> str:
     return f" True differences below {least} to {most}, depending on the method, could well be missed."
 
 
-def notes(comparison: Comparison) -> list[str]:
+def notes(comparison: Numbers) -> list[str]:
     """Return how the numbers of a comparison came about: tests, intervals, what is undefined."""
     table, seeds = comparison.table(), len(comparison.seeds)
     lines = []
-    declared = comparison.decisions()
+    declared = declared_decisions(comparison)
     if declared:
         lines += [f"Declared beforehand: {decision}" for decision in declared]
     elif seeds > 1 and len(table) > 1:
@@ -103,7 +112,7 @@ def _permutation(table: Sequence[Mapping[str, Any]], seeds: int, *, redrawn: boo
     return f"{text}."
 
 
-def intervals(comparison: Comparison) -> str:
+def intervals(comparison: Numbers) -> str:
     """Return what the intervals are, and what they leave out."""
     seeds = len(comparison.seeds)
     if seeds == 1:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from equimodal.comparison.compare import carry_out, time_left
 from equimodal.comparison.comparison import Comparison, load_comparison
 from equimodal.comparison.jobs import Workers
@@ -17,16 +15,20 @@ from equimodal.comparison.preflight import check_names, rehearse
 from equimodal.comparison.primary import Decision, decide
 from equimodal.comparison.progress import announce
 from equimodal.comparison.record import read_record, write_record
+from equimodal.comparison.study_tables import study_reading, study_tables
 from equimodal.config.compare import Primary, Setting
 from equimodal.config.method import MethodSpec
 from equimodal.config.run import RunConfig, build_config
-from equimodal.config.yaml import lay
+from equimodal.config.yaml import merge, write_yaml
 from equimodal.data.catalogue import load
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, DataError, Interrupted
 from equimodal.files import safe_name, write_text
 from equimodal.statistics.ranks import Ranking, rank
+from equimodal.tables.table import Table
+from equimodal.tables.text import as_text
 from equimodal.training.folder import refuse_foreign
+from equimodal.training.names import NAMES, resolve
 
 FILE = "study.json"
 RECIPE = "study.yaml"
@@ -71,10 +73,16 @@ class Study:
         """Return what the declared comparisons came to."""
         return decide(self.comparisons, self.primary)
 
-    def __str__(self) -> str:
-        from equimodal.comparison.study_blocks import study_as_text
+    def tables(self) -> list[Table]:
+        """Return the tables: one per number, methods down and settings across."""
+        return study_tables(self.comparisons, self.ranking() if self.ranked else None)
 
-        return study_as_text(self)
+    def reading(self) -> list[str]:
+        """Return what the study says in plain sentences."""
+        return study_reading(self.decisions(), self.ranking() if self.ranked else None)
+
+    def __str__(self) -> str:
+        return as_text(self.tables(), self.reading())
 
     def save(self, folder: str | Path) -> Path:
         """Write ``study.json``: what is where, the ranks and the decisions."""
@@ -119,7 +127,7 @@ def setting_config(config: RunConfig, setting: Setting) -> RunConfig:
     plain["compare"] = {**plain["compare"], "settings": [], "primary": []}
     changes: Mapping[str, Any] = setting.changes
     try:
-        found = build_config(lay(plain, changes))
+        found = build_config(merge(plain, changes), NAMES)
     except ConfigError as error:
         raise ConfigError([f"compare.settings, {setting.label}: {problem}" for problem in error.problems]) from error
     return found
@@ -177,7 +185,7 @@ def carry_out_settings(
         quiet: see :func:`run_study`.
         command: see :func:`run_study`.
     """
-    out = Path(out)
+    out, config = Path(out), resolve(config)
     check_names(config, None, workers)
     plans: dict[str, tuple[RunConfig, Splits]] = {}
     problems: list[str] = []
@@ -200,7 +208,7 @@ def carry_out_settings(
         raise ConfigError(problems)
     if not (out / recipe).exists():
         refuse_foreign(out, f"{'an' if recipe[0] in 'aeiou' else 'a'} {Path(recipe).stem}")
-    content = yaml.safe_dump(config.to_dict(), sort_keys=False, allow_unicode=True)
+    content = write_yaml(config.to_dict())
     write_text(out / recipe, content, then="give the same command again")
     if not quiet:
         announce(times, workers)

@@ -12,7 +12,7 @@ import numpy as np
 
 from equimodal.config.compare import Tuning
 from equimodal.config.run import RunConfig, build_config
-from equimodal.config.yaml import lay, nest
+from equimodal.config.yaml import merge, nest
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError
 from equimodal.files import write_text
@@ -20,6 +20,7 @@ from equimodal.models.classifier import Classifier
 from equimodal.seeds import derive_seed
 from equimodal.training.fit import measure_part, set_up
 from equimodal.training.folder import open_folder
+from equimodal.training.names import NAMES
 
 FILE = "validation.json"
 
@@ -54,7 +55,7 @@ def candidates(config: RunConfig, label: str, tuning: Tuning) -> Iterator[RunCon
         order = np.arange(len(combinations))
     for number in order:
         try:
-            found = build_config(lay(plain, nest(dict(zip(axes, combinations[number], strict=True)))))
+            found = build_config(merge(plain, nest(dict(zip(axes, combinations[number], strict=True)))), NAMES)
         except ConfigError as error:
             raise ConfigError([f"compare.tune, {label}: {problem}" for problem in error.problems]) from error
         if len(seen) < tuning.trials and found.hash() not in seen:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from equimodal.config.method import MethodSpec, parse_methods
 from equimodal.config.section import Section
@@ -130,8 +130,8 @@ class CompareConfig(Section):
 
     @field_validator("methods", mode="before")
     @classmethod
-    def _parse(cls, methods: Any) -> Any:
-        return parse_methods(methods) if isinstance(methods, (list, tuple)) else methods
+    def _parse(cls, methods: Any, info: ValidationInfo) -> Any:
+        return parse_methods(methods, info.context) if isinstance(methods, (list, tuple)) else methods
 
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison as it is written in YAML."""

@@ -1,4 +1,4 @@
-"""A training method as a configuration names it: the ways to write it, and its options, validated."""
+"""A training method as a configuration names it: the ways to write it, and its options."""
 
 from __future__ import annotations
 
@@ -7,20 +7,23 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
-from equimodal.config.problems import problems_of
+from equimodal.config.names import Names
 from equimodal.config.recipes import read_recipe, recipe_names
 from equimodal.config.section import Section
-from equimodal.config.yaml import lay, nest, split_assignments
+from equimodal.config.yaml import merge, nest, split_assignments
 from equimodal.errors import ConfigError, did_you_mean
 
 
 class MethodSpec(Section):
-    """A training method by name, with its options, validated, as far as they differ from the defaults.
+    """A training method by name, with its options.
 
-    In YAML: a name, or a mapping with ``name`` and the options. On the command line and in lists also
-    ``name:key=value,key=value``. The name may be a recipe's, which stands for that recipe's method.
+    In YAML: a name, or a mapping with `name` and the options. On the command line and in lists also
+    `name:key=value,key=value`. The name may be a recipe's, which stands for that recipe's method.
+
+    Args:
+        name: of the method.
+        options: as they were given; once they are checked (see `Names`) all of them, defaults included.
+        label: what tables and folders call it.
     """
 
     name: str
@@ -33,35 +36,34 @@ class MethodSpec(Section):
             object.__setattr__(self, "label", self.name)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the method as it is written in YAML, with all its options."""
-        from equimodal.methods.base import METHODS  # imports torch
-
+        """Return the method as it is written in YAML."""
         label = {"label": self.label} if self.label != self.name else {}
-        options = METHODS.get(self.name).Config.model_validate(self.options).model_dump(mode="json")
-        return {"name": self.name, **label, **options}
+        return {"name": self.name, **label, **self.options}
 
 
-def parse_method(value: Any, where: str = "method", default: str | None = None) -> MethodSpec:
-    """Return the method that a name, a ``name:key=value`` string or a mapping stands for.
+def parse_method(
+    value: Any, where: str = "method", default: str | None = None, names: Names | None = None
+) -> MethodSpec:
+    """Return the method that a name, a `name:key=value` string or a mapping stands for.
 
     Args:
         value: the method.
         where: the method's path in error messages.
-        default: the method whose options a mapping without ``name`` holds; None: it must have one.
+        default: the method whose options a mapping without `name` holds; None: it must have one.
+        names: what there is; None: name and options are taken as they are.
 
     Raises:
-        ConfigError: the method is unknown, or one of its options is.
+        ConfigError: the form is wrong, the method is unknown, or one of its options is.
 
     Example:
         >>> parse_method("equilibrium:order=random,memory.in_steps=true").options
         {'order': 'random', 'memory': {'in_steps': True}}
     """
-    from equimodal.methods.base import METHODS  # imports torch
-
     if isinstance(value, MethodSpec):
         value = {"name": value.name, "label": value.label, **value.options}
     if not isinstance(value, (str, Mapping)):
-        raise ConfigError(_at(where, f"expected a name or a mapping, got {type(value).__name__}."))
+        hint = " If it is a name, put it in quotes." if isinstance(value, (bool, int, float)) else ""
+        raise ConfigError(_at(where, f"expected a name or a mapping, got {type(value).__name__}.{hint}"))
     options = _as_mapping(value)
     name, label = options.pop("name", default), options.pop("label", value if isinstance(value, str) else None)
     if not isinstance(name, str):
@@ -69,23 +71,36 @@ def parse_method(value: Any, where: str = "method", default: str | None = None) 
         raise ConfigError(_at(where, f"expected a name, or a mapping with 'name', got {given}."))
     if not isinstance(label, (str, type(None))):
         raise ConfigError(_at(where, f"expected a text as 'label', got {label!r}. Put it in quotes."))
-    if name not in METHODS.names() and name in recipe_names() and "method" in read_recipe(name):
-        base = parse_method(read_recipe(name)["method"])
-        label, name, options = label or name, base.name, lay(base.options, options)
-    if name not in METHODS.names():
-        known = [*METHODS.names(), *(r for r in recipe_names() if "method" in read_recipe(r))]
-        raise ConfigError(f"Unknown method '{name}'.{did_you_mean(name, known)}")
-    config = METHODS.get(name).Config
-    try:
-        checked = config.model_validate(options)
-    except ValidationError as error:
-        raise ConfigError(problems_of(error, config, where)) from error
-    # As validated, so that '1e-1' and 0.1 are one option, and a default that is spelt out is none.
-    return MethodSpec(name=name, options=checked.model_dump(mode="json", exclude_defaults=True), label=label or name)
+    if keys := [key for key in options if not isinstance(key, str)]:
+        raise ConfigError([_at(where, f"expected a text as the name of an option, got {key!r}.") for key in keys])
+    if name in recipe_names() and (recipe := find_recipe(name, names).get("method")) is not None:
+        base = parse_method(recipe)
+        label, name, options = label or name, base.name, merge(base.options, options)
+    if names is not None:
+        if name not in names.methods():
+            raise ConfigError(f"Unknown method '{name}'.{did_you_mean(name, known_methods(names))}")
+        options = names.options(name, options, where)
+    return MethodSpec(name=name, options=options, label=label or name)
 
 
-def parse_methods(values: Sequence[Any]) -> list[MethodSpec]:
-    """Return the methods of a comparison; see :func:`parse_method`.
+def find_recipe(name: str, names: Names | None) -> dict[str, Any]:
+    """Return a recipe's content.
+
+    Raises:
+        ConfigError: a method has the same name.
+    """
+    if names is not None and name in names.methods():
+        raise ConfigError(f"'{name}' is a recipe, and a method that another package adds. Rename that method.")
+    return read_recipe(name)
+
+
+def known_methods(names: Names) -> list[str]:
+    """Return every name that a method can be given by, those of recipes included."""
+    return [*names.methods(), *(recipe for recipe in recipe_names() if "method" in read_recipe(recipe))]
+
+
+def parse_methods(values: Sequence[Any], names: Names | None = None) -> list[MethodSpec]:
+    """Return the methods of a comparison; see `parse_method`.
 
     Raises:
         ConfigError: all mistakes, each with the number and the name of the method that it is in.
@@ -93,7 +108,7 @@ def parse_methods(values: Sequence[Any]) -> list[MethodSpec]:
     methods, problems = [], []
     for number, value in enumerate(values):
         try:
-            methods.append(parse_method(value, where=""))
+            methods.append(parse_method(value, where="", names=names))
         except ConfigError as error:
             name = value.get("label") or value.get("name") if isinstance(value, Mapping) else value
             where = f"compare.methods.{number}" + (f" ({name})" if isinstance(name, str) else "")
@@ -103,16 +118,16 @@ def parse_methods(values: Sequence[Any]) -> list[MethodSpec]:
     return methods
 
 
-def lay_method(below: Any, over: Mapping[str, Any], default: str) -> dict[str, Any]:
-    """Return the method ``below`` with the options of ``over``; under another name those are all that count.
+def merge_method(below: Any, over: Mapping[str, Any], default: str) -> dict[str, Any]:
+    """Return the method `below` with the options of `over`; another method takes none of the options `below`.
 
     Args:
         below: a method in any form.
-        over: options, with ``name`` or without.
-        default: the method below that has no name.
+        over: options, with `name` or without.
+        default: name of the method `below` where it has none.
     """
     base = {"name": default, **(_as_mapping(below) if isinstance(below, (str, Mapping)) else {})}
-    return lay(base, over) if over.get("name", base["name"]) == base["name"] else dict(over)
+    return merge(base, over) if over.get("name", base["name"]) == base["name"] else dict(over)
 
 
 def _as_mapping(method: str | Mapping[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,13 @@
-"""What pydantic found wrong, in our words: one message a mistake, with the key's path and near names."""
+"""What pydantic found wrong, in our words: one message per mistake, with the key's path and the nearest names."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import UnionType
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
+from equimodal.config.annotations import below, is_model, members
 from equimodal.errors import ConfigError, did_you_mean, nearest
 
 Keys = tuple[str | int, ...]
@@ -18,8 +18,8 @@ class _Place(NamedTuple):
 
     Args:
         path: the keys that lead there.
-        union: those that lead to the union on the way, if there is one.
-        around: what is expected one key further up.
+        union: the keys that lead to the union on the way, if there is one.
+        around: what is expected one key above.
         expected: what is expected there.
     """
 
@@ -29,18 +29,19 @@ class _Place(NamedTuple):
     expected: list[Any]
 
 
-def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:
+def problems_of(error: ValidationError, expected: Any, prefix: str = "") -> list[str]:
     """Return a message for each mistake.
 
-    A value that fits no member of a union is one mistake, though pydantic reports it once a member. A validator
-    that raises a :class:`ConfigError` has said all there is to say, the key's path included.
+    A value that fits no member of a union is one mistake, though pydantic reports one for each member. The messages of
+    a `ConfigError` that a validator raised are taken as they are; they hold the key's path already.
 
     Args:
         error: what pydantic raised.
-        model: the model that was validated.
-        prefix: path of the model itself.
+        expected: the model, or another annotation, that was validated.
+        prefix: its own path.
 
     Example:
+        >>> from pydantic import BaseModel
         >>> class Options(BaseModel):
         ...     order: Literal["random", "fixed"] | list[str] = "fixed"
         >>> try:
@@ -49,19 +50,20 @@ def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = ""
         ...     print(*problems_of(error, Options))
         order: input should be 'random' or 'fixed', or a valid list, got 'randm'. Did you mean 'random'?
     """
-    found = [(_locate(model, item["loc"]), item) for item in error.errors(include_url=False)]
+    found = [(_locate(expected, item["loc"]), item) for item in error.errors(include_url=False)]
     deepest: dict[Keys, int] = {}
     for place, _ in found:
         if place.union is not None:
             deepest[place.union] = max(len(place.path), deepest.get(place.union, 0))
     grouped: dict[Keys, list[tuple[_Place, Any]]] = {}
     for place, item in found:
-        # The member that was got into farthest is the one that was meant.
+        # The member of the union that fits to the deepest key is the one that was meant.
         if place.union is None or len(place.path) == deepest[place.union]:
             grouped.setdefault(place.path, []).append((place, item))
     messages: list[str] = []
-    for path, members in grouped.items():
-        messages += _messages(".".join(map(str, (*([prefix] if prefix else []), *path))), *zip(*members, strict=True))
+    for path, found_here in grouped.items():
+        where = ".".join(map(str, (*([prefix] if prefix else []), *path)))
+        messages += _messages(where, *zip(*found_here, strict=True))
     return messages
 
 
@@ -71,54 +73,31 @@ def _messages(path: str, places: Sequence[_Place], items: Sequence[Mapping[str, 
     if isinstance(cause, ConfigError):
         return list(cause.problems)
     if item["type"] == "extra_forbidden":
-        known = [name for one in place.around if _is_model(one) for name in one.model_fields]
+        known = [name for one in place.around if is_model(one) for name in one.model_fields]
         return [f"Unknown key '{path}'.{did_you_mean(str(place.path[-1]), known)}"]
     if item["type"] == "value_error":
         return [f"{path or 'configuration'}: {cause or item['msg']}."]
     first, *others = dict.fromkeys(each["msg"] for each in items)
     wanted = ", or ".join([first[0].lower() + first[1:], *(other.removeprefix("Input should be ") for other in others)])
     words = [str(word) for one in place.expected if get_origin(one) is Literal for word in get_args(one)]
-    hint = nearest(item["input"], words) if isinstance(item["input"], str) else ""
-    return [f"{path}: {wanted}, got {item['input']!r}.{hint}"]
+    given = item["input"]
+    hint = nearest(given, words) if isinstance(given, str) else ""
+    if isinstance(given, (bool, int, float)) and any(each["type"] == "string_type" for each in items):
+        hint = " If it is a name, put it in quotes."
+    return [f"{path}: {wanted}, got {given!r}.{hint}"]
 
 
-def _locate(model: type[BaseModel], location: Keys) -> _Place:
-    """Follow pydantic's location, past what is no key in it: the members of unions that it tried, and "[key]"."""
+def _locate(expected: Any, location: Keys) -> _Place:
+    """Follow pydantic's location, without what is not a key in it: the members of unions that it tried, and "[key]"."""
     path: list[str | int] = []
     union, named = None, False
     around: list[Any] = []
-    here: list[Any] = [model]
+    here = members(expected)
     for part in location[:-1] if location[-1:] == ("[key]",) else location:
         if len(here) > 1 and not named:
             union, named = tuple(path) if union is None else union, True
             continue
         path.append(part)
-        around, here = here, [member for one in here for member in _members(_below(one, part))]
+        around, here = here, [member for one in here for member in members(below(one, part))]
         named = False
     return _Place(tuple(path), union, around, here)
-
-
-def _below(annotation: Any, part: str | int) -> Any:
-    """Return what is expected under a key of something that is annotated so; None where nothing is known."""
-    if _is_model(annotation):
-        field = annotation.model_fields.get(str(part))
-        return None if field is None else field.annotation
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if not isinstance(origin, type) or not arguments:
-        return None
-    if origin is tuple and isinstance(part, int) and arguments[-1] is not Ellipsis:
-        return arguments[part]
-    return arguments[-1] if issubclass(origin, Mapping) else arguments[0]
-
-
-def _members(annotation: Any) -> list[Any]:
-    """Return the members of a union (but None, for which pydantic has no place), or the annotation alone."""
-    if get_origin(annotation) is Annotated:
-        return _members(get_args(annotation)[0])
-    if get_origin(annotation) in (Union, UnionType):
-        return [member for one in get_args(annotation) for member in _members(one)]
-    return [] if annotation in (None, type(None)) else [annotation]
-
-
-def _is_model(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

@@ -1,23 +1,20 @@
-"""The typed configuration of a run: what it may say, and where it comes from."""
+"""The typed configuration of a run."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
 
 from equimodal.config.compare import CompareConfig
-from equimodal.config.method import MethodSpec, lay_method, parse_method
+from equimodal.config.method import MethodSpec, parse_method
+from equimodal.config.names import Names
 from equimodal.config.problems import problems_of
-from equimodal.config.recipes import read_recipe, recipe_names
 from equimodal.config.section import Section
-from equimodal.config.yaml import lay, nest, read_yaml_file, split_assignments
-from equimodal.errors import ConfigError, did_you_mean
-from equimodal.registry import Registry
+from equimodal.errors import ConfigError
 
 DEFAULT_METHOD = "equilibrium"
 LARGEST_SEED = 2**32 - 1
@@ -37,7 +34,7 @@ class DataConfig(Section):
     """Which data.
 
     Args:
-        name: a built-in data set, or the path of your own (folder, ``.npz`` or YAML).
+        name: a built-in data set, or the path of your own (folder, `.npz` or YAML).
         labels: train on this many labelled samples only (a stratified draw); None: all.
         split_seed: draw the splits anew with this seed; None: the data set's own.
     """
@@ -52,7 +49,7 @@ class ModelConfig(Section):
 
     Args:
         width: size of the encodings.
-        encoders: by modality, an encoder's name or a mapping with ``name`` and its options.
+        encoders: by modality, an encoder's name or a mapping with `name` and its options.
         fusion: a fusion's name; None: the method's own.
         fusion_options: the fusion's arguments.
     """
@@ -64,38 +61,40 @@ class ModelConfig(Section):
 
     @field_validator("encoders")
     @classmethod
-    def _known_encoders(cls, encoders: dict[str, str | dict[str, Any]]) -> dict[str, str | dict[str, Any]]:
-        from equimodal.models.encoders.base import ENCODERS  # imports torch
-
-        names = {key: given if isinstance(given, str) else given.get("name") for key, given in encoders.items()}
-        problems = [
-            problem
-            for modality, name in names.items()
-            if name is not None
-            for problem in _unknown(f"model.encoders.{modality}", ENCODERS, name)
-        ]
+    def _known_encoders(
+        cls, encoders: dict[str, str | dict[str, Any]], info: ValidationInfo
+    ) -> dict[str, str | dict[str, Any]]:
+        problems: list[str] = []
+        for modality, given in encoders.items():
+            where, name = f"model.encoders.{modality}", given if isinstance(given, str) else given.get("name")
+            if name is None:  # the default encoder of the kind, perhaps with options
+                continue
+            if not isinstance(name, str):
+                problems.append(f"{where}: expected a name, or a mapping with 'name', got the name {name!r}.")
+            elif info.context is not None:
+                problems += _problems(info.context.check_encoder, name, f"{where}: ")
         if problems:
             raise ConfigError(problems)
         return encoders
 
     @field_validator("fusion")
     @classmethod
-    def _known_fusion(cls, fusion: str | None) -> str | None:
-        from equimodal.models.fusions.base import FUSIONS  # imports torch
-
-        if fusion is not None and (problems := _unknown("model.fusion", FUSIONS, fusion)):
+    def _known_fusion(cls, fusion: str | None, info: ValidationInfo) -> str | None:
+        if (
+            fusion is not None
+            and info.context is not None
+            and (problems := _problems(info.context.check_fusion, fusion, "model.fusion: "))
+        ):
             raise ConfigError(problems)
         return fusion
 
 
-def _unknown(where: str, registry: Registry[Any], name: Any) -> list[str]:
-    """Return a message if nothing of the name can be had from the registry."""
-    if not isinstance(name, str):
-        return [f"{where}: expected a name, or a mapping with 'name', got the name {name!r}."]
+def _problems(check: Callable[[Any], None], value: Any, prefix: str) -> list[str]:
+    """Return the messages of a check that failed."""
     try:
-        registry.get(name)
+        check(value)
     except ConfigError as error:
-        return [f"{where}: {problem}" for problem in error.problems]
+        return [f"{prefix}{problem}" for problem in error.problems]
     return []
 
 
@@ -104,14 +103,14 @@ class TrainingConfig(Section):
 
     Args:
         epochs: passes over the training data.
-        batch_size: samples a batch.
+        batch_size: samples per batch.
         optimiser: "adamw" or "sgd" (Nesterov momentum .9).
         learning_rate: peak learning rate.
         weight_decay: decoupled for AdamW.
         schedule: of the learning rate, over all epochs of a phase: "cosine", "linear" (both to zero), "constant".
         warmup: share of the steps in which the learning rate rises linearly.
         clip_norm: largest gradient norm of one update; None: no clipping.
-        precision: "32-true", or "bf16-mixed" (bfloat16 where it is safe).
+        precision: "32-true", or "bf16-mixed" (bfloat16 where that is safe).
         accelerator: Fabric's: "auto", "cpu", "cuda" ...
         select: validation score that chooses the best epoch: "accuracy", "macro_f1" or "loss".
         patience: stop after so many epochs without a better score; None: never.
@@ -136,10 +135,10 @@ class MeasureConfig(Section):
 
     Args:
         value: value function of a coalition.
-        target: wanted share of each modality; None: equal shares.
-        probe: most validation samples read after each epoch; None: all.
+        target: share of each modality that counts as equilibrium; None: equal shares.
+        probe: at most so many validation samples are measured after each epoch; None: all.
         bootstrap: replicates of the intervals.
-        budget: most coalitions evaluated; None: all up to 10 modalities, 1024 sampled ones above.
+        budget: at most so many coalitions are evaluated; None: all of up to 10 modalities, 1024 sampled ones of more.
     """
 
     value: Literal["accuracy", "macro_f1", "log_likelihood_gain", "true_class_probability"] = "accuracy"
@@ -150,14 +149,13 @@ class MeasureConfig(Section):
 
     @field_validator("target")
     @classmethod
-    def _possible_target(cls, target: dict[str, float] | None) -> dict[str, float] | None:
-        from equimodal.contribution.equilibrium import target_vector  # imports torch
-
-        if target is not None:
-            try:
-                target_vector(target, list(target))  # whether these are the modalities, the data will say
-            except ConfigError as error:
-                raise ConfigError([f"measure.{problem}" for problem in error.problems]) from error
+    def _possible_target(cls, target: dict[str, float] | None, info: ValidationInfo) -> dict[str, float] | None:
+        if (
+            target is not None
+            and info.context is not None
+            and (problems := _problems(info.context.check_target, target, "measure."))
+        ):
+            raise ConfigError(problems)
         return target
 
 
@@ -165,19 +163,19 @@ class RunConfig(Section):
     """One run: data, model, method, training, measurement, seed.
 
     Args:
-        data: see :class:`DataConfig`.
-        model: see :class:`ModelConfig`.
-        method: see :class:`MethodSpec`.
-        training: see :class:`TrainingConfig`.
-        measure: see :class:`MeasureConfig`.
-        compare: see :class:`CompareConfig`.
+        data: see `DataConfig`.
+        model: see `ModelConfig`.
+        method: see `MethodSpec`.
+        training: see `TrainingConfig`.
+        measure: see `MeasureConfig`.
+        compare: see `CompareConfig`.
         seed: of initial weights, data order and dropout.
         reference: train the unimodal ensemble too, with the same budget, as the reference of utilisation.
     """
 
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
-    method: MethodSpec = MethodSpec(name=DEFAULT_METHOD)
+    method: MethodSpec = Field(default=MethodSpec(name=DEFAULT_METHOD), validate_default=True)
     training: TrainingConfig = TrainingConfig()
     measure: MeasureConfig = MeasureConfig()
     compare: CompareConfig = CompareConfig()
@@ -186,78 +184,38 @@ class RunConfig(Section):
 
     @field_validator("method", mode="before")
     @classmethod
-    def _parse(cls, method: Any) -> Any:
-        return parse_method(method, default=DEFAULT_METHOD)
+    def _parse(cls, method: Any, info: ValidationInfo) -> Any:
+        return parse_method(method, default=DEFAULT_METHOD, names=info.context)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the configuration as plain values, defaults included, ``method`` as it is written in YAML."""
+        """Return the configuration as plain values, defaults included, `method` as it is written in YAML."""
         plain = self.model_dump(mode="json")
         plain["method"] = self.method.to_dict()
         plain["compare"] = self.compare.to_dict()
         return plain
 
     def hash(self) -> str:
-        """Return a short hash of everything that decides the result of the run; what its method is called does not."""
+        """Return a short hash of everything that decides the result of the run; the label of its method does not.
+
+        It is that of a run only where the options of the method are complete, as they are in a run that was set up.
+        """
         plain = {key: value for key, value in self.to_dict().items() if key != "compare"}
         plain["method"].pop("label", None)
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def load_config(
-    source: str | Path | None, overrides: Sequence[str] = (), content: Mapping[str, Any] | None = None
-) -> RunConfig:
-    """Return the configuration of a recipe, a method's name or a YAML file, with overrides.
+def build_config(content: Mapping[str, Any], names: Names | None = None) -> RunConfig:
+    """Return the configuration that a nested mapping describes.
 
     Args:
-        source: a recipe's name, a method's name, or the path of a YAML file; None: the defaults.
-        overrides: ``key=value`` with dotted keys; values are read as YAML.
-        content: more settings, nested; laid on the source before the overrides.
-
-    Raises:
-        ConfigError: all mistakes, together.
-
-    Example:
-        >>> load_config("paper", ["training.epochs=5"]).training.epochs
-        5
-    """
-    base = merge(_read_source(source), content or {})
-    return build_config(merge(base, nest(split_assignments(overrides, "-s"))))
-
-
-def build_config(content: Mapping[str, Any]) -> RunConfig:
-    """Return the configuration that a nested mapping describes.
+        content: the settings.
+        names: what methods, encoders and fusions there are. With them every name and option is checked, and the options
+            of methods are complete; None: only the form is checked.
 
     Raises:
         ConfigError: all mistakes, together.
     """
     try:
-        return RunConfig.model_validate(dict(content))
+        return RunConfig.model_validate(dict(content), context=names)
     except ValidationError as error:
         raise ConfigError(problems_of(error, RunConfig)) from error
-
-
-def _read_source(source: str | Path | None) -> dict[str, Any]:
-    if source is None:
-        return {}
-    path = Path(source)
-    if path.suffix in (".yaml", ".yml"):
-        if not path.is_file():
-            raise ConfigError(f"{path}: no such file. Give a YAML file, a recipe or a method's name.")
-        return read_yaml_file(path)
-    name = str(source)
-    if name in recipe_names():
-        return {key: value for key, value in read_recipe(name).items() if key != "about"}
-    from equimodal.methods.base import METHODS
-
-    if name.partition(":")[0] in METHODS.names():
-        return {"method": name}
-    known = [*recipe_names(), *METHODS.names()]
-    raise ConfigError(f"Unknown recipe or method '{name}'.{did_you_mean(name, known)}")
-
-
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with ``over`` laid on it, mappings key by key; another method's options are its own."""
-    merged = lay(base, over)
-    if isinstance(over.get("method"), Mapping):
-        merged["method"] = lay_method(base.get("method"), over["method"], DEFAULT_METHOD)
-    return merged

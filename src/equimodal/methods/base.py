@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
 from equimodal.batch import Batch
+from equimodal.config.section import Section
 from equimodal.errors import ConfigError
 from equimodal.modes import ModesByModule
 from equimodal.registry import Registry
@@ -100,10 +100,8 @@ LOGIT_FUSIONS = ("concat", "sum", "gated", "late", "quality", "evidential")
 """Fusions for methods that ask no more of one than the logits of any coalition; the first is the default."""
 
 
-class MethodConfig(BaseModel):
+class MethodConfig(Section):
     """Base of the methods' typed options; unknown keys are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Method(ModesByModule):

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from equimodal._version import __version__
-from equimodal.comparison.blocks import BEST, blocks
 from equimodal.comparison.reading import notes
-from equimodal.comparison.study_blocks import study_blocks
 from equimodal.config.yaml import read_yaml_file
 from equimodal.display.html import as_yaml, count, write_page
 from equimodal.files import safe_name
@@ -18,6 +16,7 @@ from equimodal.reports.comparison_figures import ComparisonCharts
 from equimodal.reports.run_figures import RunCharts, updates_taken
 from equimodal.reports.study_figures import study_charts
 from equimodal.reports.verdict import comparison_verdict, run_verdict, study_verdict
+from equimodal.tables.table import best_notes
 from equimodal.training.memory import highest
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def write_comparison_page(comparison: Comparison, path: Path) -> Path:
     Raises:
         RunError: the file could not be written.
     """
-    charts = ComparisonCharts(comparison)
+    charts, tables = ComparisonCharts(comparison), comparison.tables()
     provenance = dict(comparison.provenance)
     configuration = provenance.pop("configuration", {})
     seeds = ", ".join(map(str, comparison.seeds))
@@ -94,8 +93,8 @@ def write_comparison_page(comparison: Comparison, path: Path) -> Path:
         comparison=comparison,
         table=charts.table,
         verdict=comparison_verdict(comparison),
-        blocks=blocks(comparison),
-        best=BEST,
+        tables=tables,
+        best=best_notes(tables),
         notes=notes(comparison),
         styles=charts.styles,
         charts=charts.all(),
@@ -117,6 +116,7 @@ def write_study_page(study: Study, path: Path) -> Path:
     Raises:
         RunError: the file could not be written.
     """
+    tables = study.tables()
     return write_page(
         path,
         __package__ or "",
@@ -125,8 +125,8 @@ def write_study_page(study: Study, path: Path) -> Path:
         study=study,
         verdict=study_verdict(study),
         places={label: safe_name(label) for label in study.comparisons},
-        blocks=study_blocks(study),
-        best=BEST,
+        tables=tables,
+        best=best_notes(tables),
         charts=study_charts(study),
         provenance={"command": study.command or "from Python", "equimodal": __version__},
     )

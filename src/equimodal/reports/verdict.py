@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from equimodal.comparison.reading import findings
-from equimodal.comparison.study_blocks import study_reading
-from equimodal.statistics.estimates import LEVEL, seeds_needed, told_apart
+from equimodal.statistics.permutation import LEVEL, seeds_needed
+from equimodal.statistics.verdict import FEWEST, verdict
 from equimodal.tables.words import VALUE_WORDS, interval, join_names, number
 from equimodal.training.measure import Measurement
 from equimodal.training.run import REFERENCE
@@ -131,6 +131,9 @@ def comparison_verdict(comparison: Comparison) -> Verdict:
     balance = (*_balance(table), *_losses(table))
     if seeds == 1:
         return Verdict("With one seed no difference can be told from noise.", balance)
+    if seeds < FEWEST:
+        headline = f"{seeds} seeds are too few for a verdict: give at least {FEWEST}."
+        return Verdict(headline, (*findings(comparison), *_one_split(comparison), *balance))
     found, doubts = findings(comparison), [*_unconfirmed(table, seeds), *_one_split(comparison)]
     if len(_apart(table, "above") + _apart(table, "below")) == 1:
         return Verdict(found[0], (*found[1:], *doubts, *balance))
@@ -139,7 +142,7 @@ def comparison_verdict(comparison: Comparison) -> Verdict:
 
 def _apart(table: Sequence[Mapping[str, Any]], answer: str) -> list[str]:
     """Name the methods whose difference in accuracy to the baseline is told as ``answer``."""
-    return [row["method"] for row in table[1:] if told_apart(row["accuracy"]["difference"]) == answer]
+    return [row["method"] for row in table[1:] if verdict(row["accuracy"]["difference"]) == answer]
 
 
 def _headline(table: Sequence[Mapping[str, Any]]) -> str:
@@ -198,7 +201,7 @@ def _balance(table: Sequence[Mapping[str, Any]]) -> list[str]:
         base, difference = table[0], top[column]["difference"]
         if difference is not None and base[column]["mean"] is not None:
             text += f" against {number(base[column]['mean'], 2)} under {base['method']}"
-            if told_apart(difference) not in ("above", "below"):
+            if verdict(difference) not in ("above", "below"):
                 text += " (not to be told from noise)"
         sentences.append(f"{text}.")
     return sentences
@@ -212,9 +215,9 @@ def _losses(table: Sequence[Mapping[str, Any]]) -> list[str]:
             difference = numbers["difference"] if column != "method" else None
             if difference is None:
                 continue
-            if column.startswith("unimodal.") and told_apart(difference) == "below":
+            if column.startswith("unimodal.") and verdict(difference) == "below":
                 found.append(f"{row['method']}: {column.removeprefix('unimodal.')} alone {_change(difference)}")
-            elif column == "edm" and told_apart(difference) == "above":
+            elif column == "edm" and verdict(difference) == "above":
                 found.append(f"{row['method']}: EDM {_change(difference)}")
     if not found:
         return []
@@ -228,7 +231,7 @@ def _change(difference: Mapping[str, Any]) -> str:
 
 def study_verdict(study: Study) -> Verdict:
     """Return what a study says: of what was declared beforehand, how much was decided, each of it, and the ranks."""
-    lines = tuple(line.removeprefix("- ") for line in study_reading(study))
+    lines = tuple(line.removeprefix("- ") for line in study.reading())
     if not study.primary:
         return Verdict("Nothing was declared beforehand: read the differences as hints, not as findings.", lines)
     decided = [decision for decision in study.decisions() if decision.decided]

@@ -13,8 +13,6 @@ from equimodal.display.figure_files import write_figures
 from equimodal.errors import ConfigError
 from equimodal.files import safe_name, write_text
 from equimodal.reports.pages import write_comparison_page, write_run_page, write_study_page
-from equimodal.tables.latex import as_latex
-from equimodal.tables.markdown import as_markdown
 from equimodal.training.run import Run
 
 Result = Run | Comparison | Study | Findings
@@ -75,7 +73,7 @@ def export(result: Comparison | Study | Findings, folder: str | Path) -> list[Pa
         table = _write_text(folder / "table.md", result.to_markdown())
         figures = [chart for charts in (overall_charts(result), *analysis_charts(result)) for chart in charts]
         return [page, result.to_csv(folder / "runs.csv"), table, *write_figures(figures, folder / "figures")]
-    tables = {"table.md": as_markdown(result), "table.tex": as_latex(result)}
+    tables = {"table.md": result.to_markdown(), "table.tex": result.to_latex()}
     return [page, result.to_csv(folder / "table.csv"), *(_write_text(folder / f, text) for f, text in tables.items())]
 
 

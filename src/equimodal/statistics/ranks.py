@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from equimodal.statistics.estimates import LEVEL
+from equimodal.statistics.permutation import LEVEL
 
 
 @dataclass(frozen=True)

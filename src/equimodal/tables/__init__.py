@@ -1,1 +1,1 @@
-"""Tables as values, the forms that they are written in, and numbers in words."""
+"""A table as a value, the forms it is written in (text, Markdown, LaTeX, CSV), and numbers in words."""

@@ -1,14 +1,15 @@
-r"""A comparison as LaTeX, for ``\input``."""
+r"""Tables as LaTeX, for `\input`."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 
-from equimodal.comparison.blocks import BEST, Block, Cell, blocks
-from equimodal.comparison.comparison import Comparison
-from equimodal.comparison.reading import intervals
+from tabulate import tabulate
+
 from equimodal.files import safe_name
-from equimodal.tables.text import LABELS, WIDTH
+from equimodal.tables.table import Cell, Table
+from equimodal.tables.text import LABEL_WIDTH, WIDTH
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -33,16 +34,19 @@ _ESCAPES = {
 }
 
 
-def as_latex(comparison: Comparison) -> str:
-    r"""Return the blocks as ``table*`` floats with booktabs rules, each with a caption that says how to read it.
+def as_latex(tables: Sequence[Table], caption: Callable[[Table], str], subject: str) -> str:
+    r"""Return tables as `table*` floats with booktabs rules.
 
-    A table wider than the text is scaled to it. The best mean of a column is bold only where it can be told from the
-    runner-up, see :data:`~equimodal.comparison.blocks.BEST`.
+    A table with many columns is folded into several floats, and one wider than the text is scaled to it.
+
+    Args:
+        tables: what is written.
+        caption: returns the caption of a table, or of a piece of one; plain text, escaped here.
+        subject: what the tables are about, the first part of their labels (`tab:subject-title`).
     """
-    data = str(comparison.provenance.get("data", "data"))
     lines = [
-        r"% Needs \usepackage[T1]{fontenc} and \usepackage{booktabs,graphicx}; give it whole: \input{table.tex}",
-        *(_float(piece, data, comparison) for block in blocks(comparison) for piece in block.fold(WIDTH, LABELS)),
+        r"% Needs \usepackage[T1]{fontenc} and \usepackage{booktabs,graphicx}; input the whole file: \input{table.tex}",
+        *(_float(piece, caption(piece), subject) for table in tables for piece in table.fold(WIDTH, LABEL_WIDTH)),
     ]
     return "\n\n".join(lines) + "\n"
 
@@ -58,40 +62,41 @@ def escaped(text: str) -> str:
     return printed.replace("--", "-{}-")  # two hyphens would join
 
 
-def _float(block: Block, data: str, comparison: Comparison) -> str:
-    caption = f"{block.title} on {data}. {block.note}"
-    if len(comparison.seeds) == 1 or any(cell.spread for column in block.columns for cell in column.cells):
-        caption += f" {intervals(comparison)}"
-    if block.has_best:
-        caption += f" Bold: {BEST}."
-    rows = [" & ".join([_label(method), *map(_cell, cells)]) + r" \\" for method, cells in block.rows()]
+def _float(table: Table, caption: str, subject: str) -> str:
     return "\n".join(
         [
             r"\begin{table*}",
             r"\centering",
             rf"\caption{{{escaped(caption)}}}",
-            rf"\label{{tab:{_key(data)}-{_key(block.title)}}}",
+            rf"\label{{tab:{_key(subject)}-{_key(table.title)}}}",
             r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%",
-            rf"\begin{{tabular}}{{l{'r' * len(block.columns)}}}",
-            r"\toprule",
-            " & ".join(["method", *(escaped(column.header) for column in block.columns)]) + r" \\",
-            r"\midrule",
-            *rows,
-            r"\bottomrule",
-            r"\end{tabular}}",
+            f"{_tabular(table)}}}",
             r"\end{table*}",
         ]
     )
 
 
-def _label(method: str) -> str:
-    shown = escaped(method)
-    return "{}" + shown if shown.startswith(("[", "*")) else shown  # the row's end before would take them for its own
+def _tabular(table: Table) -> str:
+    text = tabulate(
+        [[_label(label), *map(_cell, cells)] for label, cells in table.rows()],
+        headers=[escaped(header) for header in (table.row_header, *(column.header for column in table.columns))],
+        tablefmt="latex_raw",  # its booktabs form would escape our own markup too
+        colalign=("left", *["right"] * len(table.columns)),
+        disable_numparse=True,
+    )
+    for rule in (r"\toprule", r"\midrule", r"\bottomrule"):
+        text = text.replace(r"\hline", rule, 1)
+    return text
+
+
+def _label(label: str) -> str:
+    shown = escaped(label)
+    return "{}" + shown if shown.startswith(("[", "*")) else shown  # or it would be read as an option of the row above
 
 
 def _cell(cell: Cell) -> str:
-    mean = rf"\textbf{{{escaped(cell.text)}}}" if cell.best else escaped(cell.text)
-    return f"{mean} {escaped(cell.spread)}".rstrip()
+    shown = rf"\textbf{{{escaped(cell.text)}}}" if cell.best else escaped(cell.text)
+    return f"{shown} {escaped(cell.spread)}".rstrip()
 
 
 def _key(text: str) -> str:

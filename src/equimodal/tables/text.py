@@ -1,48 +1,65 @@
-"""A comparison as plain text."""
+"""Tables as plain text, for a terminal."""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator, Sequence
 
-from equimodal.comparison.blocks import BEST, Block, blocks
-from equimodal.comparison.comparison import Comparison
-from equimodal.comparison.reading import reading
+from tabulate import tabulate
+
+from equimodal.tables.table import Table, best_notes
 
 WIDTH = 110
 """Widest line, as far as names allow."""
-LABELS = 36
+LABEL_WIDTH = 36
 """Longest label that stands beside its numbers; a longer one has a line of its own above them."""
 
 
-def as_text(comparison: Comparison) -> str:
-    """Return the blocks, aligned, one below the other, and a few sentences on how to read them."""
-    made = blocks(comparison)
-    parts = [section(block) for block in made]
-    sentences = reading(comparison)
-    if any(block.has_best for block in made):
-        sentences.append(f"*: {BEST}.")
-    return "\n\n".join([*parts, "\n".join(textwrap.fill(line, WIDTH) for line in sentences)])
+def as_text(tables: Sequence[Table], sentences: Sequence[str] = ()) -> str:
+    """Return tables, one below the other, then sentences on how to read them."""
+    notes = [*sentences, *(f"*: {note}." for note in best_notes(tables))]
+    return "\n\n".join([*map(text_section, tables), paragraphs(notes)]).rstrip("\n")
 
 
-def section(block: Block) -> str:
-    """Return a block with its heading, aligned, in pieces no wider than a line."""
-    heading = textwrap.fill(f"{block.title}. {block.note}", WIDTH)
-    return "\n".join([heading, *(_aligned(piece) for piece in block.fold(WIDTH, LABELS))])
+def text_section(table: Table) -> str:
+    """Return one table below its title and note, folded into pieces no wider than a line.
+
+    Example:
+        >>> from equimodal.tables.table import Cell, Column
+        >>> columns = (Column("accuracy", (Cell("0.61"), Cell("0.64", best=True))),)
+        >>> print(text_section(Table("Accuracy", "On test.", ("joint", "alternating"), columns)))
+        Accuracy. On test.
+        method       accuracy
+        joint            0.61
+        alternating      0.64 *
+    """
+    heading = textwrap.fill(f"{table.title}. {table.note}".rstrip(), WIDTH)
+    return "\n".join([heading, *(line for piece in table.fold(WIDTH, LABEL_WIDTH) for line in _aligned(piece))])
 
 
-def _aligned(block: Block) -> str:
-    """Lay out a block: labels to the left, numbers to the right."""
-    columns = []
-    for column in block.columns:
-        marks = [" *" if cell.best else "  " for cell in column.cells] if any(c.best for c in column.cells) else []
-        cells = [f"{cell}{mark}" for cell, mark in zip(column.cells, marks or [""] * len(column.cells), strict=True)]
-        width = max(map(len, (column.header, *cells)))
-        columns.append([(column.header + "  " * bool(marks)).rjust(width), *(cell.rjust(width) for cell in cells)])
-    first = max(len(label) for label in ("method", *block.methods) if len(label) <= LABELS)
-    lines = []
-    for label, *cells in zip(("method", *block.methods), *columns, strict=True):
-        if len(label) > LABELS:
-            lines.append(label)
-            label = ""
-        lines.append("  ".join([label.ljust(first), *cells]).rstrip())
-    return "\n".join(lines)
+def paragraphs(sentences: Sequence[str]) -> str:
+    """Return sentences wrapped to the width of a line, one below the other; items of a list are indented."""
+    return "\n".join(
+        textwrap.fill(line, WIDTH, subsequent_indent="  " if line.startswith("- ") else "") for line in sentences
+    )
+
+
+def _aligned(table: Table) -> Iterator[str]:
+    """Yield the lines of a table: labels to the left, numbers to the right."""
+    labels = [" ".join(label.split()) for label in (table.row_header, *table.labels)]
+    columns = [
+        ["" if len(label) > LABEL_WIDTH else label for label in labels],
+        *(column.lines() for column in table.columns),
+    ]
+    # The header is given as a row: tabulate would make columns wider than their headers.
+    aligned = tabulate(
+        list(zip(*columns, strict=True)),
+        tablefmt="plain",
+        colalign=("left", *["right"] * len(table.columns)),
+        disable_numparse=True,
+        preserve_whitespace=True,
+    )
+    for label, line in zip(labels, aligned.split("\n"), strict=True):
+        if len(label) > LABEL_WIDTH:
+            yield label
+        yield line.rstrip()

@@ -1,4 +1,4 @@
-"""Numbers and names as tables and pages write them."""
+"""Numbers, names and verdicts as tables and pages write them."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ from equimodal.seeds import derive_seed, seeded
 from equimodal.training.folder import open_folder
 from equimodal.training.loop import Trainer, make_fabric
 from equimodal.training.measure import Measurement, measure
+from equimodal.training.names import NAMES, resolve
 from equimodal.training.progress import make_reporter
 from equimodal.training.run import REFERENCE, Reference, Run
 from equimodal.training.weights import MODEL, save_model
@@ -82,7 +83,8 @@ def fit(
             "measure": dict(measure or {}),
             "seed": seed,
             "reference": reference,
-        }
+        },
+        NAMES,
     )
     return train(config, data, model, folder=out, resume=resume, quiet=quiet)
 
@@ -110,6 +112,7 @@ def train(
     """
     folder = None if folder is None else Path(folder)
     trainer = set_up(config, data, model, folder=folder, quiet=quiet)
+    config = trainer.config  # with all options
     if folder is not None:  # only now: a mistake found above leaves no folder behind
         open_folder(folder, config, data, trainer.weights.specification, resume=resume)
     if reference is None and config.reference and config.method.name != REFERENCE:
@@ -135,6 +138,7 @@ def set_up(
         ConfigError: a setting does not fit the data, the model or this machine; all such mistakes together.
         DataError: the data are not what the model was made for.
     """
+    config = resolve(config)
     problems: list[str] = []
     with _gather(problems):
         _check_target(config, data)

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from equimodal._version import __version__
 from equimodal.config.run import RunConfig, build_config
-from equimodal.config.yaml import read_yaml_file
+from equimodal.config.yaml import read_yaml_file, write_yaml
 from equimodal.data.splits import Splits
 from equimodal.errors import RunError
 from equimodal.files import write_text
+from equimodal.training.names import NAMES
 
 FILE = "config.yaml"
 
@@ -28,7 +28,7 @@ def read_config(folder: Path) -> RunConfig:
     """
     content = _read(folder)
     content.pop("provenance", None)
-    return build_config(content)
+    return build_config(content, NAMES)
 
 
 def read_provenance(folder: Path) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def open_folder(
     if not path.exists():
         refuse_foreign(folder, "a run")
         content = config.to_dict() | {"provenance": provenance}
-        write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+        write_text(path, write_yaml(content))
         return
     found = differences(read_config(folder).to_dict(), config.to_dict())
     known = read_provenance(folder)

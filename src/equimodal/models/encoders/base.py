@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from equimodal.batch import Input
-from equimodal.errors import ConfigError, DataError, did_you_mean
+from equimodal.config.arguments import check_arguments
+from equimodal.errors import ConfigError, DataError
 from equimodal.registry import Registry
 
 ENCODERS: Registry[type[Encoder]] = Registry("encoder", "equimodal.models.encoders")
@@ -113,16 +113,9 @@ def build_encoder(name: str, modality: str, arguments: dict[str, Any]) -> Encode
         ConfigError: the name, or one of the arguments, is unknown, or a value is impossible.
     """
     cls = ENCODERS.get(name)
-    known = [p for p in inspect.signature(cls.__init__).parameters if p != "self"]
-    problems = [
-        f"model.encoders.{modality}: encoder '{name}' has no option '{key}'.{did_you_mean(key, known)}"
-        for key in arguments
-        if key not in known
-    ]
-    if problems:
-        raise ConfigError(problems)
+    checked = check_arguments(cls, arguments, f"model.encoders.{modality}", f"encoder '{name}'")
     try:
-        return cls(**arguments)
+        return cls(**checked)
     except (TypeError, ValueError, RuntimeError) as error:  # torch's own words for sizes and rates it cannot take
         raise ConfigError(f"model.encoders.{modality}: encoder '{name}' cannot be made: {error}.") from error
 

@@ -11,20 +11,22 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from comparison.made_up import comparison
-from equimodal.comparison.blocks import Block, Cell, Column, blocks
 from equimodal.comparison.comparison import Comparison
+from equimodal.comparison.reading import reading
+from equimodal.comparison.tables import caption
+from equimodal.tables.table import Cell
 from reports.made_up import make_comparison
 
 
 def column(made: Comparison, title: str, header: str) -> dict[str, Cell]:
     """The cells of a column by method."""
-    (block,) = [block for block in blocks(made) if block.title == title]
-    (found,) = [column for column in block.columns if column.header == header]
-    return dict(zip(block.methods, found.cells, strict=True))
+    (table,) = [table for table in made.tables() if table.title == title]
+    (found,) = [column for column in table.columns if column.header == header]
+    return dict(zip(table.labels, found.cells, strict=True))
 
 
-def test_every_column_is_in_its_block():
-    headers = {block.title: [c.header for c in block.columns] for block in blocks(make_comparison())}
+def test_every_column_is_in_its_table():
+    headers = {table.title: [c.header for c in table.columns] for table in make_comparison().tables()}
     assert headers == {
         "Accuracy": ["accuracy", "difference", "verdict", "macro F1"],
         "Modalities alone": ["image", "text", "some missing"],
@@ -66,11 +68,12 @@ def test_spread_is_half_of_the_corrected_interval():
 
 
 def test_difference_and_its_verdict():
-    made = comparison({"joint": [0.5, 0.52, 0.54], "a": [0.7, 0.73, 0.74], "b": [0.49, 0.53, 0.54], "c": [0.6] * 3})
-    base = np.array([0.5, 0.52, 0.54])
+    base = np.array([0.5, 0.52, 0.54, 0.51, 0.53])
+    a, b, c = [0.7, 0.73, 0.74, 0.7, 0.72], [0.49, 0.53, 0.54, 0.5, 0.54], [0.6] * 5
+    made = comparison({"joint": base.tolist(), "a": a, "b": b, "c": c})
     cells, said = column(made, "Accuracy", "difference"), column(made, "Accuracy", "verdict")
-    each = np.array([0.7, 0.73, 0.74]) - base
-    half = stats.t.ppf(0.975, 2) * each.std(ddof=1) * np.sqrt(1 / 3 + 1 / 2)
+    each = np.array(a) - base
+    half = stats.t.ppf(0.975, 4) * each.std(ddof=1) * np.sqrt(1 / 5 + 1 / 2)
     assert cells["a"] == Cell(f"+{each.mean():.3f}", f"[+{each.mean() - half:.3f}, +{each.mean() + half:.3f}]")
     assert {method: cell.text for method, cell in said.items()} == {
         "joint": "baseline",
@@ -78,12 +81,17 @@ def test_difference_and_its_verdict():
         "b": "within noise",
         "c": "better",
     }
-    assert column(comparison({"joint": [0.5, 0.5], "a": [0.6, 0.6]}), "Accuracy", "verdict")["a"].text == "not judged"
-    assert column(comparison({"joint": [0.7, 0.71], "a": [0.5, 0.51001]}), "Accuracy", "verdict")["a"].text == "worse"
+    for joint, other, word in (
+        ([0.5] * 5, [0.6] * 5, "not judged"),
+        ([0.7, 0.71] * 3, [0.5, 0.51001] * 3, "worse"),
+        ([0.7, 0.71] * 2, [0.5, 0.51001] * 2, "too few seeds"),
+        ([0.5], [0.6], "too few seeds"),
+    ):
+        assert column(comparison({"joint": joint, "a": other}), "Accuracy", "verdict")["a"].text == word
 
 
 def test_a_method_alone_has_no_difference():
-    (accuracy, *_) = blocks(comparison({"joint": [0.5, 0.6]}))
+    (accuracy, *_) = comparison({"joint": [0.5, 0.6]}).tables()
     assert [c.header for c in accuracy.columns] == ["accuracy", "macro F1"]
     assert "difference" not in accuracy.note
 
@@ -102,9 +110,14 @@ def best(made: Comparison, title: str, header: str) -> list[str]:
 
 
 def test_the_best_is_marked_only_where_it_can_be_told_from_the_runner_up():
-    wide = {"joint": [0.5, 0.52, 0.54], "first": [0.70, 0.74, 0.72], "second": [0.61, 0.66, 0.65]}
+    wide = {
+        "joint": [0.5, 0.52, 0.54, 0.5, 0.51],
+        "first": [0.70, 0.74, 0.72, 0.73, 0.71],
+        "second": [0.61, 0.66, 0.65, 0.62, 0.63],
+    }
     assert best(comparison(wide), "Accuracy", "accuracy") == ["first"]
-    close = wide | {"second": [0.71, 0.70, 0.73]}  # first is far from joint, and not from second
+    assert best(comparison({m: values[:4] for m, values in wide.items()}), "Accuracy", "accuracy") == []  # few seeds
+    close = wide | {"second": [0.71, 0.70, 0.73, 0.72, 0.72]}  # first is far from joint, and not from second
     assert best(comparison(close), "Accuracy", "accuracy") == []
     assert best(comparison({"joint": [0.5, 0.6], "twin": [0.5, 0.6]}), "Accuracy", "accuracy") == []
     assert best(comparison({"joint": [0.5, 0.6]}), "Accuracy", "accuracy") == []
@@ -112,7 +125,7 @@ def test_the_best_is_marked_only_where_it_can_be_told_from_the_runner_up():
     assert best(comparison({"joint": [0.5, 0.6], "same gap": [0.7, 0.8]}), "Accuracy", "accuracy") == []
 
 
-@given(st.lists(st.lists(st.integers(0, 100), min_size=4, max_size=4), min_size=2, max_size=4))
+@given(st.lists(st.lists(st.integers(0, 100), min_size=5, max_size=5), min_size=2, max_size=4))
 def test_at_most_one_is_best_and_a_paired_test_agrees(counts):
     made = comparison({f"m{i}": [c / 100 for c in each] for i, each in enumerate(counts)}, redraw="none")
     marked = best(made, "Accuracy", "accuracy")
@@ -121,20 +134,20 @@ def test_at_most_one_is_best_and_a_paired_test_agrees(counts):
     difference = np.array(counts[first]) - np.array(counts[second])
     expected = False  # without any spread there is nothing to judge by
     if np.ptp(difference) > 0:
-        low, high = stats.t.interval(0.95, 3, difference.mean(), stats.sem(difference))
+        low, high = stats.t.interval(0.95, 4, difference.mean(), stats.sem(difference))
         expected = not low <= 0 <= high
     assert bool(marked) == expected
     assert marked in ([], [f"m{first}"])
 
 
 def test_lower_is_better_where_it_is():
-    made = make_comparison()
+    made = make_comparison(seeds=6)
     assert best(made, "Balance", "EDM") == ["equilibrium"]
-    assert best(make_comparison(weak=(0.55, 0.3, 0.3)), "Balance", "EDM") == ["joint"]
+    assert best(make_comparison(seeds=6, weak=(0.55, 0.3, 0.3)), "Balance", "EDM") == ["joint"]
 
 
 def test_a_mean_that_leaves_out_seeds_is_not_the_best():
-    made = make_comparison(weak=(0.55, 0.3, 0.3))
+    made = make_comparison(seeds=6, weak=(0.55, 0.3, 0.3))
     first = made.results["joint"][0]
     contribution = first.test["contribution"] | {"edm": None}
     lost = replace(first, test=first.test | {"contribution": contribution})
@@ -142,12 +155,40 @@ def test_a_mean_that_leaves_out_seeds_is_not_the_best():
     assert best(made, "Balance", "EDM") == []
 
 
-@given(st.lists(st.integers(1, 30), min_size=1, max_size=12), st.integers(20, 80))
-def test_folding_keeps_every_column_in_order_and_the_width(widths, width):
-    columns = tuple(Column("h", (Cell("x" * w),)) for w in widths)
-    pieces = Block("T", "n", ("method",), columns).fold(width, 10)
-    assert tuple(column for piece in pieces for column in piece.columns) == columns
-    for piece in pieces:
-        need = len("method") + sum(2 + len(column.cells[0].text) for column in piece.columns)
-        assert need <= width or len(piece.columns) == 1
-    assert [piece.title for piece in pieces] == ["T", *["T, continued"] * (len(pieces) - 1)]
+@pytest.mark.parametrize("names", [["image", "text"], ["a_b", "50% & more", "#3"], ["x|y", "*z*"]])
+def test_every_form_holds_every_table(names):
+    made = make_comparison(["joint", "paper:order=strong_to_weak", "a & b"], names)
+    text, markdown, latex = str(made), made.to_markdown(), made.to_latex()
+    for table in made.tables():
+        assert f"{table.title}. " in text and f"**{table.title}.** " in markdown
+        assert rf"\caption{{{table.title} on made-up. " in latex
+        for cell in (cell for column in table.columns for cell in column.cells):
+            assert cell.text in text and cell.text in markdown
+    for sentence in reading(made):
+        assert " ".join(sentence.split()) in " ".join(text.split())
+    assert [line[2:] for line in markdown.splitlines() if line.startswith("- ")][:2] == reading(made)[:2]
+
+
+def test_only_the_best_that_can_be_told_is_marked_in_any_form():
+    first = comparison({"joint": [0.5, 0.52, 0.54], "first": [0.70, 0.74, 0.72], "second": [0.6, 0.65, 0.63]})
+    assert "0.720 ± 0.079 *" in str(first) and "\n*: the best mean of its column" in str(first)
+    assert "**0.720** ± 0.079" in first.to_markdown() and "- Bold: the best mean" in first.to_markdown()
+    assert r"\textbf{0.720} $\pm$ 0.079" in first.to_latex() and "Bold: the best mean" in first.to_latex()
+    level = comparison({"joint": [0.5, 0.52, 0.54], "first": [0.70, 0.74, 0.72], "second": [0.71, 0.7, 0.74]})
+    assert " *" not in str(level).split("\n\n")[0]
+    assert "Bold" not in level.to_latex().split(r"\end{table*}")[0]
+
+
+def test_captions_say_how_to_read():
+    captions = [caption(make_comparison())(table) for table in make_comparison().tables()]
+    assert "± and [ ]: t, 95%, over 4 redrawn splits" in captions[0]
+    assert "the difference to joint is paired by seed." in captions[0]
+    assert "±" not in captions[4]  # the cost has no intervals
+    one = make_comparison(seeds=1)
+    assert "One seed: no interval" in caption(one)(one.tables()[4])
+
+
+def test_one_method_alone_has_no_difference_in_words():
+    alone = str(make_comparison(["joint"]))
+    assert "difference" not in alone
+    assert "permutation" not in alone

@@ -1,0 +1,103 @@
+"""Where a configuration comes from: a recipe, a method's name or a YAML file, and the settings that change it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from equimodal.config.method import find_recipe, known_methods, merge_method
+from equimodal.config.names import Names
+from equimodal.config.recipes import recipe_names
+from equimodal.config.run import DEFAULT_METHOD, RunConfig, build_config
+from equimodal.config.yaml import merge, nest, read_yaml_file, split_assignments
+from equimodal.errors import ConfigError, did_you_mean
+
+PATH_SUFFIXES = (".npz", ".yaml", ".yml")
+
+
+def load_config(
+    source: str | Path | None,
+    overrides: Sequence[str] = (),
+    content: Mapping[str, Any] | None = None,
+    names: Names | None = None,
+) -> RunConfig:
+    """Return the configuration of a recipe, a method's name or a YAML file, with overrides.
+
+    A relative path of data in a YAML file is seen from that file's folder; everywhere else from the current folder. A
+    run's own `config.yaml` is such a file: it repeats the run.
+
+    Args:
+        source: a recipe's name, a method's name, or the path of a YAML file; None: the defaults.
+        overrides: `key=value` with dotted keys; values are read as YAML.
+        content: more settings, nested; they replace those of the source, and overrides replace them.
+        names: see `build_config`.
+
+    Raises:
+        ConfigError: all mistakes, together.
+
+    Example:
+        >>> load_config("paper", ["training.epochs=5"]).training.epochs
+        5
+    """
+    base = merge_configs(_read_source(source, names), content or {})
+    return build_config(merge_configs(base, nest(split_assignments(overrides, "-s"))), names)
+
+
+def merge_configs(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `base` with the settings of `over` in place of its own, key by key; options stay with their method."""
+    merged = merge(base, over)
+    if isinstance(over.get("method"), Mapping):
+        merged["method"] = merge_method(base.get("method"), over["method"], DEFAULT_METHOD)
+    return merged
+
+
+def _read_source(source: str | Path | None, names: Names | None) -> dict[str, Any]:
+    if source is None:
+        return {}
+    path = Path(source)
+    if path.suffix in (".yaml", ".yml"):
+        if not path.is_file():
+            raise ConfigError(f"{path}: no such file. Give a YAML file, a recipe or a method's name.")
+        content = read_yaml_file(path)
+        content.pop("provenance", None)  # what a run, a comparison or a study was made of: nothing to set
+        return _locate_data(content, path.parent.resolve(), names)
+    name = str(source)
+    if name in recipe_names():
+        return {key: value for key, value in find_recipe(name, names).items() if key != "about"}
+    if names is None or name.partition(":")[0] in known_methods(names):
+        return {"method": name}
+    raise ConfigError(f"Unknown recipe or method '{name}'.{did_you_mean(name, {*recipe_names(), *names.methods()})}")
+
+
+def _locate_data(content: dict[str, Any], folder: Path, names: Names | None) -> dict[str, Any]:
+    """Return the content of a YAML file, its relative paths of data seen from its folder."""
+
+    def located(section: Any) -> Any:
+        if not isinstance(section, Mapping) or not _is_path(section.get("name"), folder, names):
+            return section
+        return {**section, "name": str(folder / section["name"])}
+
+    found = dict(content)
+    if "data" in found:
+        found["data"] = located(found["data"])
+    compare = found.get("compare")
+    if isinstance(compare, Mapping) and isinstance(compare.get("settings"), list):
+        settings = [
+            {"label": setting, "data": {"name": setting}} if _is_path(setting, folder, names) else setting
+            for setting in compare["settings"]
+        ]
+        settings = [
+            {**s, "data": located(s["data"])} if isinstance(s, Mapping) and "data" in s else s for s in settings
+        ]
+        found["compare"] = {**compare, "settings": settings}
+    return found
+
+
+def _is_path(name: Any, folder: Path, names: Names | None) -> bool:
+    """Return whether the name of data is a path: it looks like one, or no data set but a file here is called so."""
+    if not isinstance(name, str) or not name:
+        return False
+    if "/" in name or "\\" in name or Path(name).suffix in PATH_SUFFIXES:
+        return True
+    return names is not None and name not in names.data_sets() and (folder / name).exists()

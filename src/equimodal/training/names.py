@@ -1,0 +1,65 @@
+"""The names and options that a configuration may use, checked where a run is set up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from equimodal.config.problems import problems_of
+from equimodal.config.run import RunConfig, build_config
+from equimodal.contribution.equilibrium import target_vector
+from equimodal.data.catalogue import DATASETS
+from equimodal.errors import ConfigError
+from equimodal.methods.base import METHODS
+from equimodal.models.encoders.base import ENCODERS
+from equimodal.models.fusions.base import FUSIONS
+
+
+class RegisteredNames:
+    """The names in the registries, those of installed packages included; see `equimodal.config.names.Names`."""
+
+    def methods(self) -> tuple[str, ...]:
+        """Return the names of all methods."""
+        return METHODS.names()
+
+    def options(self, method: str, given: Mapping[str, Any], where: str) -> dict[str, Any]:
+        """Return all options of a method: those given, checked, and the defaults of the others."""
+        config = METHODS.get(method).Config
+        try:
+            return config.model_validate(given).model_dump(mode="json")
+        except ValidationError as error:
+            raise ConfigError(problems_of(error, config, where)) from error
+
+    def check_encoder(self, name: str) -> None:
+        """Raise a `ConfigError` if no encoder has that name."""
+        ENCODERS.get(name)
+
+    def check_fusion(self, name: str) -> None:
+        """Raise a `ConfigError` if no fusion has that name."""
+        FUSIONS.get(name)
+
+    def check_target(self, target: Mapping[str, float]) -> None:
+        """Raise a `ConfigError` if the shares are impossible; whether they fit the modalities shows with the data."""
+        target_vector(target, list(target))
+
+    def data_sets(self) -> tuple[str, ...]:
+        """Return the names of all data sets."""
+        return DATASETS.names()
+
+
+NAMES = RegisteredNames()
+
+
+def resolve(config: RunConfig) -> RunConfig:
+    """Return the configuration with every name checked and the options of its methods complete.
+
+    Raises:
+        ConfigError: all mistakes, together.
+
+    Example:
+        >>> resolve(build_config({"method": "modality_dropout"})).method.options
+        {'p': 0.2}
+    """
+    return build_config(config.to_dict(), NAMES)
