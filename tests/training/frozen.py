@@ -8,19 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from equimodal.models.classifier import Classifier
+from equimodal.testing.data import NormedEncoder
 
 
-class Normed(nn.Module):
-    """A small encoder with a batch norm and dropout, for vectors and for sequences."""
+class Normed(NormedEncoder):
+    """The small encoder with a batch norm, of the width of the tiny models."""
 
     def __init__(self, features: int, width: int = 6) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(features, 8), nn.BatchNorm1d(8), nn.GELU(), nn.Dropout(0.2), nn.Linear(8, width)
-        )
-
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        return self.layers(x if x.ndim == 2 else x.mean(1))
+        super().__init__(features, width)
 
 
 class OnFrozen(nn.Module):

@@ -36,7 +36,7 @@ def rows_for_one_left_over() -> object:
 # A single row
 
 
-@pytest.mark.parametrize("method", EVERY_METHOD)
+@pytest.mark.parametrize("method", ["joint", "alternating", "unimodal_ensemble", "equilibrium", "paper"])
 def test_a_batch_of_one_row_trains_encoders_with_batch_norms(method):
     splits = rows_for_one_left_over()
     torch.manual_seed(0)
