@@ -321,8 +321,8 @@ class MethodConformance:
         except Exception as error:  # noqa: BLE001 - the method's own code, which may raise anything
             pytest.fail(
                 "With a frozen encoder, batch norms and a last batch of one row, training fails: "
-                f"{type(error).__name__}: {error} Encode by self.model.encode or encode_one, and expect no gradient of a "
-                "frozen parameter."
+                f"{type(error).__name__}: {error} Encode by self.model.encode or encode_one, and expect no gradient "
+                "of a frozen parameter."
             )
 
     def test_what_is_frozen_does_not_move(self, normed: tuple[Run, dict[str, Tensor]]) -> None:
