@@ -15,9 +15,11 @@ from equimodal.errors import ConfigError, DataError, did_you_mean
 from equimodal.models.building import by_modality, encoder_for, module_problems, registered_name
 from equimodal.models.encoders.base import Encoder, build_encoder, call_encoder
 from equimodal.models.fusions.base import Encodings, Fusion, Presence, build_fusion
+from equimodal.models.initial import for_each
 from equimodal.models.state import base_of, frozen_state, named_tensors
 from equimodal.models.user_modules import check_trainable, probe
 from equimodal.modes import ModesByModule, training_modes, without_batch_statistics
+from equimodal.seeds import seeded
 
 if TYPE_CHECKING:
     from equimodal.data.dataset import Dataset
@@ -77,9 +79,8 @@ class Classifier(ModesByModule):
         self.classes = tuple(str(name) for name in classes)
         self.width = width
         self.encoders = nn.ModuleDict(modules)
-        self.projections = nn.ModuleDict(
-            {name: nn.Linear(size, width) for name, size in (widths or {}).items() if size != width}
-        )
+        sizes = {name: size for name, size in (widths or {}).items() if size != width}
+        self.projections = for_each(list(sizes), lambda name: nn.Linear(sizes[name], width))
         C = len(self.classes)
         probabilities = torch.full((C,), 1 / C) if prior is None else torch.as_tensor(prior).float()
         self.register_buffer("log_prior", probabilities.clamp(min=1e-8).log())
@@ -127,13 +128,13 @@ class Classifier(ModesByModule):
         if problems:
             raise ConfigError(problems)
         counts = np.bincount(np.asarray(data.train.labels), minlength=len(data.classes))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            built, widths = {}, {}
-            for name in data.modalities:
+        built, widths = {}, {}
+        for name in data.modalities:
+            with seeded(seed, "encoder", name):  # by name: the order of the modalities changes no weight
                 built[name] = encoder_for(data.train, name, given.get(name), width)
                 if not isinstance(built[name], Encoder):
                     widths[name] = probe(built[name], data.train, name)
+        with seeded(seed, "classifier"):
             return cls(
                 built,
                 data.classes,
