@@ -10,6 +10,7 @@ from torch import Tensor
 
 from equimodal.data.rows import Rows
 from equimodal.models.classifier import Classifier
+from equimodal.modes import evaluating
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,16 @@ def encode_all(model: Classifier, data: Rows, batch_size: int = 256, workers: in
     """Run each encoder once over the data, in evaluation mode, where the model is; yield encodings by the batch.
 
     Args:
-        model: the classifier; it is put into evaluation mode and back.
+        model: the classifier; it is in evaluation mode while it encodes, not between the batches.
         data: in the form that the encoders take (`Classifier.prepare`).
         batch_size: rows at a time; it does not change the result.
         workers: processes that read ahead; they do not change the result either.
     """
-    training = model.training
-    model.eval()
     for batch in data.batches(batch_size, workers=workers):
         batch = model.complete(batch.to(model.device))
-        yield Encoded(model.encode(batch), batch.present, batch.labels)
-    model.train(training)
+        with evaluating(model):
+            encodings = model.encode(batch)
+        yield Encoded(encodings, batch.present, batch.labels)
 
 
 @torch.no_grad()
@@ -50,18 +50,16 @@ def coalition_outputs(model: Classifier, encoded: Iterable[Encoded], coalitions:
     """Return logits (K, N, C) of every coalition and the labels (N,), on the CPU.
 
     Args:
-        model: the classifier; it is put into evaluation mode and back.
+        model: the classifier; it is in evaluation mode meanwhile.
         encoded: what it made of the data, see `encode_all`.
         coalitions: bool (K, n).
     """
-    training = model.training
-    model.eval()
     outputs, labels = [], []
     for part in encoded:
-        logits = model.coalitions(part.encodings, part.present, coalitions)
+        with evaluating(model):
+            logits = model.coalitions(part.encodings, part.present, coalitions)
         outputs.append(logits.float().cpu())
         labels.append(part.labels.cpu())
-    model.train(training)
     return torch.cat(outputs, dim=1), torch.cat(labels)
 
 

@@ -119,7 +119,12 @@ def write_study_page(study: Study, path: Path) -> Path:
         path,
         __package__ or "",
         "study",
-        title=f"{count(len(study.methods), 'method', 'methods')} in {count(len(study.comparisons), 'setting', 'settings')}",
+        title=" in ".join(
+            (
+                count(len(study.methods), "method", "methods"),
+                count(len(study.comparisons), "setting", "settings"),
+            )
+        ),
         study=study,
         verdict=study_verdict(study),
         places={label: safe_name(label) for label in study.comparisons},
