@@ -287,7 +287,6 @@ def call(**changes):
         ({"target": [0.5, 0.6]}, ConfigError, "must sum to 1"),
         ({"bootstrap": -1}, ConfigError, "bootstrap >= 0"),
         ({"confidence": 95}, ConfigError, "confidence between 0 and 1, got 200 and 95"),
-        ({"groups": ["a"] * 3}, DataError, "one group"),
         ({"outputs": torch.tensor([0.0, torch.nan, 1.0, 1.0])}, DataError, "nan with audio present"),
     ],
 )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from equimodal.contribution.bootstrap import (
+    FEW_GROUPS,
+    FEWEST_UNITS,
+    Groups,
     bootstrap_weights,
     group_numbers,
     multinomial_counts,
@@ -32,9 +35,9 @@ from equimodal.errors import ConfigError, DataError
 
 
 def contribution(
-    outputs: Tensor,
+    outputs: Tensor | np.ndarray,
     coalitions: Plan | Tensor,
-    targets: Tensor | None,
+    targets: Tensor | np.ndarray | None,
     modalities: Sequence[str],
     *,
     value: str | ValueFunction = "accuracy",
@@ -42,29 +45,33 @@ def contribution(
     bootstrap: int = 200,
     seed: int = 0,
     split: str | None = None,
-    groups: Sequence[Any] | np.ndarray | Tensor | None = None,
+    groups: Groups | None = None,
     confidence: float = 0.95,
 ) -> Contribution:
-    """Measure how much each modality contributes to ``value``.
+    """Measure how much each modality contributes to `value`.
 
-    The bootstrap resamples samples (whole groups, if given) by weighting the stored outputs; where coalitions
-    were sampled it resamples the antithetic pairs too, so that intervals and standard errors cover both
-    sources of chance. A game that can only return values (K,) gets no intervals.
+    The bootstrap resamples rows, or whole groups if given, by weighting the stored outputs. Where coalitions were
+    sampled it resamples the antithetic pairs too, so that intervals and standard errors cover both sources of
+    chance. A game that can only return values (K,) gets no intervals.
+
+    Fewer than three groups (or rows) give no interval and no noise floor, and a note says why. The standard errors
+    of the shares, which a schedule needs, then resample rows: they are a lower bound.
 
     Args:
-        outputs: logits or predictions (K, N, C), one table a coalition; or values (K,), which ``value`` only
+        outputs: logits or predictions (K, N, C), one table per coalition; or values (K,), which `value` only
             names.
         coalitions: the plan that the outputs follow, or the table of all coalitions, bool (2**n, n), in any
             order.
-        targets: what ``value`` compares with, (N,) or (N, C); None for values (K,).
+        targets: what `value` compares with, (N,) or (N, C); None for values (K,).
         modalities: n names, in the order of the coalitions' columns.
-        value: a name in :data:`~equimodal.contribution.VALUES`, or a value function.
+        value: a name in `equimodal.contribution.VALUES`, or a value function.
         target: the shares that count as equilibrium, positive, of sum 1: None for 1/n each, by name, or in
             order.
         bootstrap: replicates; 0 for no intervals.
         seed: of the bootstrap.
         split: name of the data, for provenance.
-        groups: one label a sample (a subject, a recording); samples of a group stay together.
+        groups: one label per row (a subject, a recording): the bootstrap then draws whole groups, because rows
+            of one group resemble each other.
         confidence: of the percentile intervals.
 
     Raises:
@@ -85,11 +92,11 @@ def contribution(
     eta = target_vector(target, names)
     if bootstrap < 0 or not 0 < confidence < 1:
         raise ConfigError(f"Expected bootstrap >= 0 and confidence between 0 and 1, got {bootstrap} and {confidence}.")
-    outputs = outputs.detach().cpu()
+    outputs = _tensor("outputs", outputs)
     scheme, outputs = _follow(coalitions, outputs, names)
     generator = torch.Generator().manual_seed(seed)
     notes: list[str] = []
-    group_of = None
+    units: Units | None = None
     if outputs.ndim == 1:
         value_name = value if isinstance(value, str) else value_function(value)[0]
         values, bootstrap = outputs.double().unsqueeze(0), 0
@@ -97,8 +104,12 @@ def contribution(
     else:
         value_name, function = value_function(value)
         targets = _checked_samples(outputs, targets, scheme, names)
-        group_of = None if groups is None else group_numbers(groups, len(targets))
-        parts = bootstrap_weights(len(targets), bootstrap, generator, group_of)
+        units = _units(groups, len(targets))
+        if len(targets) < FEWEST_UNITS:
+            bootstrap = 0
+        if bootstrap or not units.enough:
+            notes += units.notes()
+        parts = bootstrap_weights(len(targets), bootstrap, generator, units.drawn)
         values = torch.cat([function(outputs, targets, part).double() for part in parts])
     _check_values(values, scheme, names, value_name, bootstrap)
 
@@ -133,6 +144,10 @@ def contribution(
         return dict(zip(names, numbers.tolist(), strict=True))
 
     spread = defined and len(replicates) >= 2
+    intervals = noise = None
+    if bootstrap and units is not None and units.enough:
+        intervals = _intervals(phi[1:], replicates if spread else None, eta, names, confidence)
+        noise = float(noise_floor(replicates, psi[0])) if spread else None
     return Contribution(
         modalities=names,
         value=value_name,
@@ -147,9 +162,9 @@ def contribution(
         value_all=float(whole[-1]),
         coalition_values=_by_coalition(whole, scheme, names) if scheme.exact else None,
         interactions=_by_pair(interaction_index(whole), names) if scheme.exact else None,
-        intervals=_intervals(phi[1:], replicates if spread else None, eta, names, confidence) if bootstrap else None,
+        intervals=intervals,
         share_covariance=tuple(map(tuple, torch.cov(replicates.T).tolist())) if spread else None,
-        noise_floor=float(noise_floor(replicates, psi[0])) if spread else None,
+        noise_floor=noise,
         undefined_replicates=undefined,
         reason=reason,
         notes=tuple(notes),
@@ -161,10 +176,65 @@ def contribution(
         seed=seed,
         bootstrap=bootstrap,
         confidence=confidence,
-        samples=None if targets is None else len(targets),
-        groups=None if group_of is None else int(group_of.max()) + 1,
+        samples=None if units is None else units.samples,
+        groups=None if units is None else units.groups,
+        resampled=None if units is None or not bootstrap else units.resampled,
         split=split,
     )
+
+
+@dataclass(frozen=True)
+class Units:
+    """What the bootstrap draws: rows, or whole groups where there are enough of them.
+
+    Args:
+        samples: N.
+        groups: the number of groups; None where rows stand alone.
+        drawn: group numbers (N,) of the groups drawn; None where rows are drawn.
+    """
+
+    samples: int
+    groups: int | None
+    drawn: Tensor | None
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are enough of them for an interval."""
+        return (self.samples if self.groups is None else self.groups) >= FEWEST_UNITS
+
+    @property
+    def resampled(self) -> str:
+        """What is drawn, for provenance: "rows" or "groups: 8"."""
+        return "rows" if self.drawn is None else f"groups: {self.groups}"
+
+    def notes(self) -> list[str]:
+        """Return what a reader of the intervals must know."""
+        what, count = ("sample", self.samples) if self.groups is None else ("group", self.groups)
+        if not self.enough:
+            lower = " Standard errors of the shares resample rows and are too small." * (self.samples >= FEWEST_UNITS)
+            return [
+                f"{count} {what}{'s' * (count > 1)} only: intervals and noise floor are undefined, they need at least "
+                f"{FEWEST_UNITS} {what}s.{lower}"
+            ]
+        if self.groups is not None and self.groups < FEW_GROUPS:
+            return [f"{count} groups only: bootstrap intervals from fewer than {FEW_GROUPS} groups are too narrow"]
+        return []
+
+
+def _units(groups: Groups | None, samples: int) -> Units:
+    if groups is None:
+        return Units(samples, None, None)
+    numbers = group_numbers(groups, samples)
+    count = int(numbers.max()) + 1
+    return Units(samples, count, numbers if count >= FEWEST_UNITS else None)
+
+
+def _tensor(name: str, values: object) -> Tensor:
+    """Return a tensor on the CPU, without gradient, of what is a tensor or becomes one."""
+    try:
+        return (values if isinstance(values, Tensor) else torch.as_tensor(np.asarray(values))).detach().cpu()
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name}: expected a tensor or an array of numbers, got {type(values).__name__}.") from error
 
 
 def _checked_names(modalities: Sequence[str]) -> tuple[str, ...]:
@@ -201,10 +271,10 @@ def _follow(coalitions: Plan | Tensor, outputs: Tensor, names: tuple[str, ...]) 
     return plan(n), outputs if in_order else outputs[order]
 
 
-def _checked_samples(outputs: Tensor, targets: Tensor | None, scheme: Plan, names: tuple[str, ...]) -> Tensor:
+def _checked_samples(outputs: Tensor, targets: object, scheme: Plan, names: tuple[str, ...]) -> Tensor:
     if targets is None:
         raise DataError("targets: outputs (coalitions, samples, classes) need targets, got None.")
-    targets = targets.detach().cpu()
+    targets = _tensor("targets", targets)
     if targets.ndim == 0 or len(targets) != outputs.shape[1] or len(targets) == 0:
         raise DataError(
             f"targets: expected one for each of the {outputs.shape[1]} samples (at least 1), got "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from equimodal.contribution.bootstrap import group_numbers
 from equimodal.models.classifier import Classifier
 
 if TYPE_CHECKING:
@@ -23,11 +24,13 @@ class Encoded:
         encodings: by modality (N, D); rows that lack the modality mean nothing.
         present: by modality bool (N,).
         labels: class numbers (N,).
+        groups: group numbers (N,), on the CPU, alike in all parts of one data set; None where rows stand alone.
     """
 
     encodings: dict[str, Tensor]
     present: dict[str, Tensor]
     labels: Tensor
+    groups: Tensor | None = None
 
 
 @torch.no_grad()
@@ -41,9 +44,11 @@ def encode_all(model: Classifier, data: Dataset, batch_size: int = 256) -> Itera
     """
     training = model.training
     model.eval()
+    groups = None if data.groups is None else group_numbers(data.groups, len(data))
     for batch in data.batches(batch_size):
+        own = None if groups is None else groups[batch.ids]
         batch = model.complete(batch.to(model.device))
-        yield Encoded(model.encode(batch), batch.present, batch.labels)
+        yield Encoded(model.encode(batch), batch.present, batch.labels, own)
     model.train(training)
 
 
@@ -77,8 +82,10 @@ def joined(encoded: Iterable[Encoded]) -> Encoded:
     """
     parts = list(encoded)
     names = list(parts[0].encodings)
+    groups = [part.groups for part in parts if part.groups is not None]
     return Encoded(
         {name: torch.cat([part.encodings[name] for part in parts]) for name in names},
         {name: torch.cat([part.present[name] for part in parts]) for name in names},
         torch.cat([part.labels for part in parts]),
+        torch.cat(groups) if groups else None,
     )
