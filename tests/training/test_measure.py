@@ -174,3 +174,28 @@ def test_a_calibrated_and_a_cocksure_classifier():
     assert expected_calibration_error(sure_and_right, (labels + 1) % 10) == pytest.approx(1, abs=1e-6)
     guess = torch.tensor([0.75, 0.25]).log().expand(400, 2)
     assert expected_calibration_error(guess, (torch.arange(400) % 4 == 0).long()) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_calibration_error_is_known_by_hand():
+    """Over-confident in one bin and under-confident in another: the gaps add up, they do not cancel."""
+    logits = torch.tensor([0.95, 0.05]).log().repeat(20, 1)
+    logits[10:] = torch.tensor([0.55, 0.45]).log()
+    labels = torch.zeros(20, dtype=torch.long)
+    labels[:5] = 1  # of ten rows of confidence .95, half are right; of ten of .55, all
+    assert expected_calibration_error(logits, labels) == pytest.approx(0.5 * 0.45 + 0.5 * 0.45, abs=1e-6)
+    labels[:5], labels[10:] = 0, 1  # .95 and all right, .55 and none right
+    assert expected_calibration_error(logits, labels) == pytest.approx(0.5 * 0.05 + 0.5 * 0.55, abs=1e-6)
+
+
+def test_logits_between_0_and_1_are_not_taken_for_probabilities():
+    logits, labels = torch.rand(300, 3), torch.randint(0, 3, (300,))
+    shifted = expected_calibration_error(logits + 5, labels)
+    assert expected_calibration_error(logits, labels) == pytest.approx(shifted, abs=1e-5)
+
+
+def test_scores_and_contributions_are_attributes(trained):
+    model, prepared, _ = trained
+    found = measure(model, encode_all(model, prepared), MeasureConfig(bootstrap=20), split="test")
+    assert found.scores == {name: getattr(found, name) for name in ("accuracy", "macro_f1", "loss", "ece")}
+    measured = found.contribution
+    assert (found.phi, found.shares, found.edm) == (measured.phi, measured.shares, measured.edm)
