@@ -199,3 +199,14 @@ def test_hysteresis_counts_standard_errors_of_groups():
 def test_groups_that_cannot_be_used_are_named(groups, message):
     with pytest.raises(DataError, match=message):
         measure(np.zeros((4, 3), bool), groups=groups)
+
+
+def test_errors_of_coalition_values_have_a_closed_form():
+    """Speakers whose rows are all alike: the standard error of a proportion of 5 in 8 speakers."""
+    audio = np.array([1, 1, 1, 1, 1, 0, 0, 0], bool).repeat(ROWS)
+    correct = np.stack([np.zeros_like(audio), audio, ~audio, np.ones_like(audio)])
+    whole, rows = measure(correct, groups=np.arange(8).repeat(ROWS), bootstrap=4000), measure(correct, bootstrap=4000)
+    assert whole.coalition_errors is not None and rows.coalition_errors is not None
+    assert whole.coalition_errors["audio"] == pytest.approx(np.sqrt(15 / 64 / 8), rel=0.05)
+    assert rows.coalition_errors["audio"] == pytest.approx(np.sqrt(15 / 64 / 200), rel=0.05)
+    assert whole.coalition_errors[""] == whole.coalition_errors["audio+image"] == 0

@@ -144,8 +144,9 @@ def contribution(
         return dict(zip(names, numbers.tolist(), strict=True))
 
     spread = defined and len(replicates) >= 2
-    intervals = noise = None
+    intervals = noise = errors = None
     if bootstrap and units is not None and units.enough:
+        errors = _by_coalition(values[1:].std(0), scheme, names) if scheme.exact else None
         intervals = _intervals(phi[1:], replicates if spread else None, eta, names, confidence)
         noise = float(noise_floor(replicates, psi[0])) if spread else None
     return Contribution(
@@ -178,6 +179,7 @@ def contribution(
         confidence=confidence,
         samples=None if units is None else units.samples,
         groups=None if units is None else units.groups,
+        coalition_errors=errors,
         resampled=None if units is None or not bootstrap else units.resampled,
         split=split,
     )

@@ -65,6 +65,7 @@ class Contribution:
         split: name of the data measured, or None.
         resampled: what the bootstrap drew, "rows" or "groups: 8"; None without a bootstrap. With one or two groups it
             is "rows", there are no intervals, and a note says so.
+        coalition_errors: bootstrap standard error of each of `coalition_values`, or None.
 
     Example:
         >>> import torch
@@ -105,6 +106,7 @@ class Contribution:
     groups: int | None
     split: str | None
     resampled: str | None = None
+    coalition_errors: dict[str, float] | None = None
 
     @property
     def share_errors(self) -> dict[str, float] | None:
