@@ -104,11 +104,11 @@ def test_groups_of_one_row_each_are_rows(value):
     correct, _ = speakers(10, 6, 2)
     outputs, targets = outputs_of(correct), torch.arange(60) % 2
     rows = contribution(outputs, plan(2), targets, NAMES, value=value)
-    alone = contribution(outputs, plan(2), targets, NAMES, value=value, groups=range(60))
+    alone = contribution(outputs, plan(2), targets, NAMES, value=value, groups=[7 * i % 60 for i in range(60)])
     assert (alone.intervals, alone.noise_floor, alone.share_covariance) == (
         rows.intervals, rows.noise_floor, rows.share_covariance,
     )  # fmt: skip
-    assert alone.resampled == "groups: 60"
+    assert (alone.resampled, alone.groups) == ("rows", 60)
 
 
 @settings(max_examples=25, deadline=None)

@@ -14,12 +14,6 @@ from equimodal.errors import DataError
 Groups = Sequence[Any] | np.ndarray | Tensor
 """The group of each row (N,): a subject, a recording, a speaker; any labels."""
 
-FEWEST_UNITS = 3
-"""Rows or groups from which an interval is computed (ours): two resample into three samples only."""
-
-FEW_GROUPS = 20
-"""Groups below which a result notes that its intervals are too narrow (ours; see `docs/contribution.md`)."""
-
 _ENTRIES_AT_ONCE = 2**23
 """Weights held at once (64 MiB): all replicates of 40 000 rows, a few of millions."""
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from equimodal.contribution.bootstrap import (
-    FEW_GROUPS,
-    FEWEST_UNITS,
     Groups,
     bootstrap_weights,
-    group_numbers,
     multinomial_counts,
     percentile_intervals,
 )
@@ -30,6 +26,7 @@ from equimodal.contribution.equilibrium import (
 from equimodal.contribution.interactions import interaction_index
 from equimodal.contribution.result import Contribution, Intervals
 from equimodal.contribution.shapley import Plan, plan
+from equimodal.contribution.units import FEWEST_UNITS, Units, units_of
 from equimodal.contribution.values import ValueFunction, value_function
 from equimodal.errors import ConfigError, DataError
 
@@ -104,7 +101,7 @@ def contribution(
     else:
         value_name, function = value_function(value)
         targets = _checked_samples(outputs, targets, scheme, names)
-        units = _units(groups, len(targets))
+        units = units_of(groups, len(targets))
         if len(targets) < FEWEST_UNITS:
             bootstrap = 0
         if bootstrap or not units.enough:
@@ -183,52 +180,6 @@ def contribution(
         resampled=None if units is None or not bootstrap else units.resampled,
         split=split,
     )
-
-
-@dataclass(frozen=True)
-class Units:
-    """What the bootstrap draws: rows, or whole groups where there are enough of them.
-
-    Args:
-        samples: N.
-        groups: the number of groups; None where rows stand alone.
-        drawn: group numbers (N,) of the groups drawn; None where rows are drawn.
-    """
-
-    samples: int
-    groups: int | None
-    drawn: Tensor | None
-
-    @property
-    def enough(self) -> bool:
-        """Whether there are enough of them for an interval."""
-        return (self.samples if self.groups is None else self.groups) >= FEWEST_UNITS
-
-    @property
-    def resampled(self) -> str:
-        """What is drawn, for provenance: "rows" or "groups: 8"."""
-        return "rows" if self.drawn is None else f"groups: {self.groups}"
-
-    def notes(self) -> list[str]:
-        """Return what a reader of the intervals must know."""
-        what, count = ("sample", self.samples) if self.groups is None else ("group", self.groups)
-        if not self.enough:
-            lower = " Standard errors of the shares resample rows and are too small." * (self.samples >= FEWEST_UNITS)
-            return [
-                f"{count} {what}{'s' * (count > 1)} only: intervals and noise floor are undefined, they need at least "
-                f"{FEWEST_UNITS} {what}s.{lower}"
-            ]
-        if self.groups is not None and self.groups < FEW_GROUPS:
-            return [f"{count} groups only: bootstrap intervals from fewer than {FEW_GROUPS} groups are too narrow"]
-        return []
-
-
-def _units(groups: Groups | None, samples: int) -> Units:
-    if groups is None:
-        return Units(samples, None, None)
-    numbers = group_numbers(groups, samples)
-    count = int(numbers.max()) + 1
-    return Units(samples, count, numbers if count >= FEWEST_UNITS else None)
 
 
 def _tensor(name: str, values: object) -> Tensor:
