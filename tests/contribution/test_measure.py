@@ -281,7 +281,7 @@ def call(**changes):
         ),
         ({"targets": None}, DataError, "need targets, got None"),
         ({"targets": torch.tensor([0, 1])}, DataError, r"each of the 3 samples .* got \(2,\)"),
-        ({"targets": torch.tensor([0, 1, 2])}, DataError, "target 2 of row 2 is no class"),
+        ({"targets": torch.tensor([0, 1, 2])}, DataError, "target 2 of row 2 is not a class"),
         ({"value": "acc"}, ConfigError, "Unknown value function 'acc'"),
         ({"value": lambda *_: torch.zeros(4)}, DataError, r"expected values \(R, K\) = \(201, 4\)"),
         ({"target": [0.5, 0.6]}, ConfigError, "must sum to 1"),

@@ -254,7 +254,7 @@ def _prior_output(prior: Prior | None, targets: Tensor, classes: int) -> Tensor:
             wrong = int(((targets < 0) | (targets >= classes)).nonzero()[0])
             unlabelled = " (-1: no label)" if int(targets[wrong]) == -1 else ""
             raise DataError(
-                f"Label {int(targets[wrong])} of sample {wrong} is no class{unlabelled}: predict gives classes 0 to "
+                f"Label {int(targets[wrong])} of sample {wrong} is not a class{unlabelled}: predict gives classes 0 to "
                 f"{classes - 1}."
             )
         constant = targets.long().bincount(minlength=classes).double() / len(targets)

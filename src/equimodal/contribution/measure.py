@@ -202,7 +202,7 @@ def _checked_names(modalities: Sequence[str]) -> tuple[str, ...]:
 
 
 def _follow(coalitions: Plan | Tensor, outputs: Tensor, names: tuple[str, ...]) -> tuple[Plan, Tensor]:
-    """Return the plan of the coalitions, and the outputs in its order."""
+    """Return the plan of the coalitions, and the outputs in the plan's order."""
     table = coalitions.coalitions if isinstance(coalitions, Plan) else coalitions.bool().cpu()
     if table.ndim != 2 or table.shape[1] != len(names):
         raise DataError(f"coalitions: expected a column for each of {', '.join(names)}, got {tuple(table.shape)}.")

@@ -1,4 +1,4 @@
-"""Torchmetrics over the pure functions: update by batch, compute once, reset, synchronise across ranks."""
+"""Torchmetrics classes for contribution and EDM: update by batch, compute, reset, synchronise across ranks."""
 
 from __future__ import annotations
 
