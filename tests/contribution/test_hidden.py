@@ -286,6 +286,13 @@ def test_one_row_or_one_class_give_what_they_can(labels):
         assert sum(c.phi.values()) == pytest.approx(c.value_all - c.value_empty)
 
 
+@pytest.mark.parametrize("prior", [None, [0.2, 0.3, 0.5]])
+def test_rows_without_labels_are_named(prior):
+    batch = Dataset(linear_data().arrays).batch(slice(None))
+    with pytest.raises(DataError, match=r"ow 0 has no label \(-1\)|Sample 0 has no label \(-1\)"):
+        diagnose(blunt, batch, prior=prior)
+
+
 def test_contribution_takes_arrays():
     generator = torch.Generator().manual_seed(0)
     outputs, targets = torch.randn(4, 30, 3, generator=generator), torch.arange(30) % 3

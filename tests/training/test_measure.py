@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss
 from torchmetrics.classification import MulticlassCalibrationError
 
 from equimodal.config.run import MeasureConfig
-from equimodal.errors import ConfigError
+from equimodal.errors import ConfigError, DataError
 from equimodal.inference.predict import predict
 from equimodal.models.encoded import coalition_outputs, encode_all
 from equimodal.training.measure import Measurement, expected_calibration_error, measure
@@ -199,3 +199,28 @@ def test_scores_and_contributions_are_attributes(trained):
     assert found.scores == {name: getattr(found, name) for name in ("accuracy", "macro_f1", "loss", "ece")}
     measured = found.contribution
     assert (found.phi, found.shares, found.edm) == (measured.phi, measured.shares, measured.edm)
+
+
+@pytest.mark.parametrize("value", ["accuracy", "macro_f1", "log_likelihood_gain", "true_class_probability"])
+@pytest.mark.parametrize("change", ["one row", "one class", "nothing present", "one modality"])
+def test_little_data_are_measured_as_far_as_they_go(trained, change, value):
+    model, prepared, data = trained
+    part = {
+        "one row": lambda: prepared.subset([0]),
+        "one class": lambda: prepared.subset(np.flatnonzero(data.labels == 0)),
+        "nothing present": lambda: prepared.restrict([]),
+        "one modality": lambda: prepared.restrict(["vector"]),
+    }[change]()
+    found = measure(model, encode_all(model, part), MeasureConfig(bootstrap=20, value=value), split="test")
+    assert found.samples == len(part) and str(found)
+    assert Measurement.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False))) == found
+    measured = found.contribution
+    assert sum(measured.phi.values()) == pytest.approx(measured.value_all - measured.value_empty)
+    if change == "nothing present":
+        assert found.edm is None and measured.reason is not None
+
+
+def test_no_rows_are_named(trained):
+    model, prepared, _ = trained
+    with pytest.raises(DataError, match="at least one row to measure, got none"):
+        measure(model, encode_all(model, prepared.subset([])), PLAIN, split="test")

@@ -102,6 +102,8 @@ def diagnose(
     first = next(stream, None)
     if first is None:
         raise DataError("Expected at least one batch to diagnose, got none.")
+    if isinstance(modalities, str):
+        raise ConfigError(f"modalities: expected a list of names, got '{modalities}'. Write ['{modalities}', ...].")
     names = tuple(first.modalities if modalities is None else modalities)
     scheme = plan(len(names), budget=budget, seed=seed)
     value_function(value)  # mistakes here are reported before the model runs

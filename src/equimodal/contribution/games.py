@@ -113,7 +113,7 @@ def play(
             differs, changes = _changes(tables[-1], kept)
             comparable, reacts = comparable or differs, reacts or changes
     if classes is None and prior is not None:
-        classes = torch.as_tensor(prior).numel()
+        classes = _numbers(prior).numel()
     if not labels or classes is None:
         raise DataError("Expected at least one batch in which some sample has some modality, got none.")
     targets, predicted = torch.cat(labels), torch.cat(met, dim=1)
@@ -244,7 +244,7 @@ def _prior_output(prior: Prior | None, targets: Tensor, classes: int) -> Tensor:
     """Return what the prior alone outputs (C,): log probabilities of classes, or a constant."""
     categorical = _categorical(targets)
     if prior is not None:
-        constant = torch.as_tensor(prior, dtype=torch.float64).cpu()
+        constant = _numbers(prior)
         if constant.shape != (classes,):
             raise DataError(f"prior: expected {classes} numbers, one per class, got {tuple(constant.shape)}.")
         if categorical and not (bool((constant >= 0).all()) and abs(float(constant.sum()) - 1) <= 1e-4):
@@ -252,12 +252,20 @@ def _prior_output(prior: Prior | None, targets: Tensor, classes: int) -> Tensor:
     elif categorical:
         if int(targets.min()) < 0 or int(targets.max()) >= classes:
             wrong = int(((targets < 0) | (targets >= classes)).nonzero()[0])
-            unlabelled = " (-1: no label)" if int(targets[wrong]) == -1 else ""
+            if int(targets[wrong]) == -1:
+                raise DataError(f"Sample {wrong} has no label (-1). Give data whose rows are all labelled.")
             raise DataError(
-                f"Label {int(targets[wrong])} of sample {wrong} is not a class{unlabelled}: predict gives classes 0 to "
+                f"Label {int(targets[wrong])} of sample {wrong} is not a class: predict gives classes 0 to "
                 f"{classes - 1}."
             )
         constant = targets.long().bincount(minlength=classes).double() / len(targets)
     else:
         constant = targets.double().mean(0).expand(classes)
     return prior_logits(constant) if categorical else constant
+
+
+def _numbers(prior: Prior) -> Tensor:
+    try:
+        return torch.as_tensor(prior, dtype=torch.float64).cpu()
+    except (TypeError, ValueError) as error:
+        raise DataError(f"prior: expected one number per class, got {prior!r}.") from error

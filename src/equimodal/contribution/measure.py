@@ -87,8 +87,10 @@ def contribution(
     """
     names = _checked_names(modalities)
     eta = target_vector(target, names)
-    if bootstrap < 0 or not 0 < confidence < 1:
-        raise ConfigError(f"Expected bootstrap >= 0 and confidence between 0 and 1, got {bootstrap} and {confidence}.")
+    if not isinstance(bootstrap, int) or bootstrap < 0 or not 0 < confidence < 1:
+        raise ConfigError(
+            f"Expected a whole number bootstrap >= 0 and confidence between 0 and 1, got {bootstrap} and {confidence}."
+        )
     outputs = _tensor("outputs", outputs)
     scheme, outputs = _follow(coalitions, outputs, names)
     generator = torch.Generator().manual_seed(seed)

@@ -94,9 +94,10 @@ def _class_numbers(name: str, outputs: Tensor, targets: Tensor) -> Tensor:
     wrong = ((targets < 0) | (targets >= classes)).nonzero().flatten()
     if len(wrong):
         row = int(wrong[0])
+        unlabelled = " Data without labels have -1." if int(targets[row]) == -1 else ""
         raise DataError(
             f"{name}: target {int(targets[row])} of row {row} is not a class; the outputs have classes 0 to "
-            f"{classes - 1}."
+            f"{classes - 1}.{unlabelled}"
         )
     return targets.long()
 

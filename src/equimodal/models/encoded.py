@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from equimodal.contribution.bootstrap import group_numbers
+from equimodal.errors import DataError
 from equimodal.models.classifier import Classifier
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ def coalition_outputs(model: Classifier, encoded: Iterable[Encoded], coalitions:
         model: the classifier; it is put into evaluation mode and back.
         encoded: what it made of the data, see :func:`encode_all`.
         coalitions: bool (K, n).
+
+    Raises:
+        DataError: there are no rows.
     """
     training = model.training
     model.eval()
@@ -69,6 +73,8 @@ def coalition_outputs(model: Classifier, encoded: Iterable[Encoded], coalitions:
         outputs.append(logits.float().cpu())
         labels.append(part.labels.cpu())
     model.train(training)
+    if not outputs:
+        raise DataError("Expected at least one row to measure, got none.")
     return torch.cat(outputs, dim=1), torch.cat(labels)
 
 
