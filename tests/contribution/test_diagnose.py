@@ -234,7 +234,7 @@ def test_wrong_predictions_are_named(answer, message):
         ({"prior": [0.5, 0.6]}, DataError, "sum 1, got a sum of 1.1"),
         ({"prior": "uniform"}, DataError, "one number per class, got 'uniform'"),
         ({"prior": [math.nan, 1.0]}, DataError, "sum 1, got a sum of nan"),
-        ({"bootstrap": 10.5}, ConfigError, "a whole number bootstrap >= 0"),
+        ({"bootstrap": 10.5}, ConfigError, "bootstrap >= 0, a whole number"),
         ({"modalities": "a"}, ConfigError, "a list of names, got 'a'"),
         ({"groups": [1, 2]}, DataError, "each of the 10 samples, got 2"),
         ({"budget": 3}, ConfigError, "give 4"),

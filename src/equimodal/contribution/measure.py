@@ -89,7 +89,7 @@ def contribution(
     eta = target_vector(target, names)
     if not isinstance(bootstrap, int) or bootstrap < 0 or not 0 < confidence < 1:
         raise ConfigError(
-            f"Expected a whole number bootstrap >= 0 and confidence between 0 and 1, got {bootstrap} and {confidence}."
+            f"Expected bootstrap >= 0, a whole number, and confidence between 0 and 1, got {bootstrap} and {confidence}."
         )
     outputs = _tensor("outputs", outputs)
     scheme, outputs = _follow(coalitions, outputs, names)
