@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -87,9 +88,10 @@ def contribution(
     """
     names = _checked_names(modalities)
     eta = target_vector(target, names)
-    if not isinstance(bootstrap, int) or bootstrap < 0 or not 0 < confidence < 1:
+    if not isinstance(bootstrap, Integral) or bootstrap < 0 or not 0 < confidence < 1:
         raise ConfigError(
-            f"Expected bootstrap >= 0, a whole number, and confidence between 0 and 1, got {bootstrap} and {confidence}."
+            "Expected bootstrap >= 0, a whole number, and confidence between 0 and 1, "
+            f"got {bootstrap} and {confidence}."
         )
     outputs = _tensor("outputs", outputs)
     scheme, outputs = _follow(coalitions, outputs, names)
