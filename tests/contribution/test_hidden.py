@@ -293,6 +293,18 @@ def test_rows_without_labels_are_named(prior):
         diagnose(blunt, batch, prior=prior)
 
 
+def test_stored_probabilities_are_refused_where_logits_are_meant():
+    outputs = torch.randn(4, 30, 3, generator=torch.Generator().manual_seed(0))
+    targets = torch.arange(30) % 3
+    for value in ("log_likelihood_gain", "true_class_probability"):
+        with pytest.raises(DataError, match=f"every row holds probabilities, but '{value}' is computed from logits"):
+            contribution(outputs.softmax(-1), plan(2), targets, NAMES, value=value)
+        assert contribution(outputs.log_softmax(-1), plan(2), targets, NAMES, value=value).phi == pytest.approx(
+            contribution(outputs, plan(2), targets, NAMES, value=value).phi, abs=1e-6
+        )
+    assert contribution(outputs.softmax(-1), plan(2), targets, NAMES) == contribution(outputs, plan(2), targets, NAMES)
+
+
 def test_contribution_takes_arrays():
     generator = torch.Generator().manual_seed(0)
     outputs, targets = torch.randn(4, 30, 3, generator=generator), torch.arange(30) % 3

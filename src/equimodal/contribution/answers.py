@@ -67,17 +67,15 @@ def _table(answer: object, expected: str) -> Tensor:
         raise DataError(f"{expected}{type(answer).__name__} that is not a table of numbers.") from error
 
 
-def are_probabilities(table: Tensor, predicted: Tensor) -> bool:
-    """Return whether every predicted row of a table holds probabilities: none below 0, of sum 1.
+def are_probabilities(rows: Tensor) -> bool:
+    """Return whether every row of a table (..., C) holds probabilities: none below 0, of sum 1.
 
-    Args:
-        table: (K, N, C).
-        predicted: bool (K, N); the other rows mean nothing.
+    Rows of zeros and a single one throughout are votes, and count as logits.
 
     Example:
-        >>> table = torch.tensor([[[0.25, 0.75], [9.0, 9.0]]])
-        >>> are_probabilities(table, torch.tensor([[True, False]])), are_probabilities(table, torch.ones(1, 2).bool())
+        >>> are_probabilities(torch.tensor([[0.25, 0.75], [1.0, 0.0]])), are_probabilities(torch.tensor([[2.0, -1.0]]))
         (True, False)
     """
-    rows = table[predicted].double()
-    return len(rows) > 0 and bool((rows >= 0).all()) and bool(((rows.sum(-1) - 1).abs() <= 1e-3).all())
+    if not len(rows) or bool((rows < 0).any()) or bool(((rows == 0) | (rows == 1)).all()):
+        return False
+    return bool(((rows.double().sum(-1) - 1).abs() <= 1e-3).all())

@@ -45,7 +45,9 @@ def group_numbers(groups: Groups, samples: int) -> Tensor:
         shape = f"{len(labels)}" if labels.ndim == 1 else f"the shape {labels.shape}"
         raise DataError(f"groups: expected one for each of the {samples} samples, got {shape}.")
     labels = labels.reshape(-1)
-    nobody = [row for row, label in enumerate(labels.tolist()) if label is None or label != label]
+    nobody = []
+    if labels.dtype.kind in "fO":  # other types have no value that stands for none
+        nobody = [row for row, label in enumerate(labels.tolist()) if label is None or label != label]
     if nobody:
         raise DataError(
             f"groups: {len(nobody)} rows have no group (None or NaN), the first is row {nobody[0]}. "

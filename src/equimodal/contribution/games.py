@@ -118,7 +118,7 @@ def play(
         raise DataError("Expected at least one batch in which some sample has some modality, got none.")
     targets, predicted = torch.cat(labels), torch.cat(met, dim=1)
     table = torch.cat([part.expand(-1, -1, classes) for part in tables], dim=1)
-    probabilities = _categorical(targets) and are_probabilities(table, predicted)
+    probabilities = _categorical(targets) and are_probabilities(table[predicted])
     if probabilities:  # in float64: numbers that differ keep logarithms that differ
         table = table.double().clamp_min(1e-8).log()
     constant = _prior_output(prior, targets, classes)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from equimodal.contribution.answers import are_probabilities
 from equimodal.contribution.bootstrap import (
     Groups,
     bootstrap_weights,
@@ -28,7 +29,7 @@ from equimodal.contribution.interactions import interaction_index
 from equimodal.contribution.result import Contribution, Intervals
 from equimodal.contribution.shapley import Plan, plan
 from equimodal.contribution.units import FEWEST_UNITS, Units, units_of
-from equimodal.contribution.values import ValueFunction, value_function
+from equimodal.contribution.values import OF_LOGITS, ValueFunction, value_function
 from equimodal.errors import ConfigError, DataError
 
 
@@ -93,7 +94,7 @@ def contribution(
             "Expected bootstrap >= 0, a whole number, and confidence between 0 and 1, "
             f"got {bootstrap} and {confidence}."
         )
-    outputs = _tensor("outputs", outputs)
+    bootstrap, outputs = int(bootstrap), _tensor("outputs", outputs)
     scheme, outputs = _follow(coalitions, outputs, names)
     generator = torch.Generator().manual_seed(seed)
     notes: list[str] = []
@@ -105,6 +106,11 @@ def contribution(
     else:
         value_name, function = value_function(value)
         targets = _checked_samples(outputs, targets, scheme, names)
+        if value_name in OF_LOGITS and are_probabilities(outputs):
+            raise DataError(
+                f"outputs: every row holds probabilities, but '{value_name}' is computed from logits. Pass the "
+                "logits, or the logarithms of the probabilities."
+            )
         units = units_of(groups, len(targets))
         if len(targets) < FEWEST_UNITS:
             bootstrap = 0

@@ -27,6 +27,9 @@ class ValueFunction(Protocol):
         ...
 
 
+OF_LOGITS = ("log_likelihood_gain", "true_class_probability")
+"""The value functions that probabilities in place of logits would silently spoil; to the others both are alike."""
+
 VALUES: dict[str, ValueFunction] = {}
 """The value functions by name. A function can be passed instead of a name."""
 
