@@ -71,7 +71,7 @@ def test_absent_entries_shrink_coalitions_and_leave_the_prior():
     assert c.coalition_values == pytest.approx({"": 0.6, "a": 0.8, "b": 0.3, "a+b": 0.7})
 
 
-def test_a_prior_of_ones_own_replaces_that_of_the_data():
+def test_a_given_prior_replaces_that_of_the_data():
     c = diagnose(predict, data(), prior=[0.7, 0.3])
     assert c.value_empty == pytest.approx(0.4) and not any("prior of these" in note for note in c.notes)
     d = diagnose(predict, data(), prior=[0.7, 0.3], value="log_likelihood_gain")
@@ -114,7 +114,7 @@ def test_a_first_batch_with_nothing_in_it():
     assert c.coalition_values == pytest.approx({"": 0.6, "a": 1.0, "b": 0.7, "a+b": 1.0})
 
 
-def test_lengths_come_to_those_who_name_them():
+def test_lengths_are_passed_to_a_function_that_names_them():
     batch = data()
     lengths = {"a": torch.arange(10)}
     with_lengths = Batch(batch.inputs, batch.present, batch.labels, batch.ids, lengths)

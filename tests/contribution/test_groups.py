@@ -170,7 +170,7 @@ def test_few_groups_are_noted_and_many_are_not():
 
 
 def test_hysteresis_counts_standard_errors_of_groups():
-    """Speakers differ in which modality is right: over rows the shares differ clearly, over speakers they do not."""
+    """Speakers differ in which modality is right: beyond the noise of rows the shares differ, of speakers not."""
     audio = np.array([1, 1, 1, 1, 1, 0, 0, 0], bool).repeat(ROWS)
     correct = np.stack([np.zeros_like(audio), audio, ~audio, np.ones_like(audio)])
     groups = np.arange(8).repeat(ROWS)

@@ -163,7 +163,7 @@ def test_every_value_has_intervals_about_its_estimate(classified, value):
     assert sum(c.phi.values()) == pytest.approx(c.value_all - c.value_empty)
 
 
-def test_a_value_function_of_ones_own(classified):
+def test_a_custom_value_function(classified):
     def margin(outputs, targets, weights):
         scores = outputs.double().gather(-1, targets.expand(len(outputs), -1).unsqueeze(-1)).squeeze(-1)
         return weights @ scores.T / weights.sum(-1, keepdim=True)

@@ -167,7 +167,7 @@ def test_the_calibration_error_is_that_of_torchmetrics(sharp):
     assert expected_calibration_error(logits, labels) == pytest.approx(float(expected), abs=1e-6)
 
 
-def test_a_calibrated_and_a_cocksure_classifier():
+def test_a_calibrated_and_an_overconfident_classifier():
     labels = torch.arange(1000) % 10
     sure_and_right = 50 * torch.nn.functional.one_hot(labels).float()
     assert expected_calibration_error(sure_and_right, labels) == pytest.approx(0, abs=1e-6)

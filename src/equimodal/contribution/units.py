@@ -44,10 +44,10 @@ class Units:
         """Return what a reader of the intervals must know."""
         what, count = ("sample", self.samples) if self.groups is None else ("group", self.groups)
         if not self.enough:
-            lower = " Standard errors of the shares resample rows and are too small." * (self.samples >= FEWEST_UNITS)
+            lower = "; standard errors of the shares are those of rows, too small" * (self.samples >= FEWEST_UNITS)
             return [
                 f"{count} {what}{'s' * (count > 1)} only: intervals and noise floor are undefined, they need at least "
-                f"{FEWEST_UNITS} {what}s.{lower}"
+                f"{FEWEST_UNITS} {what}s{lower}"
             ]
         if self.drawn is not None and count < FEW_GROUPS:
             return [f"{count} groups only: bootstrap intervals from fewer than {FEW_GROUPS} groups are too narrow"]
