@@ -68,6 +68,6 @@ def test_directions_belong_to_their_modality_and_get_no_gradient_without_it():
 def test_an_impossible_scale_is_named(scale):
     with pytest.raises(
         ConfigError,
-        match=r"scale'?: (expected a number above 0|input should be a (valid|finite) number), .*got|scale'?: input should be",
+        match=r"scale.*(above 0|valid|finite|should be)",
     ):
         make_fusion("cosine", ["a", "b"], 4, 3, {"scale": scale})
