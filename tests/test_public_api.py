@@ -20,6 +20,7 @@ NAMES = {
     "diagnose",
     "fit",
     "load",
+    "report",
     "shapley",
 }
 EDIT = (

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from equimodal.models.classifier import Classifier
     from equimodal.models.mapping import CrossModalMapping
     from equimodal.models.memory import CrossModalMemory
-    from equimodal.reports.write import write as report
+    from equimodal.reports.write import report
     from equimodal.training.fit import fit
     from equimodal.training.run import load
 
@@ -40,8 +40,6 @@ _HOMES = {
     "load": "equimodal.training.run",
     "shapley": "equimodal.contribution.shapley",
 }
-
-_RENAMED = {"report": "write"}
 
 __all__ = [
     "Batch",
@@ -63,7 +61,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), _RENAMED.get(name, name))
+        return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'equimodal' has no attribute '{name}'")
 
 

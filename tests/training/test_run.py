@@ -15,7 +15,7 @@ from equimodal.errors import ConfigError, DataError, EquimodalError, Interrupted
 from equimodal.inference.predict import predict
 from equimodal.models.classifier import Classifier
 from equimodal.models.encoders.mlp import MLP
-from equimodal.reports.write import write
+from equimodal.reports.write import report
 from equimodal.training.fit import fit, train
 from equimodal.training.folder import differences, read_config
 from equimodal.training.run import load, load_model
@@ -292,6 +292,6 @@ def test_a_fit_after_a_fit_goes_on_with_the_weights_there_are(tiny):
 
 
 def test_the_report_of_a_run_is_one_page(tiny, tmp_path):
-    page = write(fit_tiny(tiny, "equilibrium", tmp_path / "run", reference=True), tmp_path / "report.html")
+    page = report(fit_tiny(tiny, "equilibrium", tmp_path / "run", reference=True), tmp_path / "report.html")
     text = page.read_text(encoding="utf-8")
     assert text.lstrip().lower().startswith("<!doctype html>") and "<script src" not in text
