@@ -51,7 +51,7 @@ def test_a_name_cannot_be_taken_twice():
 
 
 def run_beside(folder, code):
-    """Run code in a new interpreter that finds the packages of ``folder``."""
+    """Run code in a new interpreter that finds the packages of `folder`."""
     code = f"import sys; sys.path.insert(0, {str(folder)!r})\n{textwrap.dedent(code)}"
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=100)
 

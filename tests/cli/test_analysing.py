@@ -1,4 +1,4 @@
-"""``analyse``: from a YAML to a folder, gone on with after a kill, and its mistakes."""
+"""`analyse`: from a YAML to a folder, gone on with after a kill, and its mistakes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mistakes in ``compare``: told before anything is trained or written, so that the mended command runs."""
+"""Mistakes in `compare`: told before anything is trained or written, so that the mended command runs."""
 
 from __future__ import annotations
 

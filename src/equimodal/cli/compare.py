@@ -1,4 +1,4 @@
-"""``equimodal compare``."""
+"""`equimodal compare`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def compare(
     """Compare methods over seeds: means, intervals, paired differences, and a report.
 
     A YAML may name several settings (compare.settings): each is compared, then all are summed up. Finished runs in the
-    folder (default: comparisons/DATA, or the YAML's name) are kept and interrupted ones go on, so the same command
+    folder (default: comparisons/DATA, or the YAML's name) are kept and interrupted ones are resumed: the same command
     continues after any stop.
     """
     from pathlib import Path
