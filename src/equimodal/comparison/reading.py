@@ -1,4 +1,4 @@
-"""What a comparison says in plain sentences, and how its numbers came about."""
+"""A comparison in plain sentences: what it found, and how its numbers were made."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from equimodal.tables.words import join_names, number
 
 
 def reading(comparison: Numbers) -> list[str]:
-    """Return what a reader needs to tell a difference from noise, one string a subject."""
+    """Return what a reader needs to distinguish a difference from noise, one string per subject."""
     return [*findings(comparison), *notes(comparison)]
 
 
@@ -24,17 +24,17 @@ def findings(comparison: Numbers) -> list[str]:
     """Return which methods differ from the baseline in accuracy, in words that need no statistics.
 
     A difference counts if its 95% interval excludes 0, from five seeds on, see `equimodal.statistics.verdict`.
-    For one that does not, it is said what these seeds could have missed: the true difference that they would have
+    If none was found, the sentence says what these seeds could have missed: the true difference that they would have
     found 4 times in 5, see `equimodal.statistics.power`.
     """
     table, baseline, seeds = comparison.table(), comparison.baseline, len(comparison.seeds)
     if seeds == 1 or len(table) == 1:
         return []
     differences = {row["method"]: row["accuracy"]["difference"] for row in table[1:]}
-    said = {method: verdict(difference) for method, difference in differences.items()}
+    verdicts = {method: verdict(difference) for method, difference in differences.items()}
 
     def chosen(answer: str) -> dict[str, Mapping[str, Any]]:
-        return {method: differences[method] for method in differences if said[method] == answer}
+        return {method: differences[method] for method in differences if verdicts[method] == answer}
 
     lines = [
         f"{method} is {word} accurate than {baseline}: 95% sure that the difference is between "
@@ -44,9 +44,9 @@ def findings(comparison: Numbers) -> list[str]:
     ]
     if level := chosen("level"):
         lines.append(
-            f"With these {seeds} seeds the difference in accuracy to {baseline} cannot be told from noise for "
+            f"With these {seeds} seeds the difference in accuracy to {baseline} cannot be distinguished from noise for "
             f"{join_names(list(level))}."
-            f"{_missed(list(level.values()))}"
+            f"{_could_be_missed(list(level.values()))}"
         )
     if few := chosen("few"):
         each = [f"{method} ({number(d['mean'], sign=True)})" for method, d in few.items()]
@@ -56,27 +56,27 @@ def findings(comparison: Numbers) -> list[str]:
         )
     if unknown := chosen("unknown"):
         each = [f"{method} ({number(d['mean'], sign=True)})" for method, d in unknown.items()]
-        lines.append(f"Not to be judged, for all seeds gave the same difference to {baseline}: {join_names(each)}.")
+        lines.append(f"Not judged, because all seeds gave the same difference to {baseline}: {join_names(each)}.")
     return lines
 
 
-def _missed(differences: Sequence[Mapping[str, Any]]) -> str:
+def _could_be_missed(differences: Sequence[Mapping[str, Any]]) -> str:
     known = []
     for difference in differences:
         if difference["low"] is not None:
-            free = difference["count"] - 1  # a resampled interval is taken for one of t too: near enough
+            free = difference["count"] - 1  # a resampled interval is treated as a t interval, which is close enough
             error = (difference["high"] - difference["low"]) / 2 / float(stats.t.ppf(0.975, free))
             known.append(detectable_difference(error, free))
     if not known:
         return " There was no difference in any seed."
     least, most = number(min(known)), number(max(known))
     if least == most:
-        return f" A true difference below {least} could well be missed."
-    return f" True differences below {least} to {most}, depending on the method, could well be missed."
+        return f" A true difference below {least} could easily be missed."
+    return f" True differences below {least} to {most}, depending on the method, could easily be missed."
 
 
 def notes(comparison: Numbers) -> list[str]:
-    """Return how the numbers of a comparison came about: tests, intervals, what is undefined."""
+    """Return how the numbers of a comparison were made: tests, intervals, what is undefined."""
     table, seeds = comparison.table(), len(comparison.seeds)
     lines = []
     declared = declared_decisions(comparison)
@@ -108,20 +108,22 @@ def _permutation(table: Sequence[Mapping[str, Any]], seeds: int, *, redrawn: boo
     if lowest * tests > LEVEL:
         text += f": none can be under {LEVEL} with fewer than {seeds_needed(tests, LEVEL)} seeds"
     if redrawn:
-        text += ". It takes redrawn splits for independent, which they are not: where it disagrees, trust the intervals"
+        text += (
+            ". The test treats redrawn splits as independent, which they are not: if it disagrees, trust the intervals"
+        )
     return f"{text}."
 
 
 def intervals(comparison: Numbers) -> str:
-    """Return what the intervals are, and what they leave out."""
+    """Return what the intervals are, and what they do not cover."""
     seeds = len(comparison.seeds)
     if seeds == 1:
-        return "One seed: no interval, and no difference can be told from noise. Give more seeds."
+        return "One seed: no interval, and no difference can be distinguished from noise. Give more seeds."
     if comparison.redraw == "none":
         return (
             f"± and [ ]: 95%, over {seeds} seeds on one fixed split. For accuracy, seeds and test groups are drawn "
-            "anew together; for all else Student's t, which holds training noise only, not what another sample would "
-            "change."
+            "anew together. For everything else Student's t, which covers training noise only, not the effect of "
+            "another test sample."
         )
     return (
         f"± and [ ]: t, 95%, over {seeds} redrawn splits, widened for the samples that splits share "
