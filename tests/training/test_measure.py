@@ -11,8 +11,8 @@ from torchmetrics.classification import MulticlassCalibrationError
 
 from equimodal.config.run import MeasureConfig
 from equimodal.errors import ConfigError
-from equimodal.inference.predict import predict
 from equimodal.models.encoded import coalition_outputs, encode_all
+from equimodal.models.predict import class_probabilities
 from equimodal.training.measure import Measurement, expected_calibration_error, measure
 from synthetic import make_model, make_splits
 from training.runs import fit_tiny
@@ -27,7 +27,11 @@ def trained(splits):
 
 
 def probabilities(model, data, names):
-    return predict(model, data, names).numpy() if names else np.tile(model.log_prior.exp().numpy(), (len(data), 1))
+    return (
+        class_probabilities(model, data, names).numpy()
+        if names
+        else np.tile(model.log_prior.exp().numpy(), (len(data), 1))
+    )
 
 
 def test_scores_of_all_and_of_each_alone(trained):

@@ -20,7 +20,7 @@ from equimodal.files import write_text
 from equimodal.methods.base import METHODS, prepare_fusion
 from equimodal.models.classifier import Classifier
 from equimodal.models.encoded import encode_all
-from equimodal.training.folder import open_folder
+from equimodal.training.folder import hold_folder
 from equimodal.training.loop import Trainer, make_fabric
 from equimodal.training.measure import Measurement, measure
 from equimodal.training.names import NAMES, resolve
@@ -114,14 +114,13 @@ def train(
     folder = None if folder is None else Path(folder)
     trainer, untrained = set_up(config, data, model, folder=folder, quiet=quiet)
     config = trainer.config  # with all options
-    if folder is not None:  # only now: a mistake found above leaves no folder behind
-        open_folder(folder, config, data, trainer.model.specification(), resume=resume)
-    if reference is None and config.reference and config.method.name != REFERENCE:
-        reference = train_reference(config, data, untrained, folder=folder, resume=resume, quiet=quiet)
-    if resume:
-        trainer.resume()
-    trainer.run()
-    return _finish(trainer, reference)
+    with hold_folder(folder, config, data, trainer.model.specification(), resume=resume):
+        if reference is None and config.reference and config.method.name != REFERENCE:
+            reference = train_reference(config, data, untrained, folder=folder, resume=resume, quiet=quiet)
+        if resume:
+            trainer.resume()
+        trainer.run()
+        return _finish(trainer, reference)
 
 
 def set_up(
@@ -282,7 +281,7 @@ def measure_part(
     with trainer.fabric.autocast():
         return measure(
             trainer.model,
-            encode_all(trainer.model, part),
+            encode_all(trainer.model, part, workers=trainer.config.training.workers),
             trainer.config.measure,
             split=name,
             seed=derive_seed(trainer.config.seed, name),

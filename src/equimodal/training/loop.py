@@ -174,13 +174,13 @@ class Trainer:
             self.method.visiting = passes[self.cursor.visit]
             where = (self.cursor.phase, self.cursor.epoch, self.cursor.visit)
             order = permutation(len(train), self.config.seed, "order", *where).numpy()
-            while self.cursor.batch < batches:
-                rows = order[self.cursor.batch * batch_size : (self.cursor.batch + 1) * batch_size]
+            left = order[self.cursor.batch * batch_size :]
+            for batch in train.batches(batch_size, left, workers=self.config.training.workers):
                 through = (self.cursor.visit + self.cursor.batch / batches) / len(passes)
                 start, stop = phase.span
                 progress = start + (stop - start) * (self.cursor.epoch + through) / phase.epochs
                 rate = learning_rate(self.config.training, progress)
-                self.train_batch(train.batch(rows), updater, rate)
+                self.train_batch(batch, updater, rate)
                 self.cursor.batch += 1
                 if self._stop:
                     self.tally.seconds += time.perf_counter() - started
@@ -260,7 +260,8 @@ class Trainer:
         """Let the method fit what it chooses on the validation probe, and measure the model there."""
         self.model.eval()
         with self.fabric.autocast(), torch.no_grad():
-            encoded = list(encode_all(self.model, self.probe))  # read by both
+            workers = self.config.training.workers
+            encoded = list(encode_all(self.model, self.probe, workers=workers))  # read by both
             self.method.calibrate(encoded)
             return measure(
                 self.model,
