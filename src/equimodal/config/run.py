@@ -132,8 +132,8 @@ class TrainingConfig(Section):
     workers: int = Field(default=0, ge=0)
 
 
-class TrainingOptions(TypedDict, total=False):
-    """The fields of `TrainingConfig` as keyword arguments, for editors and type checkers."""
+class ComparedTraining(TypedDict, total=False):
+    """The fields of `TrainingConfig` as keyword arguments of `compare`, whose own `workers` are processes that train."""
 
     epochs: int
     batch_size: int
@@ -147,6 +147,11 @@ class TrainingOptions(TypedDict, total=False):
     accelerator: str
     select: Literal["accuracy", "macro_f1", "loss"]
     patience: int | None
+
+
+class TrainingOptions(ComparedTraining, total=False):
+    """The fields of `TrainingConfig` as keyword arguments, for editors and type checkers."""
+
     workers: int
 
 
