@@ -34,6 +34,17 @@ class RunError(EquimodalError, RuntimeError):
     """A run cannot continue, or its folder cannot be used."""
 
 
+class Diverged(RunError):
+    """A loss, a weight or an output became infinite or NaN; a comparison finishes without the run."""
+
+
+NOT_FINITE = (
+    "Start again, in another folder, with a smaller training.learning_rate or training.clip_norm, or look for extreme "
+    "values in the data."
+)
+"""What to do about a run that diverged."""
+
+
 class Interrupted(RunError):
     """The run was asked to stop (Ctrl-C); it wrote a checkpoint from which it can be resumed."""
 

@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 
 from equimodal.analyses.ablation import PARTS, Ablation
-from equimodal.analyses.base import Arm, make_arm
+from equimodal.analyses.arms import Arm, make_arm
 from equimodal.analyses.order import Order
 from equimodal.analyses.tau import OFF, Tau
 from equimodal.config.method import parse_methods

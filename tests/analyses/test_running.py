@@ -13,10 +13,10 @@ from scipy import stats
 import equimodal as eq
 from comparison.made_up import comparison
 from equimodal.analyses.ablation import Ablation
-from equimodal.analyses.base import Found
 from equimodal.analyses.figures import analysis_charts, overall_charts
 from equimodal.analyses.findings import load_findings
 from equimodal.analyses.order import Order
+from equimodal.analyses.result import SettingResult
 from equimodal.analyses.running import prepare, run_analysis
 from equimodal.comparison import jobs
 from equimodal.config.run import build_config
@@ -84,10 +84,10 @@ def test_what_is_written(finished):
 def test_over_all_settings_differences_are_pooled(finished):
     findings, out, _, _ = finished
     whole = findings.overall()["paper"]
-    block = whole.block()
-    assert block.labels == ("weak_to_strong", "strong_to_weak", "random", "fixed")
-    columns = {column.header: column.cells for column in block.columns}
-    for i, strategy in enumerate(block.labels):
+    table = whole.table()
+    assert table.labels == ("weak_to_strong", "strong_to_weak", "random", "fixed")
+    columns = {column.header: column.cells for column in table.columns}
+    for i, strategy in enumerate(table.labels):
         means, variances = [], []
         for found in findings.settings.values():
             arms = [arm.label for arm in found.arms if arm.factors["strategy"] == strategy]
@@ -205,7 +205,7 @@ def test_what_is_no_part_of_an_analysis_is_told(tmp_path):
 def test_a_group_is_averaged_within_each_seed():
     table = comparison({"a": [0.5, 0.7], "b": [0.7, 0.7], "c": [0.5, 0.4]})
     readings = {"a": [{"x": 1.0}, {"x": None}], "b": [{"x": 3.0}, {"x": 2.0}], "c": [{"x": 0.0}, {"x": None}]}
-    found = Found(table, (), (), readings)
+    found = SettingResult(table, (), (), readings)
     assert found.values(("a", "b"), "accuracy") == pytest.approx([0.6, 0.7])
     assert found.values(("a", "b"), "x") == [2.0, 2.0]
     assert found.values(("c",), "x") == [0.0, None]
@@ -222,7 +222,7 @@ def test_on_a_fixed_split_groups_allow_for_another_test_sample():
     for label, rows in right.items():
         for result, row in zip(table.results[label], rows, strict=True):
             result.test.update(right=pack(row), samples=50)
-    found = Found(table, (), (), {})
+    found = SettingResult(table, (), (), {})
     assert found.summary(("a", "a"), "accuracy") == table.summary("a", "accuracy")
     assert found.difference(("a",), ("b",), "accuracy") == table.difference("a", "b", "accuracy")
     both = found.difference(("a", "b"), ("c",), "accuracy")

@@ -317,8 +317,8 @@ def test_unsplit_data_are_answered():
         eq.compare(eq.Dataset(*arrays()), ["joint"])  # pyright: ignore
 
 
-def test_a_failing_run_says_which(data):
-    with pytest.raises(RunError, match=r"^unimodal_ensemble, seed 0: Epoch 1"):
+def test_where_every_run_diverges_there_is_nothing_to_compare(data):
+    with pytest.raises(RunError, match=r"^Every run diverged, for instance joint, seed 0: Epoch 1"):
         eq.compare(data, ["joint"], seeds=1, learning_rate=1e38, optimiser="sgd", clip_norm=None, **QUICK)
 
 
@@ -408,9 +408,9 @@ def test_progress_is_a_line_a_run_or_nothing(data, capsys):
     assert len(lines) == 6
     assert lines[0].startswith("toy: 4 runs, about ")
     assert lines[1].startswith("About ") and lines[1].endswith(" in all.")
-    assert lines[4].startswith("joint, seed 0: accuracy 0.")
-    assert "(3 of 4, about " in lines[4]
-    assert lines[5].endswith("(4 of 4)")
+    assert lines[4].startswith("run 3/4  joint, seed 0: accuracy 0.")
+    assert lines[4].endswith(" left") and "left" not in lines[5]
+    assert lines[5].startswith("run 4/4  joint, seed 1: accuracy 0.")
     eq.compare(data, ["joint"], seeds=1, **QUICK)
     captured = capsys.readouterr()
     assert captured.out + captured.err == ""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from equimodal.data import checks
+from equimodal.data.columns import base
 from equimodal.data.dataset import Dataset
 from equimodal.errors import DataError
 
@@ -129,18 +129,18 @@ def test_subset_restrict_and_replace(arrays):
     assert not alone.present["audio"].any()
     assert alone.present["face"].all()
     assert part.present["audio"].all()
-    prepared = part.replace_array("audio", {"values": np.arange(2.0)})
+    prepared = part.replace_column("audio", {"values": np.arange(2.0)})
     assert prepared.subset([1]).batch([0]).inputs["audio"]["values"].tolist() == [1]
     assert prepared.modalities == ("audio", "face")
     with pytest.raises(DataError, match="3 rows, the data set 2"):
-        part.replace_array("audio", np.ones((3, 2)))
+        part.replace_column("audio", np.ones((3, 2)))
     with pytest.raises(DataError, match=r"no modality 'fase'\. Did you mean 'face'"):
         part.restrict(["fase"])
 
 
 def test_a_shorter_prepared_form_is_not_taken_for_padding(arrays):
     data = Dataset(arrays, LABELS, lengths={"audio": np.full(N, 2)})
-    assert data.replace_array("audio", np.ones((N, 4))).batch([0]).inputs["audio"].tolist() == [[1, 1, 1, 1]]
+    assert data.replace_column("audio", np.ones((N, 4))).batch([0]).inputs["audio"].tolist() == [[1, 1, 1, 1]]
 
 
 def test_batches_cover_the_rows_in_order(arrays):
@@ -181,7 +181,7 @@ def test_memory_maps_are_checked_in_chunks_and_never_read_whole(tmp_path, monkey
             Watched.largest = max(Watched.largest, np.size(got))
             return got
 
-    monkeypatch.setattr(checks, "CHUNK", 64)
+    monkeypatch.setattr(base, "CHUNK", 64)
     np.save(tmp_path / "a.npy", np.ones((200, 8)))
     values = np.load(tmp_path / "a.npy", mmap_mode="r").view(Watched)
     labels = np.arange(200) % 2
@@ -317,7 +317,7 @@ def test_flawed_rows_are_named(arrays):
 
 
 def test_the_first_flaw_is_found_in_whichever_chunk_it_lies(arrays, monkeypatch):
-    monkeypatch.setattr(checks, "CHUNK", 10)
+    monkeypatch.setattr(base, "CHUNK", 10)
     arrays["audio"][8, 4, 1] = np.inf
     fails(
         "audio: row 8 holds NaN or infinite values among others (the first at index (8, 4, 1))",

@@ -127,6 +127,11 @@ def test_the_index_of_pandas_is_left_out(tmp_path, head, index):
     np.testing.assert_array_equal(table(tmp_path, "\n".join([head, *rows]) + "\n").values, VALUES)
 
 
+def test_an_index_of_two_levels_is_left_out(tmp_path):
+    rows = [f"s{number // 2},{number % 2},{row}" for number, row in enumerate(BODY)]
+    np.testing.assert_array_equal(table(tmp_path, "\n".join([",,a,b,c", *rows])).values, VALUES)
+
+
 def test_a_first_column_without_a_name_that_is_no_index(tmp_path):
     refuses(lambda: table(tmp_path, ",a\n1,2\n1,3\n2,4\n"), "the first column has no name", "index=False")
 

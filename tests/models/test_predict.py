@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+import equimodal as eq
 from equimodal.contribution.coalitions import all_coalitions
 from equimodal.data.dataset import Dataset
 from equimodal.errors import ConfigError, DataError
@@ -85,3 +86,64 @@ def test_data_without_any_known_modality_are_refused(splits):
     model = make_model(splits, fusion="late")
     with pytest.raises(DataError, match="the model does not know 'smell'; the model was made for vector"):
         class_probabilities(model, Dataset({"smell": np.ones((3, 2))}))
+
+
+@pytest.fixture(scope="module")
+def run(splits):
+    return fit(make_model(splits), splits, "joint", epochs=1, reference=False, quiet=True, measure={"bootstrap": 0})
+
+
+def test_predictions_are_probabilities_names_and_ids(run, splits):
+    expected = class_probabilities(run.model, splits.test).numpy()
+    for found in (eq.predict(run, splits.test), eq.predict(run.model, splits.test), run.predict(splits.test)):
+        assert found.classes == splits.classes and len(found) == len(splits.test)
+        np.testing.assert_array_equal(found.probabilities, expected)
+        np.testing.assert_allclose(found.probabilities.sum(1), 1, rtol=1e-6)
+        assert found.labels.tolist() == [splits.classes[best] for best in expected.argmax(1)]
+        assert found.ids.tolist() == splits.test.ids.tolist()
+    some = run.predict(splits.test, present=["vector"])
+    np.testing.assert_array_equal(some.probabilities, class_probabilities(run.model, splits.test, ["vector"]).numpy())
+
+
+def test_a_modality_that_is_lacking_counts_as_absent(run, splits):
+    arrays = splits.test.arrays
+    some = Dataset({"vector": arrays["vector"]}, present={"vector": splits.test.present["vector"]})
+    np.testing.assert_allclose(
+        run.predict(some).probabilities, run.predict(splits.test, present=["vector"]).probabilities, rtol=1e-5
+    )
+    with pytest.raises(DataError, match="holds vector, none of which is asked for here \\(image\\)"):
+        run.predict(some, present=["image"])
+
+
+def test_an_unknown_modality_is_never_dropped(run, splits):
+    arrays = splits.test.arrays
+    renamed = Dataset({"Vector": arrays["vector"], "image": arrays["image"]})
+    with pytest.raises(DataError, match=r"does not know 'Vector'.* Did you mean 'vector'"):
+        run.predict(renamed)
+    more = Dataset({"vector": arrays["vector"], "smell": np.ones((len(arrays["vector"]), 2))})
+    with pytest.raises(DataError, match="does not know 'smell'"):
+        run.predict(more, present=["vector"])
+
+
+def test_a_path_is_read_without_its_labels(run, splits, tmp_path):
+    values = splits.test.arrays["vector"]
+    np.save(tmp_path / "vector.npy", values)
+    np.save(tmp_path / "vector_present.npy", splits.test.present["vector"])
+    (tmp_path / "labels.txt").write_text("?\n")
+    (tmp_path / "groups.txt").write_text("\n\n")
+    for path in (tmp_path, str(tmp_path)):
+        found = eq.predict(run, path)
+        np.testing.assert_allclose(found.probabilities, run.predict(splits.test, ["vector"]).probabilities, rtol=1e-5)
+
+
+def test_what_is_neither_a_model_nor_data_is_named(run, splits, tmp_path):
+    with pytest.raises(ConfigError, match=r"expected a Classifier or a run, got str\. Load a run's folder: eq\.load"):
+        eq.predict("runs/mine", splits.test)
+    with pytest.raises(DataError, match=r"expected a Dataset or a path, got Splits\. Name a part: data\.test"):
+        eq.predict(run, splits)
+    with pytest.raises(DataError, match="expected a Dataset or a path, got dict"):
+        eq.predict(run, {"vector": np.ones((2, 5))})
+    with pytest.raises(ConfigError, match=r"present: expected a list of modalities, got 'image'"):
+        eq.predict(run, splits.test, "image")
+    with pytest.raises(ConfigError, match="No data set and no file or folder is called"):
+        eq.predict(run, tmp_path / "nothing")

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import torch
 
-from equimodal.comparison.comparison import Comparison, Result
+from equimodal.comparison.comparison import Comparison
+from equimodal.comparison.result import Result
 from equimodal.config.run import build_config
 from equimodal.contribution.coalitions import coalition_name
 from equimodal.contribution.measure import contribution

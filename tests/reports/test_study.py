@@ -31,10 +31,13 @@ def make(primary=DECLARED):
 
 def test_the_verdict_counts_what_was_decided():
     verdict = study_verdict(make())
-    assert verdict.headline == "Of 2 comparisons declared beforehand, 1 shows a difference that can be told from noise."
+    assert (
+        verdict.headline
+        == "Of 2 comparisons declared beforehand, 1 shows a difference that can be distinguished from noise."
+    )
     assert len(verdict.details) == 3
     assert verdict.details[0].startswith("a <b> vs b, accuracy: +0.0")
-    assert "cannot be told from noise" in verdict.details[1]
+    assert "cannot be distinguished from noise" in verdict.details[1]
     assert verdict.details[2].startswith("Ranks over 2 settings: a <b> is first on average.")
     assert study_verdict(make(())).headline.startswith("Nothing was declared")
 

@@ -51,7 +51,10 @@ def _program(
 
 
 def main() -> None:
-    """Run the program; a user's mistake is one message on standard error and exit code 2, Ctrl-C is 130."""
+    """Run the program; a user's mistake is one message on standard error and exit code 2, Ctrl-C is 130.
+
+    See `equimodal.cli.outcome` for 3.
+    """
     print_anywhere()
     try:
         app()

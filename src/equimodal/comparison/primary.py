@@ -57,7 +57,7 @@ class Decision:
         if self.mean is None:
             return f"{self.primary}: undefined in every seed."
         ends = "" if self.low is None or self.high is None else f" {interval(self.low, self.high, sign=True)}"
-        verdict = "a difference" if self.decided else "cannot be told from noise"
+        verdict = "a difference" if self.decided else "cannot be distinguished from noise"
         if self._rejected and not self.decided:
             verdict = "open, for the test finds a difference and the interval does not"
         power = ""

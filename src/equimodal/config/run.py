@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
 
@@ -114,6 +114,7 @@ class TrainingConfig(Section):
         accelerator: Fabric's: "auto", "cpu", "cuda" ...
         select: validation score that chooses the best epoch: "accuracy", "macro_f1" or "loss".
         patience: stop after so many epochs without a better score; None: never.
+        workers: processes that read batches ahead, for data that are slow to read; 0: none. They change no result.
     """
 
     epochs: int = Field(default=60, ge=1)
@@ -128,6 +129,30 @@ class TrainingConfig(Section):
     accelerator: str = "cpu"
     select: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
     patience: int | None = Field(default=None, ge=1)
+    workers: int = Field(default=0, ge=0)
+
+
+class ComparedTraining(TypedDict, total=False):
+    """The fields of `TrainingConfig` as keyword arguments of `compare`, whose own `workers` are processes that train."""
+
+    epochs: int
+    batch_size: int
+    optimiser: Literal["adamw", "sgd"]
+    learning_rate: float
+    weight_decay: float
+    schedule: Literal["cosine", "linear", "constant"]
+    warmup: float
+    clip_norm: float | None
+    precision: Literal["32-true", "bf16-mixed"]
+    accelerator: str
+    select: Literal["accuracy", "macro_f1", "loss"]
+    patience: int | None
+
+
+class TrainingOptions(ComparedTraining, total=False):
+    """The fields of `TrainingConfig` as keyword arguments, for editors and type checkers."""
+
+    workers: int
 
 
 class MeasureConfig(Section):
@@ -195,12 +220,14 @@ class RunConfig(Section):
         return plain
 
     def hash(self) -> str:
-        """Return a short hash of everything that decides the result of the run; the label of its method does not.
+        """Return a short hash of everything that decides the result of the run.
 
-        It is that of a run only where the options of the method are complete, as they are in a run that was set up.
+        The label of its method and the number of workers that read data do not. The hash is that of a run only where the
+        options of the method are complete, as they are in a run that was set up.
         """
         plain = {key: value for key, value in self.to_dict().items() if key != "compare"}
         plain["method"].pop("label", None)
+        plain["training"].pop("workers")
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
 
 

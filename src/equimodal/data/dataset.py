@@ -72,6 +72,9 @@ class Dataset(Rows):
                 for key in given
                 if key not in arrays
             ]
+        problems += checks.masked_problems({"labels": labels, "ids": ids, "groups": groups, "split": split})
+        for option, given in {"lengths": lengths, "present": present}.items():
+            problems += checks.masked_problems({f"{option} of {key}": values for key, values in given.items()})
         checks.raise_problems(problems)
 
         columns: dict[str, Modality] = {}

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from equimodal.config.yaml import read_yaml_file
 from equimodal.data.archive import npz_keys
 from equimodal.data.checks import raise_problems
-from equimodal.data.coerce import KINDS, Kind
+from equimodal.data.columns.base import KINDS, Kind
 from equimodal.errors import ConfigError, DataError, did_you_mean
 
 DESCRIPTION = "data.yaml"

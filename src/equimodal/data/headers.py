@@ -42,15 +42,16 @@ def _one_more(entries: Mapping[K, Entries]) -> list[str]:
     return [
         f"{each.path}: has {fewest + 1} rows, one more than the other files ({fewest}). Is its first line, "
         f"'{each.first}', a header? Delete that line"
-        + (f", or name it '{each.path.stem}'." if each.values.dtype.kind == "U" else ", or name its columns.")
+        + (f", or name it '{each.path.stem}'." if each.values.dtype.kind in "UT" else ", or name its columns.")
         for each in more.values()
     ]
 
 
 def _doubt(entries: Entries) -> str:
-    named = "name the columns" if entries.values.ndim > 1 else f"name it '{entries.path.stem}'"
+    table = entries.values.dtype.kind not in "UT"
+    named = "name the columns" if table else f"name it '{entries.path.stem}'"
+    plain = "write it with decimals (0.0), or save the array as .npy" if table else "save the column as .txt"
     return (
         f"{entries.path}: its first row, '{entries.first}', may be a header of numbers or a sample, and no other file "
-        f"says how many rows there are. If it is a header, {named} or delete it. If it is a sample, write it with "
-        "decimals (0.0), or save the array as .npy."
+        f"says how many rows there are. If it is a header, {named} or delete it. If it is a sample, {plain}."
     )

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from equimodal.data.checks import list_rows
+from equimodal.data.coerce import is_missing
 from equimodal.errors import DataError
 
 _WHOLE = re.compile(r"0|-?[1-9][0-9]*")
@@ -73,16 +74,6 @@ def as_array(values: Any) -> np.ndarray:
         missing, array = np.isnat(array), array.astype(str).astype(object)
         array[missing] = None
     return array.astype(object) if array.dtype.kind == "T" else array
-
-
-def is_missing(entry: Any) -> bool:
-    """Return whether an entry is None, NaN, NaT or the missing value of pandas."""
-    if entry is None or type(entry).__name__ in ("NAType", "NaTType"):
-        return True
-    try:
-        return bool(entry != entry)
-    except (TypeError, ValueError):
-        return False
 
 
 def whole_numbers(words: np.ndarray) -> np.ndarray | None:

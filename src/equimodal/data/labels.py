@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from equimodal.data.checks import list_rows
-from equimodal.data.identifiers import as_array, is_missing, text_entries
+from equimodal.data.coerce import is_missing
+from equimodal.data.identifiers import as_array, text_entries
 from equimodal.errors import DataError
 
 
@@ -62,7 +63,7 @@ def class_names(classes: Sequence[Any]) -> tuple[str, ...]:
     for position, name in enumerate(names):
         if not name:
             raise DataError(
-                f"classes: entry {position} is {classes[position]!r}. Give each class a name; in YAML, put it into quotes."
+                f"classes: entry {position} is {classes[position]!r}. Give each class a name (in YAML, quote it)."
             )
     if len(set(names)) != len(names):
         raise DataError(f"classes: names must differ, got {', '.join(names)}.")

@@ -13,8 +13,10 @@ import torch
 
 from equimodal.batch import Batch
 from equimodal.data import checks
-from equimodal.data.coerce import Array, Kind
+from equimodal.data.coerce import coerce
+from equimodal.data.columns.base import Column, Kind, Spec, Values
 from equimodal.data.identifiers import as_text
+from equimodal.data.loading import load_batches
 from equimodal.data.modality import Modality, join
 from equimodal.errors import DataError, did_you_mean
 
@@ -71,7 +73,7 @@ class Rows:
         return len(self.ids)
 
     def __repr__(self) -> str:
-        parts = [f"{modality}: {column.describe()}" for modality, column in self._columns.items()]
+        parts = [f"{modality}: {column.spec}" for modality, column in self._columns.items()]
         parts.append("no labels" if self.labels is None else f"{len(self.classes)} classes")
         absent = 1 - float(np.mean([mask.mean() for mask in self.present.values()])) if len(self) else 0.0
         parts += [f"{absent:.0%} absent"] if absent else []
@@ -85,7 +87,7 @@ class Rows:
     @property
     def kinds(self) -> dict[str, Kind]:
         """What each modality's array holds."""
-        return {modality: column.kind for modality, column in self._columns.items()}
+        return {modality: column.spec.kind for modality, column in self._columns.items()}
 
     @property
     def present(self) -> dict[str, np.ndarray]:
@@ -98,9 +100,32 @@ class Rows:
         return {name: column.lengths for name, column in self._columns.items() if column.lengths is not None}
 
     @property
-    def arrays(self) -> dict[str, Array]:
-        """The rows of each modality. Part of a memory map is read for this: go by batches there."""
-        return {modality: column.read() for modality, column in self._columns.items()}
+    def specs(self) -> dict[str, Spec]:
+        """What is known of each modality's rows without reading them."""
+        return {modality: column.spec for modality, column in self._columns.items()}
+
+    @property
+    def arrays(self) -> dict[str, Values]:
+        """All rows of each modality, a list where their shapes vary. They are read for this: go by batches instead."""
+        return {modality: column.column.take(slice(0, len(self))) for modality, column in self._columns.items()}
+
+    def column(self, modality: str) -> Column:
+        """Return the rows of one modality, which are read when they are taken.
+
+        Raises:
+            DataError: there is no such modality.
+        """
+        self._check_known([modality])
+        return self._columns[modality].column
+
+    def valid(self, modality: str) -> Iterator[np.ndarray]:
+        """Yield what the samples that have a modality hold of it, by chunks, as stored and without padding.
+
+        Raises:
+            DataError: there is no such modality.
+        """
+        self._check_known([modality])
+        return self._columns[modality].valid()
 
     def subset(self, indices: Any) -> Self:
         """Return the rows at ``indices`` (numbers, a slice or a bool mask), without reading the arrays."""
@@ -128,22 +153,23 @@ class Rows:
         }
         return self._with(_columns=columns)
 
-    def replace_array(self, modality: str, array: Array) -> Self:
+    def replace_column(self, modality: str, column: Column | Values, *, double: bool = False) -> Self:
         """Return the data set with another form of one modality, for instance an encoder's prepared one.
 
         Args:
-            modality: which one; its kind, presence and lengths stay.
-            array: (N, ...), or a dict of such arrays; the same rows in the same order, not checked for NaN.
+            modality: which one; its presence and lengths stay.
+            column: a column or what one can be made of; the same rows in the same order, not checked for NaN.
+            double: whether batches hold its floats in float64 instead of float32.
 
         Raises:
             DataError: there is no such modality, or the rows are not as many.
         """
         self._check_known([modality])
-        for part in array.values() if isinstance(array, dict) else [array]:
-            if len(part) != len(self):
-                raise DataError(f"{modality}: the new array has {len(part)} rows, the data set {len(self)}.")
-        column = replace(self._columns[modality], array=array, rows=None)
-        return self._with(_columns={**self._columns, modality: column})
+        old = self._columns[modality]
+        new = column if isinstance(column, Column) else coerce(modality, column, old.spec.kind).column
+        if len(new) != len(self):
+            raise DataError(f"{modality}: the new column has {len(new)} rows, the data set {len(self)}.")
+        return self._with(_columns={**self._columns, modality: replace(old, column=new, double=double)})
 
     def with_groups(self, groups: Any) -> Self:
         """Return the data set with other groups, one per row.
@@ -187,25 +213,33 @@ class Rows:
         """Return the rows at ``indices`` as tensors.
 
         Floats become float32, uint8 images stay uint8, other integers become float32 in vectors, sequences
-        and images and int64 elsewhere, text stays an array of strings. Absent rows and padding are zero
-        (text: empty). ``ids`` are the positions in this data set, ``labels`` are -1 where there are none.
+        and images and int64 elsewhere, text is an array of strings (NumPy's StringDType). Rows that vary are padded to
+        the longest of the batch. Absent rows and padding are zero (text: empty); absent rows are not read. ``ids`` are
+        the positions in this data set, ``labels`` are -1 where there are none.
         """
         rows = self._rows(indices)
         columns = {modality: column.select(rows) for modality, column in self._columns.items()}
+        read = {modality: column.batch() for modality, column in columns.items()}
         labels = np.full(len(rows), -1, np.int64) if self.labels is None else self.labels[rows]
         return Batch(
-            {modality: column.tensors() for modality, column in columns.items()},
+            {modality: values for modality, (values, _) in read.items()},
             {modality: torch.from_numpy(column.present) for modality, column in columns.items()},
             torch.from_numpy(labels),
             torch.from_numpy(rows),
-            {key: torch.from_numpy(col.lengths) for key, col in columns.items() if col.lengths is not None},
+            {modality: torch.from_numpy(lengths) for modality, (_, lengths) in read.items() if lengths is not None},
         )
 
-    def batches(self, batch_size: int, order: np.ndarray | None = None) -> Iterator[Batch]:
-        """Yield batches of ``batch_size`` rows (the last may be smaller), in ``order`` or as they lie."""
+    def batches(self, batch_size: int, order: np.ndarray | None = None, *, workers: int = 0) -> Iterator[Batch]:
+        """Yield batches of ``batch_size`` rows (the last may be smaller).
+
+        Args:
+            batch_size: rows of a batch.
+            order: row numbers in the order wanted; None: all rows as they are.
+            workers: processes that read ahead; 0: this one reads. Batches are the same.
+        """
         rows = np.arange(len(self)) if order is None else np.asarray(order)
-        for start in range(0, len(rows), batch_size):
-            yield self.batch(rows[start : start + batch_size])
+        parts = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
+        return load_batches(self, parts, workers)
 
     def _rows(self, indices: Any) -> np.ndarray:
         if not isinstance(indices, slice):

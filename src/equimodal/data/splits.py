@@ -11,7 +11,7 @@ import numpy as np
 from equimodal.data import checks
 from equimodal.data.archive import checksum
 from equimodal.data.assignment import PARTS, assign, draw_stratified
-from equimodal.data.coerce import Kind
+from equimodal.data.columns.base import Kind
 from equimodal.data.identifiers import sortable, sorting
 from equimodal.data.rows import R, Rows, concatenate
 from equimodal.errors import DataError
@@ -41,6 +41,7 @@ class Splits(Generic[R]):
             or a class that another part has.
 
     Example:
+        >>> from equimodal.data.dataset import Dataset
         >>> data = Dataset({"a": np.ones((50, 2)), "b": np.ones((50, 3))}, [0, 1] * 25).split(seed=0)
         >>> data
         Splits('data', train 30, validation 10, test 10)
@@ -108,7 +109,9 @@ class Splits(Generic[R]):
             for name, value in rows.batch(np.arange(min(SAMPLE, len(rows)))).inputs.items():
                 for key, values in (value if isinstance(value, dict) else {"": value}).items():
                     columns[f"{name}/{key}"] = np.asarray(values)
-            arrays |= {f"{part}/{name}": np.asarray(column) for name, column in columns.items()}
+            for name, column in columns.items():
+                column = np.asarray(column)
+                arrays[f"{part}/{name}"] = np.array(column.tolist()) if column.dtype.kind in "OT" else column
         return checksum(arrays)[:16]
 
     def with_settings(self, split_seed: int | None, labels: int | None) -> Splits[R]:

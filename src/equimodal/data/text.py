@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from equimodal.data.checks import list_rows
+from equimodal.data.columns.text import TEXT
 from equimodal.errors import DataError
 
 _WHOLE = re.compile(r"0|-?[1-9][0-9]*")
@@ -58,7 +59,7 @@ def read_lines(path: Path) -> Entries:
         DataError: it cannot be read, is not UTF-8, or holds nothing.
     """
     lines = _lines(path)
-    return Entries(path, np.array(lines, dtype=str), lines[0], blank=_blank_end(lines))
+    return Entries(path, np.array(lines, dtype=TEXT), lines[0], blank=_blank_end(lines))
 
 
 def read_words(path: Path) -> Entries:
@@ -87,8 +88,8 @@ def read_words(path: Path) -> Entries:
 def read_numbers(path: Path) -> Entries:
     """Return a CSV of numbers, float64 (N, F); an empty cell is NaN, an empty line an absent row.
 
-    A first row of names is a header. A first column without a name beside named ones is the index that pandas
-    writes, and is left out. Where a first row may be a header of numbers, `Entries.heads` says so.
+    A first row of names is a header. First columns without a name beside named ones are the index that pandas
+    writes, and are left out. Where a first row may be a header of numbers, `Entries.heads` says so.
 
     Raises:
         DataError: ragged rows, a cell that is not a number, an index column with a name, or see `read_lines`.
@@ -100,16 +101,17 @@ def read_numbers(path: Path) -> Entries:
     if table.rows == header:
         raise DataError(f"{path}: holds no row below its header. Give at least one.")
     names = [cell.strip() for cell in table.first] if header else []
-    index = table.width > 1 and bool(names) and _UNNAMED.fullmatch(names[0]) is not None
+    unnamed = [_UNNAMED.fullmatch(name) is not None for name in names]
+    index = unnamed.index(False) if False in unnamed else 0  # more than one for the index of several levels
     blank = table.blank
     if table.width > 1:  # an absent row of several cells has its commas; empty lines at the end are no rows
         table, blank = replace(table, rows=table.rows - blank), 0
-    values = _parse(path, table, header, range(int(index), table.width))
+    values = _parse(path, table, header, range(index, table.width))
     if index:
-        _check_index(path, table)
+        _check_index(path, table, index)
     heads = not header and _may_be_header(table.first, values)
     for body in (values, values[1:]) if heads else (values,):
-        _refuse_counting(path, body, names[int(index) :])
+        _refuse_counting(path, body, names[index:])
     return Entries(path, values, ",".join(table.first), heads=heads, blank=blank)
 
 
@@ -243,7 +245,11 @@ def _not_a_number(path: Path, header: bool, columns: range, error: ValueError) -
             for column, cell in enumerate(cells):
                 if line >= header and column in columns and not _is_number(cell):
                     decimal = _DECIMAL_COMMA.fullmatch(cell.strip())
-                    advice = "Write decimals with a point." if decimal else "Put text into a .txt."
+                    advice = (
+                        "Write decimals with a point, and thousands without a comma."
+                        if decimal
+                        else "Put text into a .txt."
+                    )
                     return DataError(
                         f"{path}: row {line - header}, column {column} is {cell!r}, not a number. {advice}"
                     )
@@ -262,15 +268,23 @@ def _is_number(cell: str) -> bool:
     return cell.isascii() and "_" not in cell
 
 
-def _check_index(path: Path, table: _Table) -> None:
-    """Raise an error if a first column without a name holds a value twice, as no index does."""
+def _check_index(path: Path, table: _Table, levels: int) -> None:
+    """Raise an error if the first columns without names hold an entry twice, as no index does."""
     import pandas
 
-    column = pandas.read_csv(
-        path, header=0, index_col=False, usecols=[0], nrows=table.rows - 1, dtype=str, skip_blank_lines=False,
-        keep_default_na=False, encoding="utf-8-sig",
-    )  # fmt: skip
-    if column.iloc[:, 0].duplicated().any():
+    index = pandas.read_csv(
+        path,
+        header=0,
+        names=range(table.width),
+        index_col=False,
+        usecols=list(range(levels)),
+        nrows=table.rows - 1,
+        dtype=str,
+        keep_default_na=False,
+        skip_blank_lines=False,
+        encoding="utf-8-sig",
+    )
+    if index.duplicated().any():
         raise DataError(
             f"{path}: the first column has no name and is no index, since values occur twice. Name it if it is a "
             "feature, or leave it out (pandas: to_csv(file, index=False))."

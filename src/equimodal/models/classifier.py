@@ -213,10 +213,12 @@ class Classifier(nn.Module):
             encoder = self.encoders[name]
             if not isinstance(encoder, Encoder) or name not in data.modalities:
                 continue
-            values = data.arrays[name]
-            problems += encoder.shape_problems(name, data.kinds[name], values)
-            if type(encoder).prepare is not Encoder.prepare and not problems:
-                data = data.replace_array(name, encoder.prepare(values))
+            problems += encoder.spec_problems(name, data.specs[name])
+            if problems:
+                continue
+            prepared = encoder.prepare(data.column(name))
+            if prepared is not data.column(name) or encoder.needs_double:
+                data = data.replace_column(name, prepared, double=encoder.needs_double)
         if problems:
             raise DataError(f"{data.name}: {' '.join(problems)}")
         return data

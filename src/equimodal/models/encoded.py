@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from equimodal.data.rows import Rows
 from equimodal.models.classifier import Classifier
-
-if TYPE_CHECKING:
-    from equimodal.data.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -31,17 +28,18 @@ class Encoded:
 
 
 @torch.no_grad()
-def encode_all(model: Classifier, data: Dataset, batch_size: int = 256) -> Iterator[Encoded]:
+def encode_all(model: Classifier, data: Rows, batch_size: int = 256, workers: int = 0) -> Iterator[Encoded]:
     """Run each encoder once over the data, in evaluation mode, where the model is; yield encodings by the batch.
 
     Args:
         model: the classifier; it is put into evaluation mode and back.
-        data: in the form that the encoders take (:meth:`Classifier.prepare`).
+        data: in the form that the encoders take (`Classifier.prepare`).
         batch_size: rows at a time; it does not change the result.
+        workers: processes that read ahead; they do not change the result either.
     """
     training = model.training
     model.eval()
-    for batch in data.batches(batch_size):
+    for batch in data.batches(batch_size, workers=workers):
         batch = model.complete(batch.to(model.device))
         yield Encoded(model.encode(batch), batch.present, batch.labels)
     model.train(training)
@@ -53,7 +51,7 @@ def coalition_outputs(model: Classifier, encoded: Iterable[Encoded], coalitions:
 
     Args:
         model: the classifier; it is put into evaluation mode and back.
-        encoded: what it made of the data, see :func:`encode_all`.
+        encoded: what it made of the data, see `encode_all`.
         coalitions: bool (K, n).
     """
     training = model.training

@@ -19,15 +19,15 @@ from equimodal.batch import Batch
 from equimodal.config.run import RunConfig, TrainingConfig
 from equimodal.data.dataset import Dataset
 from equimodal.data.splits import Splits
-from equimodal.errors import ConfigError, Interrupted, RunError
+from equimodal.errors import NOT_FINITE, ConfigError, Diverged, Interrupted, RunError
 from equimodal.methods.base import EpochResult, Method, Phase
 from equimodal.models.encoded import encode_all
 from equimodal.training import checkpoint
 from equimodal.training.history import History
 from equimodal.training.measure import Measurement, measure
 from equimodal.training.memory import PeakMemory
-from equimodal.training.optimise import NOT_FINITE, Updater, learning_rate, make_optimiser
-from equimodal.training.progress import Reporter
+from equimodal.training.optimise import Updater, learning_rate, make_optimiser
+from equimodal.training.progress import Reporter, summary
 from equimodal.training.seeds import derive_seed, permutation, seed_torch
 from equimodal.training.selection import Selection
 from equimodal.training.weights import Weights
@@ -82,7 +82,7 @@ class Trainer:
         data: splits in the form that the encoders take; test is not touched.
         config: the run's configuration.
         folder: where history, weights and checkpoints go; None keeps the run in memory.
-        reporter: told of every epoch.
+        reporter: shows every epoch.
     """
 
     def __init__(
@@ -114,7 +114,8 @@ class Trainer:
 
         Raises:
             Interrupted: Ctrl-C; a checkpoint was written.
-            RunError: a loss is not finite, or the disk refuses.
+            Diverged: a loss or a weight is not finite.
+            RunError: the disk refuses.
         """
         self.memory.start()
         try:
@@ -173,13 +174,13 @@ class Trainer:
             self.method.visiting = passes[self.cursor.visit]
             where = (self.cursor.phase, self.cursor.epoch, self.cursor.visit)
             order = permutation(len(train), self.config.seed, "order", *where).numpy()
-            while self.cursor.batch < batches:
-                rows = order[self.cursor.batch * batch_size : (self.cursor.batch + 1) * batch_size]
+            left = order[self.cursor.batch * batch_size :]
+            for batch in train.batches(batch_size, left, workers=self.config.training.workers):
                 through = (self.cursor.visit + self.cursor.batch / batches) / len(passes)
                 start, stop = phase.span
                 progress = start + (stop - start) * (self.cursor.epoch + through) / phase.epochs
                 rate = learning_rate(self.config.training, progress)
-                self.train_batch(train.batch(rows), updater, rate)
+                self.train_batch(batch, updater, rate)
                 self.cursor.batch += 1
                 if self._stop:
                     self.tally.seconds += time.perf_counter() - started
@@ -217,15 +218,18 @@ class Trainer:
                 return
             try:
                 outcome = updater.apply(update)
-            except RunError as error:
-                raise RunError(f"Epoch {cursor.total + 1}, batch {cursor.batch + 1}: {error}") from error
+            except Diverged as error:
+                raise Diverged(f"Epoch {cursor.total + 1}, batch {cursor.batch + 1}: {error}") from error
             self.tally.add(outcome.losses, outcome.moved)
 
     def _end_epoch(self, phase: Phase) -> None:
         started = time.perf_counter()
         if not all(bool(parameter.isfinite().all()) for parameter in self._parameters().values()):
-            raise RunError(f"Epoch {self.cursor.total + 1}: some weights became infinite or NaN. {NOT_FINITE}")
-        measurement = self.measure_validation()
+            raise Diverged(f"Epoch {self.cursor.total + 1}: some weights became infinite or NaN. {NOT_FINITE}")
+        try:
+            measurement = self.measure_validation()
+        except Diverged as error:
+            raise Diverged(f"Epoch {self.cursor.total + 1}: {error}") from error
         self.method.eval()
         order = self.method.order
         self.method.on_epoch_end(EpochResult(self.cursor.total, measurement.contribution))
@@ -248,7 +252,7 @@ class Trainer:
         self.tally = Tally()
         self.history.append(line)
         self._save_checkpoint()
-        self.reporter.epoch(line)
+        self.reporter.step(summary(line))
         if self._stop:
             self._interrupt()
 
@@ -256,7 +260,8 @@ class Trainer:
         """Let the method fit what it chooses on the validation probe, and measure the model there."""
         self.model.eval()
         with self.fabric.autocast(), torch.no_grad():
-            encoded = list(encode_all(self.model, self.probe))  # read by both
+            workers = self.config.training.workers
+            encoded = list(encode_all(self.model, self.probe, workers=workers))  # read by both
             self.method.calibrate(encoded)
             return measure(
                 self.model,

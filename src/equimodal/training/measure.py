@@ -18,6 +18,7 @@ from equimodal.contribution.measure import contribution
 from equimodal.contribution.result import Contribution
 from equimodal.contribution.shapley import plan
 from equimodal.contribution.values import value_function
+from equimodal.errors import NOT_FINITE, Diverged
 from equimodal.models.classifier import Classifier
 from equimodal.models.encoded import Encoded, coalition_outputs
 
@@ -142,12 +143,17 @@ def measure(
         seed: of bootstrap and sampling.
         reference: value of each modality in the unimodal ensemble on the same data, for utilisation.
         record: keep which samples are answered rightly.
+
+    Raises:
+        Diverged: an output of the model is infinite or NaN.
     """
     n = len(model.modalities)
     scheme = plan(n, budget=config.budget, seed=seed)
     K = len(scheme.coalitions)
     extra = torch.cat([torch.eye(n, dtype=torch.bool), torch.ones(1, n, dtype=torch.bool)])
     outputs, labels = coalition_outputs(model, encoded, torch.cat([scheme.coalitions, extra]))
+    if not bool(outputs.isfinite().all()):
+        raise Diverged(f"On {split}, some outputs of the model became infinite or NaN. {NOT_FINITE}")
     measured = contribution(
         outputs[:K],
         scheme,

@@ -10,13 +10,8 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from equimodal.config.run import TrainingConfig
-from equimodal.errors import RunError
+from equimodal.errors import NOT_FINITE, Diverged
 from equimodal.methods.base import Method, Outcome, Update
-
-NOT_FINITE = (
-    "Start again, in another folder, with a smaller training.learning_rate or training.clip_norm, or look for extreme "
-    "values in the data."
-)
 
 
 def make_optimiser(parameters: Sequence[nn.Parameter], config: TrainingConfig) -> torch.optim.Optimizer:
@@ -76,7 +71,7 @@ class Updater:
         """Take one step on the sum of the update's mean losses.
 
         Raises:
-            RunError: a loss is not finite.
+            Diverged: a loss is not finite.
         """
         terms: dict[str, Tensor] = {
             name: total / count for name, (total, count) in update.losses.items() if int(count) > 0
@@ -84,7 +79,7 @@ class Updater:
         values = {name: float(term.detach()) for name, term in terms.items()}
         for name, value in values.items():
             if not math.isfinite(value):
-                raise RunError(f"the loss '{name}' became {value}. {NOT_FINITE}")
+                raise Diverged(f"the loss '{name}' became {value}. {NOT_FINITE}")
         if not terms:
             return Outcome(values, stepped=False)
         self.optimiser.zero_grad(set_to_none=True)
