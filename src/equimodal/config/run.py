@@ -133,7 +133,7 @@ class TrainingConfig(Section):
 
 
 class ComparedTraining(TypedDict, total=False):
-    """The fields of `TrainingConfig` as keyword arguments of `compare`, whose own `workers` are processes that train."""
+    """The fields of `TrainingConfig` as keyword arguments of `compare`, whose `workers` are processes that train."""
 
     epochs: int
     batch_size: int
@@ -219,11 +219,15 @@ class RunConfig(Section):
         plain["compare"] = self.compare.to_dict()
         return plain
 
+    def for_compare(self) -> dict[str, Any]:
+        """Return what `compare` reads, as plain values: all but `method` and `reference`, which `train` reads."""
+        return {key: value for key, value in self.to_dict().items() if key not in ("method", "reference")}
+
     def hash(self) -> str:
         """Return a short hash of everything that decides the result of the run.
 
-        The label of its method and the number of workers that read data do not. The hash is that of a run only where the
-        options of the method are complete, as they are in a run that was set up.
+        The label of its method and the number of workers that read data do not. The hash is that of a run only where
+        the options of the method are complete, as they are in a run that was set up.
         """
         plain = {key: value for key, value in self.to_dict().items() if key != "compare"}
         plain["method"].pop("label", None)
