@@ -171,7 +171,7 @@ def test_repr_says_what_matters(arrays):
 
 
 def test_memory_maps_are_checked_in_chunks_and_never_read_whole(tmp_path, monkeypatch):
-    """Every read of the map goes through ``__getitem__``, so that the largest one can be measured."""
+    """Every read of the map goes through `__getitem__`, so that the largest one can be measured."""
 
     class Watched(np.memmap):
         largest = 0

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from equimodal.comparison.design import split_table, tuning_table
 from equimodal.comparison.primary import Decision, declared_decisions
 from equimodal.comparison.reading import reading
 from equimodal.comparison.record import read_record, write_record
@@ -191,6 +192,13 @@ class Comparison:
     def tables(self) -> list[Table]:
         """Return the numbers as tables: accuracy, modalities alone, balance, calibration, cost."""
         return comparison_tables(self)
+
+    def design(self) -> list[Table]:
+        """Return how the comparison was run, as tables: the splits and labels of its seeds, and what was tuned."""
+        configuration = self.provenance.get("configuration") or {}
+        tuning = configuration.get("compare", {}).get("tune")
+        made = [split_table(list(self._by_seed().values())), tuning_table(self.results, tuning)]
+        return [table for table in made if table is not None]
 
     def __str__(self) -> str:
         return as_text(self.tables(), reading(self))

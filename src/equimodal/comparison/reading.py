@@ -54,9 +54,14 @@ def findings(comparison: Numbers) -> list[str]:
             f"Not judged, with fewer than {FEWEST} seeds: the difference in accuracy to {baseline} of "
             f"{join_names(each)}. A few seeds often agree by chance."
         )
-    if unknown := chosen("unknown"):
-        each = [f"{method} ({number(d['mean'], sign=True)})" for method, d in unknown.items()]
-        lines.append(f"Not judged, because all seeds gave the same difference to {baseline}: {join_names(each)}.")
+    unknown = chosen("unknown")
+    same = [f"{method} ({number(d['mean'], sign=True)})" for method, d in unknown.items() if d["mean"] is not None]
+    if same:
+        lines.append(f"Not judged, because all seeds gave the same difference to {baseline}: {join_names(same)}.")
+    if without := [method for method, d in unknown.items() if d["mean"] is None]:
+        lines.append(
+            f"Not judged, because in no seed both its run and that of {baseline} finished: {join_names(without)}."
+        )
     return lines
 
 
@@ -83,20 +88,37 @@ def notes(comparison: Numbers) -> list[str]:
     if declared:
         lines += [f"Declared beforehand: {decision}" for decision in declared]
     elif seeds > 1 and len(table) > 1:
-        lines.append(_permutation(table, seeds, redrawn=comparison.redraw == "split"))
+        lines.append(_permutation(table, redrawn=comparison.redraw == "split"))
     lines.append(intervals(comparison))
-    undefined = sum(row["edm"]["undefined"] for row in table)
+    finished = sum(row["accuracy"]["count"] for row in table)
+    undefined = finished - sum(row["edm"]["count"] for row in table)
     if undefined:
         lines.append(
-            f"EDM is undefined in {undefined} of {seeds * len(table)} runs (no better than the prior): "
+            f"EDM is undefined in {undefined} of {finished} runs (no better than the prior): "
             "its mean and median leave them out."
         )
-    return lines
+    return [*lines, *diverged(comparison)]
 
 
-def _permutation(table: Sequence[Mapping[str, Any]], seeds: int, *, redrawn: bool) -> str:
+def diverged(comparison: Numbers) -> list[str]:
+    """Return which runs diverged, and what that means for the numbers; empty if all runs finished."""
+    if not comparison.failures:
+        return []
+    runs = join_names([f"{failure.method}, seed {failure.seed}" for failure in comparison.failures])
+    count = len(comparison.failures)
+    text = f"{count} run{'s' * (count > 1)} diverged and {'have' if count > 1 else 'has'} no numbers: {runs}."
+    if {failure.method for failure in comparison.failures} <= set(comparison.methods):
+        return [f"{text} They are left out of the means and counted as undefined."]
+    return [
+        f"{text} They are left out of the means and counted as undefined; where the unimodal ensemble diverged, "
+        "utilisation has no reference and is undefined too."
+    ]
+
+
+def _permutation(table: Sequence[Mapping[str, Any]], *, redrawn: bool) -> str:
     differences = {row["method"]: row["accuracy"]["difference"] for row in table[1:]}
     rejected = [f"{method} (p {d['p_holm']:.3g})" for method, d in differences.items() if d["p_holm"] <= LEVEL]
+    seeds = max(d["count"] for d in differences.values())
     lowest, tests = smallest_p(seeds), len(differences)
     text = (
         f"Different in accuracy by exact paired permutation, Holm-corrected for {tests} "

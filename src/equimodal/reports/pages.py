@@ -80,8 +80,9 @@ def write_comparison_page(comparison: Comparison, path: Path) -> Path:
         RunError: if the file could not be written.
     """
     charts, tables = ComparisonCharts(comparison), comparison.tables()
-    provenance = dict(comparison.provenance)
+    provenance = {key: value for key, value in comparison.provenance.items() if value is not None}
     configuration = provenance.pop("configuration", {})
+    provenance.pop("test_groups", None)  # one number per test sample
     seeds = ", ".join(map(str, comparison.seeds))
     return write_page(
         path,
@@ -96,8 +97,9 @@ def write_comparison_page(comparison: Comparison, path: Path) -> Path:
         notes=notes(comparison),
         styles=charts.styles,
         charts=charts.all(),
+        design=comparison.design(),
         configuration=as_yaml(configuration),
-        provenance={"seeds": seeds} | {key: value for key, value in provenance.items() if value is not None},
+        provenance={"seeds": seeds} | provenance,
     )
 
 
@@ -114,17 +116,12 @@ def write_study_page(study: Study, path: Path) -> Path:
     Raises:
         RunError: if the file could not be written.
     """
-    tables = study.tables()
+    tables, methods = study.tables(), count(len(study.methods), "method", "methods")
     return write_page(
         path,
         __package__ or "",
         "study",
-        title=" in ".join(
-            (
-                count(len(study.methods), "method", "methods"),
-                count(len(study.comparisons), "setting", "settings"),
-            )
-        ),
+        title=f"{methods} in {count(len(study.comparisons), 'setting', 'settings')}",
         study=study,
         verdict=study_verdict(study),
         places={label: safe_name(label) for label in study.comparisons},

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from equimodal.comparison.comparison import Comparison
-from equimodal.comparison.reading import findings
+from equimodal.comparison.reading import diverged, findings
 from equimodal.comparison.study import Study
 from equimodal.statistics.permutation import LEVEL, seeds_needed
 from equimodal.statistics.verdict import FEWEST, verdict
@@ -131,10 +131,11 @@ def _fused(test: Measurement) -> str:
 def comparison_verdict(comparison: Comparison) -> Verdict:
     """Return the verdict on a comparison: accuracy against the baseline, how sure that is, balance, and losses."""
     table, baseline, seeds = comparison.table(), comparison.baseline, len(comparison.seeds)
+    lost = diverged(comparison)
     if len(table) == 1:
-        only = table[0]["accuracy"]["mean"]
-        return Verdict(f"{baseline} reaches {only:.3f} accuracy; there is nothing to compare it with.")
-    balance = (*_balance(table), *_losses(table))
+        only = number(table[0]["accuracy"]["mean"])
+        return Verdict(f"{baseline} reaches {only} accuracy; there is nothing to compare it with.", tuple(lost))
+    balance = (*_balance(table), *_losses(table), *lost)
     if seeds == 1:
         return Verdict("With one seed no difference can be distinguished from noise.", balance)
     if seeds < FEWEST:
