@@ -13,12 +13,15 @@ from scipy import stats
 import equimodal as eq
 from comparison.made_up import comparison
 from equimodal.analyses.ablation import Ablation
+from equimodal.analyses.arms import Arm
 from equimodal.analyses.figures import analysis_charts, overall_charts
-from equimodal.analyses.findings import load_findings
+from equimodal.analyses.findings import Findings, load_findings
 from equimodal.analyses.order import Order
 from equimodal.analyses.result import SettingResult
 from equimodal.analyses.running import prepare, run_analysis
 from equimodal.comparison import jobs
+from equimodal.comparison.result import Failure
+from equimodal.config.method import parse_methods
 from equimodal.config.run import build_config
 from equimodal.display.charts import EpochChart
 from equimodal.errors import RunError
@@ -228,3 +231,24 @@ def test_on_a_fixed_split_groups_allow_for_another_test_sample():
     both = found.difference(("a", "b"), ("c",), "accuracy")
     scores = (right["a"].astype(float) + right["b"]) / 2 - right["c"]
     assert (both.low, both.high) == pytest.approx(resampled_interval(scores, np.arange(50)))
+
+
+def test_a_run_that_diverged_is_left_out_of_what_was_read(tmp_path):
+    table = comparison({"a": [0.5, 0.7], "b": [0.7, 0.7]})
+    results = {**table.results, "a": table.results["a"][:1]}
+    failed = replace(table, results=results, failures=(Failure("a", 1, "the loss is not finite"),))
+    spec = parse_methods(["paper"])[0]
+    arms = tuple(Arm(spec.model_copy(update={"label": label}), "paper", {"part": label}) for label in "ab")
+    readings = {"a": [{"x": 1.0}, {}], "b": [{"x": 3.0}, {"x": 2.0}]}
+    setting = SettingResult(failed, arms, (), readings)
+    assert setting.values(("a",), "x") == [1.0, None]
+    assert setting.values(("a",), "accuracy") == [0.5, None]
+    assert setting.values(("a", "b"), "accuracy") == pytest.approx([0.6, 0.7])
+    assert setting.difference(("a",), ("b",), "accuracy").count == 1
+    path = Findings("ablation", {"one": setting}).to_csv(tmp_path / "runs.csv")
+    lines = list(csv.DictReader(path.open(encoding="utf-8")))
+    assert [(line["method"], line["seed"], line["x"]) for line in lines] == [
+        ("a", "0", "1.0"),
+        ("b", "0", "3.0"),
+        ("b", "1", "2.0"),
+    ]
