@@ -1,4 +1,4 @@
-"""An analysis carried out: where its numbers come from, what is kept, what is written, and how it is read again."""
+"""A finished analysis: where its numbers come from, what is kept, what is written, and how it is loaded."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_finished_runs_are_kept_and_the_findings_are_loaded_as_they_were(finishe
     assert load_findings(out).to_csv(out / "again.csv").read_text() == (out / "runs.csv").read_text()
 
 
-def test_an_interrupted_analysis_goes_on_to_the_same(finished, tmp_path, monkeypatch):
+def test_an_interrupted_analysis_resumes_to_the_same(finished, tmp_path, monkeypatch):
     findings, _, plain, _ = finished
     left = 7
 
@@ -189,7 +189,7 @@ def test_curves_are_the_history_over_the_reference(tmp_path):
     assert "without fusion step" in table
 
 
-def test_what_is_no_part_of_an_analysis_is_told(tmp_path):
+def test_what_is_ignored_is_reported(tmp_path):
     given = content(
         write_data(tmp_path),
         methods=["joint", "paper"],
