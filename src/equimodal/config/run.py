@@ -133,7 +133,7 @@ class TrainingConfig(Section):
 
 
 class ComparedTraining(TypedDict, total=False):
-    """The fields of `TrainingConfig` as keyword arguments of `compare`, whose own `workers` are processes that train."""
+    """The fields of `TrainingConfig` that are keyword arguments of `compare`; its `workers` are processes that train."""
 
     epochs: int
     batch_size: int
