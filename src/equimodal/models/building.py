@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
 from torch import nn
 
 from equimodal.errors import ConfigError
-from equimodal.models.encoders.base import ENCODERS, Encoder, build_encoder, call_encoder, default_encoder
+from equimodal.models.encoders.base import ENCODERS, Encoder, build_encoder, default_encoder
 
 if TYPE_CHECKING:
     from equimodal.data.dataset import Dataset
@@ -82,24 +80,6 @@ def encoder_for(
     encoder = build_encoder(name, modality, {**described, **options})
     encoder.fit_inputs(train.valid(modality))
     return encoder
-
-
-def probe_width(train: Dataset, modality: str, encoder: nn.Module) -> int:
-    """Return the size of a foreign encoder's encodings by running it on two training rows, where it is.
-
-    Raises:
-        ConfigError: it returns something else than one row of features a sample.
-    """
-    rows = np.flatnonzero(train.present[modality])[:2]
-    weight = next(encoder.parameters(), None)
-    batch = train.batch(rows) if weight is None else train.batch(rows).to(weight.device)
-    was_training = encoder.training
-    encoder.eval()
-    with torch.no_grad():
-        x, lengths = batch.inputs[modality], batch.lengths.get(modality)
-        out = call_encoder(encoder, x, lengths, modality=modality, samples=len(rows))
-    encoder.train(was_training)
-    return out.shape[1]
 
 
 def registered_name(encoder: Encoder) -> str:

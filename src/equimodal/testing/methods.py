@@ -22,7 +22,7 @@ from equimodal.errors import EquimodalError, Interrupted
 from equimodal.methods.base import METHODS, EpochResult, Method, MethodConfig
 from equimodal.models.fusions.base import FUSIONS
 from equimodal.models.predict import class_probabilities
-from equimodal.testing.data import make_model, make_splits
+from equimodal.testing.data import NormedEncoder, make_model, make_splits
 from equimodal.testing.watching import (
     Diary,
     Watch,
@@ -36,6 +36,7 @@ from equimodal.training.history import read_history
 from equimodal.training.run import Run, load
 
 MODALITIES = ("vector", "sequence", "image")
+BATCH_SIZE = 18
 EPOCHS = 2
 """Of all runs but the one that must learn something."""
 
@@ -92,18 +93,19 @@ class MethodConformance:
         epochs: int = EPOCHS,
         *,
         fusion: str | None = None,
+        model: Any = None,
         watch: Watch | None = None,
         **options: Any,
     ) -> Run:
-        """Train a small new model, always from the same weights."""
-        model = make_model(data, fusion=fusion, encoders={"vector": {"dropout": 0.1}})
+        """Train a model: a small new one, always from the same weights, where none is given."""
+        model = model or make_model(data, fusion=fusion, encoders={"vector": {"dropout": 0.1}})
         with nullcontext() if watch is None else watched(cls.registered(), watch):
             return fit(
                 model,
                 data,
                 {"name": cls.method, **cls.options},
                 epochs=epochs,
-                batch_size=18,
+                batch_size=BATCH_SIZE,
                 learning_rate=0.02,
                 weight_decay=0.1,
                 measure={"bootstrap": 10},
@@ -303,6 +305,49 @@ class MethodConformance:
                 )
             wrong = [name for name, values in run.model.state_dict().items() if not bool(values.isfinite().all())]
             assert not wrong, f"With fusion '{fusion}', {', '.join(wrong)} became NaN or infinite."
+
+    # What is frozen, and batch norms
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def normed(cls, pair: Splits) -> tuple[Run, dict[str, Tensor]]:
+        """A run with batch norms, of which the sequence's are frozen, and all tensors from before it."""
+        rows = np.arange(2 * BATCH_SIZE + 1)  # the last batch has one row
+        data = Splits(pair.train.subset(rows), pair.validation, pair.test)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            encoders = {"vector": NormedEncoder(5), "sequence": NormedEncoder(3).requires_grad_(False)}
+        model = make_model(data, encoders=encoders)
+        before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        try:
+            return cls.train(data, model=model), before
+        except Exception as error:  # noqa: BLE001 - the method's own code, which may raise anything
+            pytest.fail(
+                "With a frozen encoder, batch norms and a last batch of one row, training fails: "
+                f"{type(error).__name__}: {error} Encode by self.model.encode or encode_one, and expect no gradient "
+                "of a frozen parameter."
+            )
+
+    def test_what_is_frozen_does_not_move(self, normed: tuple[Run, dict[str, Tensor]]) -> None:
+        """Neither the parameters of a frozen encoder nor its running statistics, to the bit."""
+        run, before = normed
+        after = run.model.state_dict()
+        moved = [name for name in before if "sequence" in name and not torch.equal(before[name], after[name])]
+        assert not moved, (
+            f"{', '.join(moved)} moved, though the encoder is frozen. Change no weights, and leave modes to the loop: "
+            "'with evaluating(module)' restores those that it changes."
+        )
+
+    def test_batch_norms_are_trained(self, normed: tuple[Run, dict[str, Tensor]]) -> None:
+        """Running statistics of an encoder that trains move, and everything stays finite."""
+        run, before = normed
+        after = run.model.state_dict()
+        wrong = [name for name, values in after.items() if not bool(values.isfinite().all())]
+        assert not wrong, f"{', '.join(wrong)} became NaN or infinite."
+        name = "encoders.vector.layers.1.running_mean"
+        assert not torch.equal(before[name], after[name]), (
+            "The running statistics of an encoder's batch norm did not move, though it trains. Leave modes to the loop."
+        )
 
     # What it may know
 

@@ -131,13 +131,14 @@ def call_encoder(
         ConfigError: the encoder returns something else.
     """
     out = encoder(x) if lengths is None else encoder(x, lengths)
-    if isinstance(out, Tensor) and out.ndim == 2 and len(out) == samples:
+    if isinstance(out, Tensor) and out.ndim == 2 and len(out) == samples and out.is_floating_point():
         if width in (None, out.shape[1]):
             return out
         advice = f"Say widths={{'{modality}': {out.shape[1]}}}, or use Classifier.for_data, which finds the width."
     else:
         advice = "Return one row of features a sample."
     came = f"shape {tuple(out.shape)}" if isinstance(out, Tensor) else type(out).__name__
+    came += f" of {out.dtype}" if isinstance(out, Tensor) and not out.is_floating_point() else ""
     raise ConfigError(
         f"model.encoders.{modality}: {type(encoder).__name__} should return a tensor (batch, width), "
         f"here ({samples}, {width or 'width'}), got {came}. {advice}"
