@@ -1,7 +1,16 @@
 """Files are written whole or not at all."""
 
 import errno
+import os
 import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -100,8 +109,124 @@ def test_arrays_that_cannot_be_written_are_not_a_run_to_go_on_with(tmp_path):
         write_npz(tmp_path / "arrays.npz", {"a": np.arange(3)})
 
 
-def test_what_a_killed_process_left_is_cleared(tmp_path):
-    (tmp_path / ".a.json.x7").write_text("half")
-    (tmp_path / ".b.json.x7").write_text("not ours")
-    write_text(tmp_path / "a.json", "whole")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".b.json.x7", "a.json"]
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from equimodal.files import write_whole
+
+def write(temporary):
+    temporary.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+write_whole(Path(sys.argv[1]), write)
+"""
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    path = tmp_path / "a.json"
+    assert subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False).returncode == -signal.SIGKILL
+    (left,) = names_in(tmp_path)
+    assert left.startswith(".a.json.") and left.endswith(".equimodal-tmp")
+    others = [
+        ".a.json.x7",
+        ".a.json.swp",  # an editor's
+        ".a.json.equimodal-tmp",
+        left.replace(".a.json.", ".b.json."),  # of another file
+        re.sub(r"\.\d+\.([0-9a-f]+)\.equimodal", rf".{os.getpid()}.\1.equimodal", left),  # of a process that runs
+        left.replace(f".{socket.gethostname()}.", ".elsewhere."),  # of another machine on the same disk
+    ]
+    for name in others:
+        (tmp_path / name).write_text("not ours to remove")
+    write_text(path, "whole")
+    assert names_in(tmp_path) == sorted({*others, "a.json"} - {left})
+
+
+def test_writers_side_by_side_all_succeed_and_one_whole_file_stays(tmp_path):
+    path, barrier = tmp_path / "note.txt", threading.Barrier(8)
+
+    def write(number):
+        def fill(temporary):
+            barrier.wait()  # all have begun before the first is done
+            temporary.write_text(f"{number}" * 10_000)
+
+        write_whole(path, fill)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(8)))
+    assert path.read_text() in {f"{number}" * 10_000 for number in range(8)}
+    assert names_in(tmp_path) == ["note.txt"]
+
+
+MANY = """
+import sys
+from pathlib import Path
+from equimodal.files import write_text
+
+for number in range(200):
+    write_text(Path(sys.argv[1]), sys.argv[2] * 1000)
+"""
+
+
+def test_processes_side_by_side_too(tmp_path):
+    path = tmp_path / "note.txt"
+    running = [subprocess.Popen([sys.executable, "-c", MANY, str(path), letter]) for letter in "ab"]
+    assert [process.wait(60) for process in running] == [0, 0]
+    assert path.read_text() in ("a" * 1000, "b" * 1000)
+    assert names_in(tmp_path) == ["note.txt"]
+
+
+@pytest.fixture
+def umask():
+    before = os.umask(0)
+    os.umask(before)
+    yield os.umask
+    os.umask(before)
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_a_new_file_has_the_permissions_that_the_umask_leaves(tmp_path, umask, mask, mode):
+    umask(mask)
+    write_text(tmp_path / "note.txt", "text")
+    assert stat.S_IMODE((tmp_path / "note.txt").stat().st_mode) == mode
+
+
+def test_a_file_that_is_there_keeps_its_permissions(tmp_path, umask):
+    path = tmp_path / "note.txt"
+    umask(0o077)
+    for mode in (0o640, 0o755):
+        path.write_text("old")
+        path.chmod(mode)
+        write_text(path, "new")
+        assert (stat.S_IMODE(path.stat().st_mode), path.read_text()) == (mode, "new")
+
+
+def test_a_link_stays_one_and_the_file_it_leads_to_is_written(tmp_path):
+    (tmp_path / "there").mkdir()
+    real, link = tmp_path / "there" / "real.txt", tmp_path / "link.txt"
+    link.symlink_to(Path("there") / "real.txt")
+    for text in ("made through the link", "written again"):  # at first it leads to nothing
+        write_text(link, text)
+        assert link.is_symlink() and real.read_text() == text and not real.is_symlink()
+    assert names_in(tmp_path) == ["link.txt", "there"] and names_in(real.parent) == ["real.txt"]
+
+
+@pytest.mark.parametrize("kind", ["loop", "pipe", "device"])
+def test_what_is_not_a_file_is_refused_and_stays(tmp_path, kind):
+    path = tmp_path / "note.txt"
+    if kind == "loop":
+        path.symlink_to("note.txt")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/null")
+    before = path.lstat().st_mode
+    with pytest.raises(RunError, match="this one leads to a link, a device or a pipe"):
+        write_text(path, "text")
+    assert path.lstat().st_mode == before and names_in(tmp_path) == ["note.txt"]
+    assert not Path("/dev/null").is_file()
+
+
+def test_a_long_name_can_be_written(tmp_path):
+    path = tmp_path / ("ä" * 125 + ".json")  # 255 bytes, the most there is
+    write_text(path, "text")
+    assert path.read_text() == "text"

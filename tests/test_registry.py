@@ -53,7 +53,7 @@ def test_a_name_cannot_be_taken_twice():
 def run_beside(folder, code):
     """Run code in a new interpreter that finds the packages of ``folder``."""
     code = f"import sys; sys.path.insert(0, {str(folder)!r})\n{textwrap.dedent(code)}"
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=100)
 
 
 THEIRS = """
@@ -143,3 +143,65 @@ def test_the_list_marks_what_is_broken_and_goes_on(tmp_path):
     assert shown["lost"].startswith("broken. The method 'lost' of package theirs 1.0")
     assert {"joint", "uniform", "mlp", "concat", "emoji", "paper"} <= set(shown), done.stderr
     assert not shown["joint"].startswith("broken")
+
+
+def test_threads_that_look_up_first_at_once_all_see_everything(tmp_path):
+    install(tmp_path, "theirs", THEIRS, "[equimodal.methods]\ntheirs_joint = theirs:Theirs\n")
+    done = run_beside(
+        tmp_path,
+        """
+        from concurrent.futures import ThreadPoolExecutor
+        from threading import Barrier
+        from equimodal.methods.base import METHODS
+        from equimodal.models.fusions.base import FUSIONS
+
+        barrier = Barrier(8)
+
+        def look(number):
+            barrier.wait()
+            METHODS.get("theirs_joint"), FUSIONS.get("late")  # an unknown name, if it came too early
+            return METHODS.names(), FUSIONS.names()
+
+        with ThreadPoolExecutor(8) as pool:
+            print(len(set(pool.map(look, range(8)))))
+        """,
+    )
+    assert done.stdout.split() == ["1"], done.stderr
+
+
+def test_a_class_of_the_users_that_takes_a_name_first_is_an_error_at_every_lookup(tmp_path):
+    done = run_beside(
+        tmp_path,
+        """
+        from equimodal.errors import ConfigError
+        from equimodal.methods.base import METHODS, Method
+
+        @METHODS.register("joint")
+        class Mine(Method):
+            '''Mine.'''
+
+        for _ in range(2):
+            try:
+                METHODS.names()
+            except ConfigError as error:
+                print(error)
+        """,
+    )
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2 and lines[0] == lines[1], done.stderr
+    assert lines[0].startswith("Two methods want the name 'joint': ") and "Mine" in lines[0]
+
+
+def test_a_method_named_like_a_recipe_is_an_error(tmp_path):
+    install(tmp_path, "theirs", THEIRS, "[equimodal.methods]\npaper = theirs:Theirs\n")
+    for command in (["train", "paper"], ["train", "-s", "method=paper"], ["compare", "-m", "paper:order=random"]):
+        done = run_beside(
+            tmp_path,
+            f"""
+        from equimodal.cli.main import main
+        sys.argv = ["equimodal", *{command}]
+        main()
+        """,
+        )
+        assert done.returncode == 2
+        assert "'paper' is a recipe, and a method that another package adds. Rename that method." in done.stderr

@@ -76,3 +76,15 @@ class Batch:
             self.ids.to(device),
             {name: steps.to(device) for name, steps in self.lengths.items()},
         )
+
+
+def rows_of(x: Input, rows: Tensor) -> Input:
+    """Return some rows of a modality's inputs.
+
+    Example:
+        >>> rows_of(torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([2, 0])).flatten().tolist()
+        [3.0, 1.0]
+    """
+    if isinstance(x, dict):
+        return {key: tensor[rows] for key, tensor in x.items()}
+    return x[rows.cpu().numpy()] if isinstance(x, np.ndarray) else x[rows]

@@ -53,11 +53,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return the part of an error message that offers the nearest known name; empty where none is near.
 
     Example:
-        >>> nearest("jiont", ["joint", "alternating"]), nearest("x", ["joint"])
-        (" Did you mean 'joint'?", '')
+        >>> nearest("jiont", ["joint", "alternating"]), nearest("A", ["a"]), nearest("x", ["joint"])
+        (" Did you mean 'joint'?", " Did you mean 'a'?", '')
     """
-    close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
-    return f" Did you mean '{close[0]}'?" if close else ""
+    written = {each.lower(): each for each in sorted(known)}
+    close = difflib.get_close_matches(name.lower(), list(written), n=1, cutoff=0.5)
+    return f" Did you mean '{written[close[0]]}'?" if close else ""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

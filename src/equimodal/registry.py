@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import threading
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
@@ -15,12 +16,14 @@ M = TypeVar("M")
 
 
 class Registry(Generic[T]):
-    """A mapping from public names to the things that bear them.
+    """A mapping from public names to classes or functions.
 
-    The package given is imported whole at the first lookup, so that adding a member is adding a file there.
-    Packages outside add theirs by an entry point in the group ``equimodal.<package>``, where ``<package>`` is
-    the last part of the package's name (``equimodal.methods``, ``equimodal.encoders`` ...). One of those that
-    cannot be loaded is in nobody's way: its name is known, and only who asks for it gets the error.
+    All modules of the package given are imported at the first lookup, so that adding a member is adding a file there.
+    Other packages add theirs by an entry point in the group `equimodal.<package>`, where `<package>` is the last part
+    of the package's name (`equimodal.methods`, `equimodal.encoders` ...). Where one of those cannot be loaded, or takes
+    a name that is taken, the error is raised for that name only, when it is looked up.
+
+    Lookups may come from several threads at once.
 
     Args:
         kind: what is registered, in the words of error messages ("method", "encoder").
@@ -38,9 +41,15 @@ class Registry(Generic[T]):
         self._members: dict[str, T] = {}
         self._broken: dict[str, str] = {}
         self._discovered = False
+        self._discovering = threading.RLock()
+        self._within = False
 
     def register(self, name: str) -> Callable[[M], M]:
-        """Return a decorator that gives a class (or function) its public name."""
+        """Return a decorator that gives a class (or function) its public name.
+
+        Raises:
+            ConfigError: another one has that name.
+        """
 
         def decorate(member: M) -> M:
             if self._members.get(name, member) is not member:
@@ -71,18 +80,28 @@ class Registry(Generic[T]):
         return tuple(sorted({*self._members, *self._broken}))
 
     def items(self) -> Iterator[tuple[str, T]]:
-        """Yield (name, member), sorted by name, of all that can be had."""
+        """Yield (name, member), sorted by name, of all that can be loaded."""
         return ((name, self._members[name]) for name in self.names() if name not in self._broken)
 
     def broken(self) -> dict[str, str]:
-        """Return, by name, what is wrong with those members of packages outside that cannot be had."""
+        """Return, by name, what is wrong with the members of other packages that cannot be loaded."""
         self._discover()
         return dict(self._broken)
 
     def _discover(self) -> None:
         if self._discovered:
             return
-        self._discovered = True
+        with self._discovering:  # other threads wait for all members; a module that is being imported sees those so far
+            if self._discovered or self._within:
+                return
+            self._within = True
+            try:
+                self._import_members()
+                self._discovered = True  # not before: a failure is raised at every lookup, not at the first one only
+            finally:
+                self._within = False
+
+    def _import_members(self) -> None:
         package = importlib.import_module(self.package)
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{self.package}.{module.name}")

@@ -42,6 +42,8 @@ class WithFusion(MethodConformance):
     @classmethod
     def train(cls, data: Splits, epochs: int = EPOCHS, *, fusion: str | None = None, **others: Any) -> Run:
         """Train with the fusion, where the check names no other."""
+        if (model := others.get("model")) is not None:
+            model.set_fusion(cls.fusion)
         return super().train(data, epochs, fusion=fusion or cls.fusion, **others)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -112,3 +114,18 @@ def test_the_rate_is_the_one_asked_for(n, p):
     hidden = 1 - kept.double().mean(1).numpy()
     # all hidden, p^n, is the case in which one of n comes back
     assert np.allclose(hidden, p - p**n / n, atol=4 * np.sqrt(p * (1 - p) / 40_000))
+
+
+def test_modality_dropout_pairs_masks_by_name():
+    """The masks of a batch may come in another order than its inputs."""
+    batch = linear_batch(("a", "b", "c"), samples=40, probability=0.5)
+    turned = replace(batch, present=dict(reversed(batch.present.items())))
+    seen = []
+    for each in (batch, turned):
+        torch.manual_seed(0)
+        method = make_method("modality_dropout", linear_model(("a", "b", "c")), p=0.4)
+        method.model.fuse = lambda encodings, present: seen.append(present) or torch.zeros(40, 3)
+        next(method.updates(each))
+    for name in "abc":
+        assert torch.equal(seen[0][name], seen[1][name])
+        assert not (seen[0][name] & ~batch.present[name]).any()

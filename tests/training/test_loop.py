@@ -17,8 +17,8 @@ from torch import nn
 
 from equimodal.config.run import build_config
 from equimodal.errors import ConfigError, Interrupted, RunError
-from equimodal.inference.predict import predict
 from equimodal.methods.base import Method, MethodConfig, Phase, Update, cross_entropy
+from equimodal.models.predict import class_probabilities
 from equimodal.training.history import History
 from equimodal.training.loop import Trainer
 from equimodal.training.optimise import Updater
@@ -218,7 +218,7 @@ def test_the_learning_rate_of_every_update(tiny, monkeypatch, schedule):
     warm = steps // 4
     after = np.arange(steps - warm) / (steps - warm)
     shape = {"constant": np.ones_like(after), "linear": 1 - after, "cosine": (1 + np.cos(np.pi * after)) / 2}
-    expected = 0.01 * np.concatenate([np.arange(warm) / warm, shape[schedule]])
+    expected = 0.01 * np.concatenate([np.arange(1, warm + 1) / warm, shape[schedule]])
     assert all(len(rate) == 1 for rate in rates)
     assert [rate.pop() for rate in rates] == pytest.approx(expected)
 
@@ -238,7 +238,7 @@ def test_brain_float_runs_and_learns_finite_numbers(tiny):
     run = fit_tiny(tiny, "paper", precision="bf16-mixed", epochs=3)
     assert all(math.isfinite(value) for line in run.history for value in line["train"].values())
     assert all(parameter.dtype == torch.float32 for parameter in run.model.parameters())
-    assert torch.isfinite(predict(run.model, tiny.test)).all()
+    assert torch.isfinite(class_probabilities(run.model, tiny.test)).all()
 
 
 def test_an_accelerator_that_is_not_here(tiny):
@@ -254,7 +254,7 @@ def test_the_best_epoch_is_kept(tiny, tmp_path):
     run = fit_tiny(tiny, "joint", tmp_path / "run", epochs=6, learning_rate=0.1, schedule="constant")
     ranks = [(line["validation"]["accuracy"], -line["validation"]["loss"]) for line in run.history]
     assert run.best_epoch == 1 + ranks.index(max(ranks)) < 6, "choose a seed at which the last epoch is not the best"
-    right = predict(run.model, tiny.validation).argmax(-1).numpy() == tiny.validation.labels
+    right = class_probabilities(run.model, tiny.validation).argmax(-1).numpy() == tiny.validation.labels
     assert right.mean() == pytest.approx(ranks[run.best_epoch - 1][0])
     assert run.validation.scores["loss"] == pytest.approx(-ranks[run.best_epoch - 1][1], abs=1e-6)
 
@@ -266,6 +266,31 @@ def test_patience_ends_a_run_that_no_longer_improves_and_ties_go_to_the_earlier_
     assert [line["best"] for line in run.history] == [True, False, False]
     phases = [line["phase"] for line in fit_tiny(tiny, "unimodal_ensemble", **still).history]
     assert phases == ["vector"] * 3 + ["sequence"] * 3
+
+
+def test_the_first_step_of_a_warm_up_moves_the_weights(tiny):
+    before = {k: v.clone() for k, v in make_model(tiny, width=6).state_dict().items()}
+    moved = []
+
+    def look():
+        moved.append(True)
+        raise KeyboardInterrupt
+
+    model = make_model(tiny, width=6)
+    with at_batch(1, look), pytest.raises(KeyboardInterrupt):
+        fit_tiny(tiny, "joint", model=model, warmup=0.5, epochs=4, weight_decay=0.0)
+    assert moved and any(not torch.equal(before[k], v) for k, v in model.state_dict().items() if k in before)
+
+
+def test_patience_ends_trials_too(tiny):
+    """Nothing is learnt, so that the training ends after its second epoch; no trial is made after that."""
+    still = {"learning_rate": 1e-30, "weight_decay": 0.0, "epochs": 20, "patience": 1}
+    late = make_model(tiny, width=6, fusion="late")  # no running means, which would move the scores
+    lines = fit_tiny(tiny, "g_blending:super_epoch=1", model=late, **still).history
+    trials = 3  # each modality and the fusion
+    assert [line["trial"] for line in lines] == ([True] * trials + [False]) * 2
+    late = make_model(tiny, width=6, fusion="late")
+    assert len(fit_tiny(tiny, "umt", model=late, **still).history) == 2 * len(tiny.modalities) + 2
 
 
 def test_patience_survives_a_stop(tiny, tmp_path):

@@ -113,6 +113,7 @@ def _carry_out(
     quiet: bool,
 ) -> None:
     from equimodal.analyses.running import run_analysis
+    from equimodal.cli.outcome import end_with
     from equimodal.cli.setup import configure_comparison, typed_command
     from equimodal.comparison.jobs import parse_workers
     from equimodal.files import safe_name
@@ -127,3 +128,4 @@ def _carry_out(
     print(findings)
     beside = ", ".join(path.name for path in files if path.parent == folder)
     print(f"\nruns in {folder}, report {page}, {beside} and figures beside it")
+    end_with([failure for found in findings.settings.values() for failure in found.comparison.failures])

@@ -26,13 +26,13 @@ def train(
     from equimodal.cli.setup import configure
     from equimodal.data.catalogue import load
     from equimodal.files import safe_name
-    from equimodal.reports.write import write
+    from equimodal.reports.write import report as write_report
     from equimodal.training.fit import train as carry_out
 
     config = configure(recipe, data, settings)
     splits = load(config.data.name, labels=config.data.labels, split_seed=config.data.split_seed)
     folder = out or Path("runs") / safe_name(f"{splits.name}-{config.method.name}")
     run = carry_out(config, splits, folder=folder, resume=resume, quiet=quiet)
-    page = write(run, folder / "report.html")
+    page = write_report(run, folder / "report.html")
     print(run.test)
     print(f"best epoch {run.best_epoch} of {len(run.history)}, run in {folder}, report {page}")

@@ -97,10 +97,12 @@ def compare(
     if model is not None and (encoders is not None or width != 64):
         raise ConfigError("model: makes the whole classifier. Leave out model, or encoders and width.")
     named, modules = _divide(encoders or {})
-    source = data.provenance.get("source")
+    source = data.provenance.get("source") or {"name": data.name, "labels": None}
+    if redraw == "split":  # each seed has its own; rows that were drawn from fewer labels cannot be loaded again
+        source = {"name": source["name"] if source["labels"] is None else data.name}
     config = build_config(
         {
-            "data": {"name": source["name"] if source and source["labels"] is None else data.name},
+            "data": source,
             "model": {"width": width, "encoders": named},
             "training": training,
             "measure": dict(measure or {}),

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from equimodal._version import __version__
 from equimodal.config.run import RunConfig, build_config
 from equimodal.config.yaml import read_yaml_file, write_yaml
+from equimodal.data.identifiers import numbered
 from equimodal.data.splits import Splits
 from equimodal.errors import RunError
 from equimodal.files import write_text
@@ -51,7 +51,7 @@ def _test_groups(data: Splits) -> list[int] | None:
     """Return the number of each test row's group: what the bootstrap on a fixed split draws."""
     if data.test.groups is None:
         return None
-    return np.unique(data.test.groups, return_inverse=True)[1].tolist()
+    return numbered(data.test.groups).tolist()
 
 
 @contextmanager

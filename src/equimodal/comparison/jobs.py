@@ -20,9 +20,9 @@ from equimodal.config.run import RunConfig
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, Diverged, EquimodalError, Interrupted
 from equimodal.models.classifier import Classifier
+from equimodal.seeds import derive_seed
 from equimodal.training.fit import train
 from equimodal.training.run import REFERENCE, Reference
-from equimodal.training.seeds import derive_seed
 
 ModelMaker = Callable[[int], Classifier]
 """From a seed to an untrained classifier."""
@@ -104,10 +104,10 @@ def seed_data(config: RunConfig, data: Splits, seed: int) -> Splits:
         data: with all its training rows.
         seed: of the run.
     """
-    draw = config.data.split_seed or 0
     if config.compare.redraw == "split":
-        data, draw = data.redraw(seed), seed
-    return data if config.data.labels is None else data.scarce(config.data.labels, draw)
+        return data.with_settings(seed, config.data.labels)
+    labels = config.data.labels
+    return data if labels is None else data.scarce(labels, config.data.split_seed or 0)
 
 
 @dataclass(frozen=True)

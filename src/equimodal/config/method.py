@@ -73,10 +73,7 @@ def parse_method(
         raise ConfigError(_at(where, f"expected a text as 'label', got {label!r}. Put it in quotes."))
     if keys := [key for key in options if not isinstance(key, str)]:
         raise ConfigError([_at(where, f"expected a text as the name of an option, got {key!r}.") for key in keys])
-    recipe = read_recipe(name).get("method") if name in recipe_names() else None
-    if recipe is not None:
-        if names is not None and name in names.methods():
-            raise ConfigError(_at(where, f"'{name}' is a recipe and an installed method. Rename that method."))
+    if name in recipe_names() and (recipe := find_recipe(name, names).get("method")) is not None:
         base = parse_method(recipe)
         label, name, options = label or name, base.name, merge(base.options, options)
     if names is not None:
@@ -84,6 +81,17 @@ def parse_method(
             raise ConfigError(f"Unknown method '{name}'.{did_you_mean(name, known_methods(names))}")
         options = names.options(name, options, where)
     return MethodSpec(name=name, options=options, label=label or name)
+
+
+def find_recipe(name: str, names: Names | None) -> dict[str, Any]:
+    """Return a recipe's content.
+
+    Raises:
+        ConfigError: a method has the same name.
+    """
+    if names is not None and name in names.methods():
+        raise ConfigError(f"'{name}' is a recipe, and a method that another package adds. Rename that method.")
+    return read_recipe(name)
 
 
 def known_methods(names: Names) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from equimodal.config.annotations import below, is_model, members
 from equimodal.errors import ConfigError, did_you_mean, nearest
@@ -29,7 +29,7 @@ class _Place(NamedTuple):
     expected: list[Any]
 
 
-def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = "") -> list[str]:
+def problems_of(error: ValidationError, expected: Any, prefix: str = "") -> list[str]:
     """Return a message for each mistake.
 
     A value that fits no member of a union is one mistake, though pydantic reports one for each member. The messages of
@@ -37,10 +37,11 @@ def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = ""
 
     Args:
         error: what pydantic raised.
-        model: the model that was validated.
-        prefix: path of the model itself.
+        expected: the model, or another annotation, that was validated.
+        prefix: its own path.
 
     Example:
+        >>> from pydantic import BaseModel
         >>> class Options(BaseModel):
         ...     order: Literal["random", "fixed"] | list[str] = "fixed"
         >>> try:
@@ -49,7 +50,7 @@ def problems_of(error: ValidationError, model: type[BaseModel], prefix: str = ""
         ...     print(*problems_of(error, Options))
         order: input should be 'random' or 'fixed', or a valid list, got 'randm'. Did you mean 'random'?
     """
-    found = [(_locate(model, item["loc"]), item) for item in error.errors(include_url=False)]
+    found = [(_locate(expected, item["loc"]), item) for item in error.errors(include_url=False)]
     deepest: dict[Keys, int] = {}
     for place, _ in found:
         if place.union is not None:
@@ -86,12 +87,12 @@ def _messages(path: str, places: Sequence[_Place], items: Sequence[Mapping[str, 
     return [f"{path}: {wanted}, got {given!r}.{hint}"]
 
 
-def _locate(model: type[BaseModel], location: Keys) -> _Place:
+def _locate(expected: Any, location: Keys) -> _Place:
     """Follow pydantic's location, without what is not a key in it: the members of unions that it tried, and "[key]"."""
     path: list[str | int] = []
     union, named = None, False
     around: list[Any] = []
-    here: list[Any] = [model]
+    here = members(expected)
     for part in location[:-1] if location[-1:] == ("[key]",) else location:
         if len(here) > 1 and not named:
             union, named = tuple(path) if union is None else union, True

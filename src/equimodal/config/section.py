@@ -32,7 +32,7 @@ class Section(BaseModel):
     @classmethod
     def _no_boolean_as_number(cls, value: Any, info: ValidationInfo) -> Any:
         field = cls.model_fields[info.field_name or ""]
-        return _mark_booleans(value, members(field.annotation))
+        return mark_booleans(value, members(field.annotation))
 
 
 class _Boolean:
@@ -45,15 +45,15 @@ class _Boolean:
         return repr(self.value)
 
 
-def _mark_booleans(value: Any, expected: Sequence[Any]) -> Any:
+def mark_booleans(value: Any, expected: Sequence[Any]) -> Any:
     """Return the value with a mark in place of each boolean that would pass for a number."""
     if isinstance(value, bool):
         accepted = any(one in (bool, Any) or any(word is value for word in get_args(one)) for one in expected)
         return _Boolean(value) if not accepted and any(one in (int, float) for one in expected) else value
     if isinstance(value, (Mapping, list, tuple)) and any(get_args(one) for one in expected):
         if isinstance(value, Mapping):
-            return {key: _mark_booleans(item, _under(expected, key)) for key, item in value.items()}
-        return type(value)(_mark_booleans(item, _under(expected, number)) for number, item in enumerate(value))
+            return {key: mark_booleans(item, _under(expected, key)) for key, item in value.items()}
+        return type(value)(mark_booleans(item, _under(expected, number)) for number, item in enumerate(value))
     return value
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from equimodal.batch import Batch
 from equimodal.config.section import Section
 from equimodal.errors import ConfigError
+from equimodal.modes import ModesByModule
 from equimodal.registry import Registry
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class MethodConfig(Section):
     """Base of the methods' typed options; unknown keys are refused."""
 
 
-class Method(nn.Module):
+class Method(ModesByModule):
     """Base of training methods. The loop owns everything but what is here.
 
     A method's parameters (auxiliary heads) are trained with the model's, and its buffers are its state; both are

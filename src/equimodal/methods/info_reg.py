@@ -97,7 +97,8 @@ class InfoReg(Method):
         return [encoder_parameters(self.model, name) for name in self.model.modalities]
 
     def _weights(self) -> Tensor:
-        return torch.cat([p.detach().flatten() for parameters in self._encoders() for p in parameters])
+        weights = [p.detach().flatten() for parameters in self._encoders() for p in parameters]
+        return torch.cat(weights) if weights else torch.zeros(0, device=self.model.device)
 
     def on_epoch_start(self, train: Dataset) -> None:
         """Take note of the weights that the epoch before ended with."""
@@ -121,8 +122,9 @@ class InfoReg(Method):
         anchors = iter(self.anchor.split([p.numel() for parameters in self._encoders() for p in parameters]))
         losses: dict[str, Loss] = {}
         for m, (name, parameters) in enumerate(zip(self.model.modalities, self._encoders(), strict=True)):
-            way = torch.stack([((p - next(anchors).view_as(p)) ** 2).sum() for p in parameters]).sum()
-            losses[f"{name} regulation"] = (strength[m] / 2 * way, regulated[m].long())
+            if parameters:  # not frozen
+                way = torch.stack([((p - next(anchors).view_as(p)) ** 2).sum() for p in parameters]).sum()
+                losses[f"{name} regulation"] = (strength[m] / 2 * way, regulated[m].long())
         return losses
 
     @torch.no_grad()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -54,7 +55,7 @@ class ModalityDropout(Method):
 
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
         """Yield one update: the fused loss of what was kept."""
-        kept = drop_modalities(torch.stack(list(batch.present.values())), self.p)
-        present = dict(zip(batch.modalities, kept, strict=True))
-        batch = Batch(batch.inputs, present, batch.labels, batch.ids, batch.lengths)
-        yield Update({"fused": cross_entropy(self.model(batch), batch.labels, kept.any(0))}, batch.modalities)
+        names = self.model.modalities
+        kept = drop_modalities(torch.stack([batch.present[name] for name in names]), self.p)
+        batch = replace(batch, present=dict(zip(names, kept, strict=True)))
+        yield Update({"fused": cross_entropy(self.model(batch), batch.labels, kept.any(0))}, names)

@@ -13,9 +13,10 @@ from torch import Tensor
 from equimodal.batch import Batch
 from equimodal.contribution.shapley import plan
 from equimodal.data.dataset import Dataset
-from equimodal.data.splits import concatenate
+from equimodal.data.rows import concatenate
 from equimodal.methods.base import LOGIT_FUSIONS, METHODS, Method, MethodConfig, Outcome, Update, cross_entropy
 from equimodal.models.encoded import encode_all
+from equimodal.modes import evaluating
 
 ROWS_AT_A_TIME = 256
 
@@ -118,7 +119,8 @@ class ModalityValuation(Method):
         found = []
         for part in encode_all(self.model, data, ROWS_AT_A_TIME):
             there = torch.stack([part.present[name] for name in self.model.modalities], dim=1).cpu()  # (B, n)
-            logits = self.model.coalitions(part.encodings, part.present, coalitions)
+            with evaluating(self.model):
+                logits = self.model.coalitions(part.encodings, part.present, coalitions)
             right = (logits.argmax(-1) == part.labels).cpu()  # (K, B)
             members = (coalitions.unsqueeze(1) & there).sum(-1)
             values = self.plan.shapley((right * members).T).float()

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from equimodal.batch import Batch
 from equimodal.methods.base import LOGIT_FUSIONS, METHODS, Method, MethodConfig, Outcome, Update, cross_entropy
+from equimodal.modes import evaluating
 
 
 class OPMConfig(MethodConfig):
@@ -108,10 +109,8 @@ class OPM(Method):
         """Set the next batch's probabilities from what each modality alone makes of this one."""
         fusion = self.model.fusion
         alone = torch.eye(len(present), dtype=torch.bool)
-        training = fusion.training
-        fusion.eval()  # a look is not training: it must not count in the running means of encodings
-        logits = self.model.coalitions(encodings, batch.present, alone)
-        fusion.train(training)
+        with evaluating(fusion):  # a look is not training: it must not count in the running means of encodings
+            logits = self.model.coalitions(encodings, batch.present, alone)
         scores = logits.float().softmax(-1)[:, torch.arange(len(batch)), batch.labels]
         rho = discrepancies(scores, present)
         q = drop_probabilities(rho, self.config.base, self.config.strength)

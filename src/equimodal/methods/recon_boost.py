@@ -14,6 +14,7 @@ from equimodal.batch import Batch
 from equimodal.methods.base import METHODS, Loss, Method, MethodConfig, Outcome, Update, cross_entropy
 from equimodal.models.fusions.base import masked_average
 from equimodal.models.fusions.late import Late
+from equimodal.modes import evaluating
 
 
 class ReconBoostConfig(MethodConfig):
@@ -152,8 +153,8 @@ class ReconBoost(Method):
             return zeros, torch.zeros(len(batch), dtype=torch.bool, device=batch.labels.device)
         each = []
         for name in self.ensemble:
-            encoder = self.model.encoders[name].eval()  # no dropout, and its statistics stay
-            each.append(self.fusion.head(name)(self.model.encode_one(batch, name)).float())
-            encoder.train()
+            with evaluating(self.model.encoders[name]):  # no dropout, and its statistics stay
+                encoding = self.model.encode_one(batch, name)
+            each.append(self.fusion.head(name)(encoding).float())
         here = torch.stack([batch.present[name] for name in self.ensemble])
         return masked_average(torch.stack(each), here), here.any(0)

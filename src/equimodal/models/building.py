@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
 from torch import nn
 
 from equimodal.errors import ConfigError
-from equimodal.models.encoders.base import ENCODERS, Encoder, build_encoder, call_encoder, default_encoder
+from equimodal.models.encoders.base import ENCODERS, Encoder, build_encoder, default_encoder
 
 if TYPE_CHECKING:
     from equimodal.data.dataset import Dataset
@@ -63,46 +61,25 @@ def encoder_for(
         )
     options = {} if given is None or isinstance(given, str) else dict(given)
     name = given if isinstance(given, str) else options.pop("name", None)
-    name = name or default_encoder(train.kinds[modality], modality)
-    values = train.arrays[modality]
+    spec = train.specs[modality]
+    name = name or default_encoder(spec, modality)
     if not isinstance(name, str):
         raise ConfigError(f"model.encoders.{modality}.name: expected an encoder's name, got {name!r}.")
     cls = ENCODERS.get(name)
-    if isinstance(values, dict) or train.kinds[modality] not in cls.kinds:
+    if spec.fields is not None or spec.kind not in cls.kinds:
         raise ConfigError(
             f"model.encoders.{modality}: encoder '{name}' serves {', '.join(cls.kinds)}, "
-            f"but '{modality}' is of kind {train.kinds[modality]}."
+            f"but '{modality}' is of kind {spec.kind}."
         )
-    described = {**cls.describe(values), "width": width}
+    described = {**cls.describe(spec), "width": width}
     given_twice = [key for key in options if key in described]
     if given_twice:
         raise ConfigError(
             f"model.encoders.{modality}: {', '.join(given_twice)} follows from the data and model.width. Leave it out."
         )
     encoder = build_encoder(name, modality, {**described, **options})
-    rows = np.flatnonzero(train.present[modality])
-    lengths = train.lengths.get(modality)
-    whole = len(rows) == len(values)
-    encoder.fit_inputs(values if whole else values[rows], lengths if whole or lengths is None else lengths[rows])
+    encoder.fit_inputs(train.valid(modality))
     return encoder
-
-
-def probe_width(train: Dataset, modality: str, encoder: nn.Module) -> int:
-    """Return the size of a foreign encoder's encodings by running it on two training rows, where it is.
-
-    Raises:
-        ConfigError: it returns something else than one row of features a sample.
-    """
-    rows = np.flatnonzero(train.present[modality])[:2]
-    weight = next(encoder.parameters(), None)
-    batch = train.batch(rows) if weight is None else train.batch(rows).to(weight.device)
-    was_training = encoder.training
-    encoder.eval()
-    with torch.no_grad():
-        x, lengths = batch.inputs[modality], batch.lengths.get(modality)
-        out = call_encoder(encoder, x, lengths, modality=modality, samples=len(rows))
-    encoder.train(was_training)
-    return out.shape[1]
 
 
 def registered_name(encoder: Encoder) -> str:

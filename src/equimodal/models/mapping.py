@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from equimodal.errors import ConfigError, did_you_mean
+from equimodal.models.initial import for_each
 
 
 def correlations(first: Tensor, second: Tensor) -> Tensor:
@@ -120,7 +121,7 @@ class CrossModalMapping(nn.Module):
         if not isinstance(tau, (int, float)) or not 0 < tau <= 1:
             raise ConfigError(f"tau: expected a number above 0 and up to 1, got {tau!r}.")
         self.modalities = tuple(modalities)
-        self.maps = nn.ModuleDict({name: nn.Linear(width, width) for name in modalities} if feature_level else {})
+        self.maps = for_each(self.modalities if feature_level else (), lambda _: nn.Linear(width, width))
         self.sample_level = sample_level
         self.tau = tau
 

@@ -18,7 +18,7 @@ from equimodal.training.run import Run
 Result = Run | Comparison | Study | Findings
 
 
-def write(result: Result, path: str | Path) -> Path:
+def report(result: Result, path: str | Path) -> Path:
     """Write a result as one self-contained HTML page, and return its path.
 
     Args:
@@ -63,7 +63,7 @@ def export(result: Comparison | Study | Findings, folder: str | Path) -> list[Pa
         RunError: if a file could not be written; each file is then complete, either the old one or the new one.
     """
     folder = Path(folder)
-    page = write(result, folder / "report.html")
+    page = report(result, folder / "report.html")
     if isinstance(result, Study):
         settings = [path for label, c in result.comparisons.items() for path in export(c, folder / safe_name(label))]
         return [page, *settings]

@@ -16,12 +16,13 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from equimodal.config.method import parse_method
-from equimodal.data.splits import Splits, concatenate
+from equimodal.data.rows import concatenate
+from equimodal.data.splits import Splits
 from equimodal.errors import EquimodalError, Interrupted
-from equimodal.inference.predict import predict
 from equimodal.methods.base import METHODS, EpochResult, Method, MethodConfig
 from equimodal.models.fusions.base import FUSIONS
-from equimodal.testing.data import make_model, make_splits
+from equimodal.models.predict import class_probabilities
+from equimodal.testing.data import NormedEncoder, make_model, make_splits
 from equimodal.testing.watching import (
     Diary,
     Watch,
@@ -35,6 +36,7 @@ from equimodal.training.history import read_history
 from equimodal.training.run import Run, load
 
 MODALITIES = ("vector", "sequence", "image")
+BATCH_SIZE = 18
 EPOCHS = 2
 """Of all runs but the one that must learn something."""
 
@@ -91,18 +93,19 @@ class MethodConformance:
         epochs: int = EPOCHS,
         *,
         fusion: str | None = None,
+        model: Any = None,
         watch: Watch | None = None,
         **options: Any,
     ) -> Run:
-        """Train a small new model, always from the same weights."""
-        model = make_model(data, fusion=fusion, encoders={"vector": {"dropout": 0.1}})
+        """Train a model: a small new one, always from the same weights, where none is given."""
+        model = model or make_model(data, fusion=fusion, encoders={"vector": {"dropout": 0.1}})
         with nullcontext() if watch is None else watched(cls.registered(), watch):
             return fit(
                 model,
                 data,
                 {"name": cls.method, **cls.options},
                 epochs=epochs,
-                batch_size=18,
+                batch_size=BATCH_SIZE,
                 learning_rate=0.02,
                 weight_decay=0.1,
                 measure={"bootstrap": 10},
@@ -202,7 +205,9 @@ class MethodConformance:
     def test_learns(self, data: Splits, learnt: Run) -> None:
         """The training loss falls under that of the class frequencies; each modality alone beats a guess."""
         C = len(data.classes)
-        chances = predict(learnt.model, data.train)[torch.arange(len(data.train)), torch.as_tensor(data.train.labels)]
+        chances = class_probabilities(learnt.model, data.train)[
+            torch.arange(len(data.train)), torch.as_tensor(data.train.labels)
+        ]
         loss = float(-chances.log().mean())
         assert loss < 0.9 * math.log(C), (
             f"After {self.epochs} epochs on easy data the training loss is {loss:.3f}; a guess has {math.log(C):.3f}."
@@ -210,7 +215,7 @@ class MethodConformance:
         held_out = concatenate([data.validation, data.test])
         labels = torch.as_tensor(held_out.labels)
         for name in data.modalities:
-            right = predict(learnt.model, held_out, [name]).argmax(1) == labels
+            right = class_probabilities(learnt.model, held_out, [name]).argmax(1) == labels
             accuracy = float(right[torch.from_numpy(held_out.present[name])].float().mean())
             assert accuracy > 1 / C + 0.1, (
                 f"After {self.epochs} epochs on easy data '{name}' alone is right on {accuracy:.0%} of the held-out "
@@ -219,10 +224,10 @@ class MethodConformance:
 
     def test_predictions_do_not_depend_on_the_batch(self, data: Splits, learnt: Run) -> None:
         """They are equal to 1e-5 for batch sizes 1, 7 and 64, in any order."""
-        expected = predict(learnt.model, data.test, batch_size=len(data.test))
+        expected = class_probabilities(learnt.model, data.test, batch_size=len(data.test))
         order = np.random.default_rng(0).permutation(len(data.test))
         for size in (1, 7, 64):
-            found = predict(learnt.model, data.test.subset(order), batch_size=size)
+            found = class_probabilities(learnt.model, data.test.subset(order), batch_size=size)
             gap = float((found - expected[order]).abs().max())
             assert gap < 1e-5, f"In batches of {size}, in another order, probabilities differ by up to {gap:.1g}."
 
@@ -300,6 +305,49 @@ class MethodConformance:
                 )
             wrong = [name for name, values in run.model.state_dict().items() if not bool(values.isfinite().all())]
             assert not wrong, f"With fusion '{fusion}', {', '.join(wrong)} became NaN or infinite."
+
+    # What is frozen, and batch norms
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def normed(cls, pair: Splits) -> tuple[Run, dict[str, Tensor]]:
+        """A run with batch norms, of which the sequence's are frozen, and all tensors from before it."""
+        rows = np.arange(2 * BATCH_SIZE + 1)  # the last batch has one row
+        data = Splits(pair.train.subset(rows), pair.validation, pair.test)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            encoders = {"vector": NormedEncoder(5), "sequence": NormedEncoder(3).requires_grad_(False)}
+        model = make_model(data, encoders=encoders)
+        before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        try:
+            return cls.train(data, model=model), before
+        except Exception as error:  # noqa: BLE001 - the method's own code, which may raise anything
+            pytest.fail(
+                "With a frozen encoder, batch norms and a last batch of one row, training fails: "
+                f"{type(error).__name__}: {error} Encode by self.model.encode or encode_one, and expect no gradient "
+                "of a frozen parameter."
+            )
+
+    def test_what_is_frozen_does_not_move(self, normed: tuple[Run, dict[str, Tensor]]) -> None:
+        """Neither the parameters of a frozen encoder nor its running statistics, to the bit."""
+        run, before = normed
+        after = run.model.state_dict()
+        moved = [name for name in before if "sequence" in name and not torch.equal(before[name], after[name])]
+        assert not moved, (
+            f"{', '.join(moved)} moved, though the encoder is frozen. Change no weights, and leave modes to the loop: "
+            "'with evaluating(module)' restores those that it changes."
+        )
+
+    def test_batch_norms_are_trained(self, normed: tuple[Run, dict[str, Tensor]]) -> None:
+        """Running statistics of an encoder that trains move, and everything stays finite."""
+        run, before = normed
+        after = run.model.state_dict()
+        wrong = [name for name, values in after.items() if not bool(values.isfinite().all())]
+        assert not wrong, f"{', '.join(wrong)} became NaN or infinite."
+        name = "encoders.vector.layers.1.running_mean"
+        assert not torch.equal(before[name], after[name]), (
+            "The running statistics of an encoder's batch norm did not move, though it trains. Leave modes to the loop."
+        )
 
     # What it may know
 
@@ -380,9 +428,10 @@ class MethodConformance:
         before, after = whole.run.model.state_dict(), again.model.state_dict()
         _assert_same_weights(before, after, "A run and the same loaded from its folder", "Is all of it in the model?")
         for names in (None, *([name] for name in pair.modalities)):
-            assert torch.equal(predict(whole.run.model, pair.test, names), predict(again.model, pair.test, names)), (
-                "Loaded from its folder, a run predicts otherwise. Change nothing of the model but its weights."
-            )
+            assert torch.equal(
+                class_probabilities(whole.run.model, pair.test, names),
+                class_probabilities(again.model, pair.test, names),
+            ), "Loaded from its folder, a run predicts otherwise. Change nothing of the model but its weights."
 
 
 def _assert_same_weights(one: Mapping[str, Tensor], other: Mapping[str, Tensor], what: str, advice: str) -> None:

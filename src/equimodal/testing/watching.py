@@ -17,6 +17,7 @@ from torch import Tensor
 from equimodal.batch import Batch
 from equimodal.methods.base import Method, Outcome, Update
 from equimodal.methods.gradients import encoder_parameters
+from equimodal.modes import evaluating
 
 Updates = Generator[Update, Outcome, None]
 Watch = Callable[[Method, Batch, Callable[[Batch], Updates]], Updates]
@@ -168,8 +169,7 @@ def plan(method: Method, plain: Callable[[Batch], Updates], batch: Batch) -> Pla
     modules = (method.model, method)
     before = [{name: tensor.clone() for name, tensor in module.state_dict().items()} for module in modules]
     found: Plan = []
-    method.model.encoders.eval()
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), evaluating(method.model.encoders):
         updates, outcome = plain(batch), None
         while True:
             try:
@@ -180,7 +180,6 @@ def plan(method: Method, plain: Callable[[Batch], Updates], batch: Batch) -> Pla
             found.append((update.modalities, losses))
             means = {name: total / count for name, (total, count) in losses.items() if count > 0}
             outcome = Outcome(means, stepped=bool(means))
-    method.model.encoders.train()
     for module, state in zip(modules, before, strict=True):
         module.load_state_dict(state)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,14 @@ from typing import Any
 from torch import nn
 
 from equimodal.config.run import RunConfig
+from equimodal.data.dataset import Dataset
 from equimodal.errors import RunError
 from equimodal.models.classifier import Classifier
-from equimodal.training.checkpoint import load_tensors
+from equimodal.models.predict import Predictions, predict
 from equimodal.training.folder import read_config
 from equimodal.training.history import read_history
 from equimodal.training.measure import Measurement
+from equimodal.training.weights import MODEL, load_model
 
 REFERENCE = "unimodal_ensemble"
 Reference = Mapping[str, Mapping[str, float]]
@@ -44,6 +46,12 @@ class Run:
     test: Measurement
     reference: Reference | None = None
     folder: Path | None = None
+
+    def predict(
+        self, data: Dataset | str | Path, present: Collection[str] | None = None, *, batch_size: int = 256
+    ) -> Predictions:
+        """Return the probability of each class for each sample; see `equimodal.predict`, which this is."""
+        return predict(self.model, data, present, batch_size=batch_size)
 
     @property
     def best_epoch(self) -> int:
@@ -82,7 +90,7 @@ def load(folder: str | Path, encoders: Mapping[str, nn.Module] | None = None) ->
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{folder / 'metrics.json'}: is damaged ({error!r}).") from error
     return Run(
-        model=load_model(folder / "model.safetensors", encoders),
+        model=load_model(folder / MODEL, encoders),
         config=read_config(folder),
         history=read_history(folder / "history.jsonl"),
         validation=validation,
@@ -90,16 +98,3 @@ def load(folder: str | Path, encoders: Mapping[str, nn.Module] | None = None) ->
         reference=reference,
         folder=folder,
     )
-
-
-def load_model(path: Path, encoders: Mapping[str, nn.Module] | None = None) -> Classifier:
-    """Return the classifier that a run's ``model.safetensors`` holds, in evaluation mode."""
-    tensors, metadata = load_tensors(path)
-    if "specification" not in metadata:
-        raise RunError(f"{path}: holds no model, though equimodal wrote it.")
-    model = Classifier.from_specification(metadata["specification"], encoders)
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise RunError(f"{path}: its weights do not fit the encoders: {error}") from error
-    return model.eval()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from equimodal.models.encoders.base import ENCODERS, Encoder, Standardise
+from equimodal.models.encoders.base import ENCODERS, Encoder
+from equimodal.models.encoders.standardise import Standardise
 
 
 def step_mask(x: Tensor, lengths: Tensor | None) -> Tensor:
@@ -68,9 +70,9 @@ class Conv1d(Encoder):
         self.dropout = nn.Dropout(dropout)
         self.project = nn.Linear(2 * hidden, width)
 
-    def fit_inputs(self, values: np.ndarray, lengths: np.ndarray | None) -> None:
+    def fit_inputs(self, chunks: Iterable[np.ndarray]) -> None:
         """Learn each channel's mean and deviation over the valid steps."""
-        self.standardise.fit(values, lengths)
+        self.standardise.fit(chunks)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return encodings (B, width)."""
@@ -114,9 +116,9 @@ class GRU(Encoder):
         self.dropout = nn.Dropout(dropout)
         self.project = nn.Linear(2 * hidden, width)
 
-    def fit_inputs(self, values: np.ndarray, lengths: np.ndarray | None) -> None:
+    def fit_inputs(self, chunks: Iterable[np.ndarray]) -> None:
         """Learn each channel's mean and deviation over the valid steps."""
-        self.standardise.fit(values, lengths)
+        self.standardise.fit(chunks)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return encodings (B, width)."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from equimodal.errors import ConfigError, did_you_mean
+from equimodal.config.arguments import check_arguments
+from equimodal.errors import ConfigError
 from equimodal.registry import Registry
 
 FUSIONS: Registry[type[Fusion]] = Registry("fusion", "equimodal.models.fusions")
@@ -144,17 +144,10 @@ def build_fusion(name: str, modalities: Sequence[str], width: int, classes: int,
         ConfigError: the name, or one of the options, is unknown, or a value is impossible.
     """
     cls = FUSIONS.get(name)
-    fixed = ("self", "modalities", "width", "classes")
-    known = [p for p in inspect.signature(cls.__init__).parameters if p not in fixed]
-    problems = [
-        f"model.fusion_options: fusion '{name}' has no option '{key}'.{did_you_mean(key, known)}"
-        for key in options
-        if key not in known
-    ]
-    if problems:
-        raise ConfigError(problems)
+    fixed = ("modalities", "width", "classes")
+    checked = check_arguments(cls, options, "model.fusion_options", f"fusion '{name}'", fixed)
     try:
-        return cls(modalities, width, classes, **options)
+        return cls(modalities, width, classes, **checked)
     except ConfigError:
         raise
     except (TypeError, ValueError, RuntimeError) as error:  # torch's own words for sizes and rates it cannot take

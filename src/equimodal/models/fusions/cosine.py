@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from equimodal.errors import ConfigError
 from equimodal.models.fusions.base import FUSIONS, Encodings, Fusion, Presence, masked_average
+from equimodal.models.initial import for_each
 
 
 @FUSIONS.register("cosine")
@@ -47,7 +48,7 @@ class Cosine(Fusion):
         if isinstance(scale, bool) or not isinstance(scale, Real) or not 0 < scale < float("inf"):
             raise ConfigError(f"fusion 'cosine', option 'scale': expected a number above 0, got {scale!r}.")
         self.scale = float(scale)
-        self.directions = nn.ModuleDict({name: nn.Linear(width, classes, bias=False) for name in self.modalities})
+        self.directions = for_each(self.modalities, lambda _: nn.Linear(width, classes, bias=False))
 
     def own_parts(self, modality: str) -> list[nn.Module]:
         """Return the modality's class directions."""

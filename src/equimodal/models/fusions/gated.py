@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from equimodal.models.fusions.base import FUSIONS, Encodings, Fusion, MeanEncoding, Presence
+from equimodal.models.initial import draw_blocks, for_each
 
 
 @FUSIONS.register("gated")
@@ -35,8 +36,9 @@ class Gated(Fusion):
     def __init__(self, modalities: Sequence[str], width: int, classes: int, absent: str = "mean") -> None:
         super().__init__(modalities, width, classes, absent=absent)
         self.substitute = MeanEncoding(self.modalities, width, absent)
-        self.values = nn.ModuleList(nn.Linear(width, width) for _ in self.modalities)
-        self.gate = nn.Linear(width * len(self.modalities), len(self.modalities))
+        self.values = nn.ModuleList(for_each(self.modalities, lambda _: nn.Linear(width, width)).values())
+        n = len(self.modalities)
+        self.gate = draw_blocks(nn.Linear(width * n, n), self.modalities, self.modalities)
         self.head = nn.Linear(width, classes)
 
     def own_parts(self, modality: str) -> list[nn.Module]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from equimodal.models.fusions.base import FUSIONS, Encodings, Fusion, Presence, certainty, check_choices, masked_average
+from equimodal.models.initial import for_each
 
 
 @FUSIONS.register("late")
@@ -51,9 +52,7 @@ class Late(Fusion):
         )
         self.average = average
         self.weights = weights
-        self.heads = nn.ModuleDict(
-            {name: nn.Linear(width, classes) for name in (self.modalities if heads == "own" else ("shared",))}
-        )
+        self.heads = for_each(self.modalities if heads == "own" else ("shared",), lambda _: nn.Linear(width, classes))
         self.shared = heads == "shared"
 
     def own_parts(self, modality: str) -> list[nn.Module]:

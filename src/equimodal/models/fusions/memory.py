@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from equimodal.errors import ConfigError
 from equimodal.models.fusions.base import FUSIONS, Encodings, Fusion, Presence, certainty, check_choices
+from equimodal.models.initial import for_each
 from equimodal.models.mapping import CrossModalMapping
 from equimodal.models.memory import CrossModalMemory, State
 
@@ -92,9 +93,7 @@ class MemoryFusion(Fusion):
         self.remembers = memory
         self.shared = heads == "shared"
         self.weights = weights
-        self.heads = nn.ModuleDict(
-            {name: nn.Linear(width, classes) for name in (("shared",) if self.shared else self.modalities)}
-        )
+        self.heads = for_each(("shared",) if self.shared else self.modalities, lambda _: nn.Linear(width, classes))
         self.register_buffer("order_index", torch.arange(len(self.modalities)))
 
     @property
