@@ -234,7 +234,7 @@ def test_one_long_text_does_not_widen_the_fingerprint():
     texts = ["a dog", "a cat"] * 30
     arrays = {"text": texts, "face": np.ones((60, 2))}
     plain = Dataset(arrays, np.arange(60) % 2).split(seed=0)
-    for long, letters in ((texts[:59] + ["z" * 100], 100), (texts[:59] + ["z" * 100_000], 100_000)):
+    for long, letters in (([*texts[:59], "z" * 100], 100), ([*texts[:59], "z" * 100_000], 100_000)):
         first = Dataset({**arrays, "text": long}, np.arange(60) % 2).split(seed=0).fingerprint()
         assert first != plain.fingerprint()
         other = Dataset({**arrays, "text": [*long[:59], "z" * (letters - 1) + "y"]}, np.arange(60) % 2)
