@@ -115,7 +115,7 @@ class TrainingConfig(Section):
         accelerator: Fabric's: "auto", "cpu", "cuda" ...
         select: validation score that chooses the best epoch: "accuracy", "macro_f1" or "loss".
         patience: stop after so many epochs without a better score; None: never.
-        loader_workers: processes that read batches ahead, for data that are slow to read; 0: none. They change no result.
+        loader_workers: processes that read batches ahead, for slow data; 0: none. The results are the same.
     """
 
     epochs: int = Field(default=60, ge=1)

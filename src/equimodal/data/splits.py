@@ -36,6 +36,7 @@ class Splits(Generic[R]):
             modality.
 
     Example:
+        >>> from equimodal.data.dataset import Dataset
         >>> data = Dataset({"a": np.ones((50, 2)), "b": np.ones((50, 3))}, [0, 1] * 25).split(seed=0)
         >>> data
         Splits('data', train 30, validation 10, test 10)
