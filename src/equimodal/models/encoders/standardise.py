@@ -24,7 +24,7 @@ class Standardise(nn.Module):
     The result does not depend on the unit: $x$ and $a x + b$ give the same but for rounding. A column that is constant,
     or constant but for the rounding of its type, gives 0, in other data too.
 
-    Where float32 would lose a column, with a deviation at the ends of its range or values far from 0, a power of two and
+    Where float32 would lose a column, with a deviation at the ends of its range or values far from 0, a power of 2 and
     an offset are taken off in float64 first; `needs_double` says that inputs should come as such. The statistics are
     buffers, saved with the model.
 
