@@ -76,7 +76,7 @@ class Phase:
         ends: "best", with the best epoch's weights; or "last", as they are: the next phase then goes on with
             the same choice of the best epoch.
         trial: begin with a copy of the weights, which are put back at the end: the method keeps what it
-            learnt in ``on_phase_end``. Its epochs are never the run's best.
+            learnt in `on_phase_end`. Its epochs are never the run's best.
         span: the part of the learning-rate schedule that the phase goes through.
     """
 
@@ -113,7 +113,7 @@ class Method(ModesByModule):
 
     Args:
         model: the classifier to train; its fusion is there already.
-        config: the method's options, an instance of ``Config``.
+        config: the method's options, an instance of `Config`.
         seed: seed of the run, for choices that are not made in a batch (a random order).
 
     Example:
@@ -153,7 +153,7 @@ class Method(ModesByModule):
         """Take note of the training part before anything else, for instance to register buffers of its size."""
 
     def next_phase(self, finished: int, epochs: int) -> Phase | None:
-        """Return the phase after ``finished`` ones, or None at the end; by default there is one.
+        """Return the phase after `finished` ones, or None at the end; by default there is one.
 
         It is asked again when a run is resumed, and must answer from its arguments and the buffers alone.
         """
@@ -175,7 +175,7 @@ class Method(ModesByModule):
         return [self.model.modalities]
 
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
-        """Yield the updates of one batch; after each ``yield`` the step has been taken.
+        """Yield the updates of one batch; after each `yield` the step has been taken.
 
         Number, order and modalities of the updates must not depend on the content of the batch.
         """
@@ -207,7 +207,7 @@ class Method(ModesByModule):
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, mask: Tensor | None = None) -> Loss:
-    """Return the cross entropy of ``logits`` (B, C) as (sum, count), over the rows in ``mask`` (B,).
+    """Return the cross entropy of `logits` (B, C) as (sum, count), over the rows in `mask` (B,).
 
     Example:
         >>> total, count = cross_entropy(torch.zeros(3, 2), torch.tensor([0, 1, 1]), torch.tensor([True, True, False]))

@@ -41,7 +41,9 @@ class LFMConfig(MethodConfig):
 def prediction_gap(logits: Tensor, present: Tensor) -> Loss:
     r"""Return the Jensen-Shannon divergence between the modalities' predictions as (sum, count).
 
-    .. math:: JS = \frac{1}{k} \sum_m KL(P_m \,\|\, M), \quad M = \frac{1}{k} \sum_m P_m,
+    $$
+    JS = \frac{1}{k} \sum_m KL(P_m \,\|\, M), \quad M = \frac{1}{k} \sum_m P_m,
+    $$
 
     over the k modalities that a row has; rows with less than two do not count. It is in [0, log k], and each
     prediction is the first argument of its KL, the mixture the second.
@@ -80,11 +82,13 @@ def cosine(one: Gradients, other: Gradients) -> Tensor:
 class LFM(Method):
     r"""Label fitting with a term on the gap between the modalities' predictions, annealed by its gradient.
 
-    Minimise :math:`a_c\,CE(z) + a_a\,JS(P_1, \dots, P_n)`, where JS is the Jensen-Shannon divergence of the
-    predictions :math:`P_m = \mathrm{softmax}(z_m)`, with :math:`z_m` the model's logits when m alone is present.
+    Minimise $a_c\,CE(z) + a_a\,JS(P_1, \dots, P_n)$, where JS is the Jensen-Shannon divergence of the
+    predictions $P_m = \mathrm{softmax}(z_m)$, with $z_m$ the model's logits when m alone is present.
     After each epoch
 
-    .. math:: a_a \leftarrow \mathrm{clip}(a_a + \rho\,\overline{\cos}(\nabla CE, \nabla JS),\ 0,\ a_a^{(0)}),
+    $$
+    a_a \leftarrow \mathrm{clip}(a_a + \rho\,\overline{\cos}(\nabla CE, \nabla JS),\ 0,\ a_a^{(0)}),
+    $$
 
     with the mean cosine of the epoch's batches: one step of gradient descent along JS changes CE by minus the inner
     product of the two gradients, so that the gap counts as long as narrowing it helps to fit the labels.

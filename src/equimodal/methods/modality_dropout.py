@@ -25,7 +25,7 @@ class ModalityDropoutConfig(MethodConfig):
 
 
 def drop_modalities(present: Tensor, p: float) -> Tensor:
-    """Return the presence (n, B) with each entry hidden with probability ``p``, at least one kept a sample.
+    """Return the presence (n, B) with each entry hidden with probability `p`, at least one kept a sample.
 
     Example:
         >>> kept = drop_modalities(torch.ones(3, 100, dtype=torch.bool), p=0.9)

@@ -46,7 +46,7 @@ def similarity(encodings: Tensor, prototypes: Tensor, known: Tensor) -> Tensor:
 
 
 def imbalance(scores: Tensor, measured: Tensor) -> Tensor:
-    r"""Return each modality's score over the mean of the others', :math:`\rho_m = s_m / \mathrm{mean}_{j \ne m} s_j`.
+    r"""Return each modality's score over the mean of the others', $\rho_m = s_m / \mathrm{mean}_{j \ne m} s_j$.
 
     Args:
         scores: mean probability of the true class (n,).
@@ -66,14 +66,16 @@ def imbalance(scores: Tensor, measured: Tensor) -> Tensor:
 class PMR(Method):
     r"""Joint training that draws the slower modality to its class prototypes, and calms the faster one early on.
 
-    With prototypes :math:`c_m` (C, D), :math:`q_m = \mathrm{softmax}(-\lVert h_m - c_m \rVert)`, and
-    :math:`s_m` the mean of :math:`q_m[y]` over the batch,
+    With prototypes $c_m$ (C, D), $q_m = \mathrm{softmax}(-\lVert h_m - c_m \rVert)$, and
+    $s_m$ the mean of $q_m[y]$ over the batch,
 
-    .. math:: CE(z) + \alpha \sum_m \beta_m CE(q_m) - \mu \sum_m \gamma_m H(q_m), \quad
-        \rho_m = \frac{s_m}{\mathrm{mean}_{j \ne m} s_j}, \quad
-        \beta_m = \mathrm{clip}(1/\rho_m - 1, 0, 1), \quad \gamma_m = \mathrm{clip}(\rho_m - 1, 0, 1),
+    $$
+    CE(z) + \alpha \sum_m \beta_m CE(q_m) - \mu \sum_m \gamma_m H(q_m), \quad
+    \rho_m = \frac{s_m}{\mathrm{mean}_{j \ne m} s_j}, \quad
+    \beta_m = \mathrm{clip}(1/\rho_m - 1, 0, 1), \quad \gamma_m = \mathrm{clip}(\rho_m - 1, 0, 1),
+    $$
 
-    the last term in the first ``entropy_epochs`` epochs only. It is added as :math:`\log C - H`, which has the same
+    the last term in the first `entropy_epochs` epochs only. It is added as $\log C - H$, which has the same
     gradient and is never negative.
 
     Prototypes follow the encodings of the training batches, after each step: at first the mean of a class in the

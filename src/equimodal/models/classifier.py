@@ -33,11 +33,11 @@ class Classifier(ModesByModule):
     samples of a batch. Until a fusion is given, the training method chooses one.
 
     Args:
-        encoders: a module for each modality: ``module(x)``, or ``module(x, lengths)`` where the modality has
-            lengths, returning (B, D). Where D is not ``width`` a linear map follows (see ``widths``).
+        encoders: a module for each modality: `module(x)`, or `module(x, lengths)` where the modality has
+            lengths, returning (B, D). Where D is not `width` a linear map follows (see `widths`).
         classes: names of the classes.
         width: size of the encodings that the fusion sees.
-        widths: D of each foreign encoder whose D is not ``width``.
+        widths: D of each foreign encoder whose D is not `width`.
         prior: class probabilities (C,) of the training labels; uniform when not given.
         fusion: name of a fusion, or None to let the method choose.
         fusion_options: the fusion's arguments; without a name, those of the fusion that the method brings.
@@ -105,7 +105,7 @@ class Classifier(ModesByModule):
 
         Args:
             data: splits; only the training part is read.
-            encoders: for some modalities a module of yours, the name of an encoder, or a mapping with ``name``
+            encoders: for some modalities a module of yours, the name of an encoder, or a mapping with `name`
                 and the encoder's options; the others get the default of their kind.
             width: size of the encodings.
             fusion: name of a fusion, or None to let the method choose.
@@ -283,7 +283,7 @@ class Classifier(ModesByModule):
         return torch.where(anything.unsqueeze(-1), logits, self.log_prior.to(logits.dtype))
 
     def coalitions(self, encodings: Encodings, present: Presence, coalitions: Tensor) -> Tensor:
-        """Return logits (K, B, C): row k as if only the modalities of ``coalitions[k]`` (n,) were present."""
+        """Return logits (K, B, C): row k as if only the modalities of `coalitions[k]` (n,) were present."""
         coalitions = coalitions.to(self.device)
         here = torch.stack([present[name] for name in self.modalities])  # (n, B)
         anything = (coalitions.unsqueeze(-1) & here).any(1)  # (K, B)
@@ -362,10 +362,10 @@ class Classifier(ModesByModule):
     def from_specification(
         cls, specification: Mapping[str, Any], encoders: Mapping[str, nn.Module] | None = None
     ) -> Classifier:
-        """Return a classifier with fresh weights from :meth:`specification`.
+        """Return a classifier with fresh weights from `specification`.
 
         Args:
-            specification: what :meth:`specification` returned.
+            specification: what `specification` returned.
             encoders: the modules of yours that it was made with.
 
         Raises:

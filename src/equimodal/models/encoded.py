@@ -37,7 +37,7 @@ def encode_all(model: Classifier, data: Dataset, batch_size: int = 256) -> Itera
 
     Args:
         model: the classifier; it is in evaluation mode while it encodes, not between the batches.
-        data: in the form that the encoders take (:meth:`Classifier.prepare`).
+        data: in the form that the encoders take (`prepare`).
         batch_size: rows at a time; it does not change the result.
     """
     for batch in data.batches(batch_size):
@@ -53,7 +53,7 @@ def coalition_outputs(model: Classifier, encoded: Iterable[Encoded], coalitions:
 
     Args:
         model: the classifier; it is in evaluation mode meanwhile.
-        encoded: what it made of the data, see :func:`encode_all`.
+        encoded: what it made of the data, see `encode_all`.
         coalitions: bool (K, n).
     """
     outputs, labels = [], []

@@ -61,7 +61,7 @@ class _Reached(Exception):
 class MethodConformance:
     """Checks of one training method, on small data of two and of three modalities, a third of them absent.
 
-    A subclass whose name begins with ``Test``, in a file of tests, is all there is to write. The method must be
+    A subclass whose name begins with `Test`, in a file of tests, is all there is to write. The method must be
     registered: by an entry point, or by an import of its module in that file.
 
     Attributes:

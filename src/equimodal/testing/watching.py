@@ -21,12 +21,12 @@ from equimodal.modes import evaluating
 
 Updates = Generator[Update, Outcome, None]
 Watch = Callable[[Method, Batch, Callable[[Batch], Updates]], Updates]
-"""Stands in for a method's ``updates``; of the method, the batch, and what gives the method's own updates of one."""
+"""Stands in for a method's `updates`; of the method, the batch, and what gives the method's own updates of one."""
 
 
 @contextmanager
 def watched(method: type[Method], watch: Watch) -> Iterator[None]:
-    """Let ``watch`` stand in for the updates of every instance of a method."""
+    """Let `watch` stand in for the updates of every instance of a method."""
     plain = method.updates
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(method, "updates", lambda self, batch: watch(self, batch, lambda other: plain(self, other)))

@@ -250,7 +250,7 @@ def train_reference(
 
 
 def _finish(trainer: Trainer, reference: Reference | None) -> Run:
-    """Measure the best weights on validation and, once, on test; write ``metrics.json``."""
+    """Measure the best weights on validation and, once, on test; write `metrics.json`."""
     config, model, data = trainer.config, trainer.model, trainer.data
     if config.method.name == REFERENCE and reference is None:
         parts = {name: measure_part(trainer, part, name) for name, part in _held_out(data).items()}

@@ -12,7 +12,7 @@ from equimodal.errors import RunError
 
 
 class History:
-    """Append lines to ``history.jsonl``; without a path, keep them in memory.
+    """Append lines to `history.jsonl`; without a path, keep them in memory.
 
     Args:
         path: the file, or None.
@@ -24,7 +24,7 @@ class History:
         self.offset = 0
 
     def resume(self, offset: int) -> None:
-        """Cut the file back to ``offset`` bytes, what the checkpoint had seen of it, and read those lines.
+        """Cut the file back to `offset` bytes, what the checkpoint had seen of it, and read those lines.
 
         Raises:
             RunError: the file is shorter than the checkpoint says.

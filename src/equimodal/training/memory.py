@@ -13,10 +13,10 @@ _STATUS = Path("/proc/self/status")
 
 
 class PeakMemory:
-    """The highest memory since :meth:`start`, in MiB, validation probes included.
+    """The highest memory since `start`, in MiB, validation probes included.
 
     On CUDA it is what torch had allocated on the device. On the CPU of a Linux machine it is the resident size of the
-    whole process (the kernel's ``VmHWM``, which :meth:`start` sets back): Python, torch and the data are in it, and so
+    whole process (the kernel's `VmHWM`, which `start` sets back): Python, torch and the data are in it, and so
     is whatever else the process holds, so that only runs begun alike compare. Elsewhere, and where the kernel refuses
     to set the mark back, it is None: a mark from before the run would pass for the run's.
 
@@ -64,7 +64,7 @@ class PeakMemory:
 
 
 def highest(history: Iterable[Mapping[str, Any]]) -> float | None:
-    """Return the highest ``memory`` of a history's lines; None where no line knows it.
+    """Return the highest `memory` of a history's lines; None where no line knows it.
 
     A run that was interrupted counts anew in each process that goes on with it.
 

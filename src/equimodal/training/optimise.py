@@ -168,9 +168,9 @@ class Updater:
 
 
 def _laid_out_like(parameter: nn.Parameter, gradient: Tensor) -> Tensor:
-    """Return the gradient in the parameter's memory layout, as ``backward`` leaves it.
+    """Return the gradient in the parameter's memory layout, as `backward` leaves it.
 
-    ``autograd.grad`` may return a convolution's gradient with channels last; fused AdamW (torch 2.13, CPU) reads it as
+    `autograd.grad` may return a convolution's gradient with channels last; fused AdamW (torch 2.13, CPU) reads it as
     if it lay like the parameter, and silently takes a wrong step.
     """
     if gradient.stride() == parameter.stride():

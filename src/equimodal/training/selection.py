@@ -43,6 +43,6 @@ class Selection:
         return {"epoch": self.epoch, "score": self.score, "since": self.since}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Set the state from :meth:`to_dict`."""
+        """Set the state from `to_dict`."""
         self.epoch, self.since = state["epoch"], state["since"]
         self.score = None if state["score"] is None else tuple(state["score"])

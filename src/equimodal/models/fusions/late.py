@@ -16,8 +16,8 @@ from equimodal.models.initial import for_each
 class Late(Fusion):
     r"""The mean, over the modalities present, of what a linear head makes of each encoding.
 
-    By ``weights="entropy"`` a sample's modalities count by how sure each is of itself:
-    :math:`w_m = e^{-H_m} / \sum_k e^{-H_k}` over the modalities k present, with :math:`H_m` the entropy (in nats) of
+    By `weights="entropy"` a sample's modalities count by how sure each is of itself:
+    $w_m = e^{-H_m} / \sum_k e^{-H_k}$ over the modalities k present, with $H_m$ the entropy (in nats) of
     the class probabilities of m alone.
 
     Args:
