@@ -245,7 +245,7 @@ class Attribute(Joint):
         yield from scaled(super().updates(batch), 1 / self.seen)
 
 
-@caught_by("what_it_knows_is_in_buffers", "the run cannot go on")
+@caught_by("what_it_knows_is_in_buffers", "the run cannot be resumed")
 class LateBuffer(Joint):
     def on_epoch_start(self, train):
         self.register_buffer("seen", torch.ones(1))

@@ -18,7 +18,7 @@ from equimodal.training.run import load
 from synthetic import linear_batch, make_model
 
 from .contributions import additive
-from .plain import carry_out, make_method
+from .plain import make_method, run_updates
 from .test_equilibrium import NAMES, PAPER, alive
 
 
@@ -38,7 +38,7 @@ def test_the_order_of_the_coming_epoch_is_what_the_probe_found():
 
 def test_the_methods_state_is_saved_with_it():
     method = alive(make_method("equilibrium", **PAPER, smoothing=0.5))
-    carry_out(method, [linear_batch(NAMES)])
+    run_updates(method, [linear_batch(NAMES)])
     method.on_epoch_end(EpochResult(0, additive({"a": 0.5, "b": 0.1, "c": 0.3})))
     again = make_method("equilibrium", **PAPER, smoothing=0.5)
     again.load_state_dict(method.state_dict())

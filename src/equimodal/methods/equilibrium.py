@@ -146,9 +146,9 @@ class Equilibrium(Method):
     $$
 
     the bracket with `memory.in_steps`; encoder m, its map, the memory and the head take a step; the state is
-    detached and goes on. The *fusion step* (ours) is on the mean of the steps' logits through the whole chain,
-    with probability `random_coalitions` on a random coalition, so that the memory has met the subsets that
-    inference and the Shapley probe ask for. It trains the memory on encodings that count as constants; with
+    detached and passed on. The *fusion step* (ours) is on the mean of the steps' logits through the whole chain,
+    with probability `random_coalitions` on a random coalition, so that the memory has seen the subsets that
+    inference and the Shapley probe need. It trains the memory on encodings that count as constants; with
     `trains="all"` its gradient reaches head and encoders. Folded, it uses the encodings that the steps were
     made from, so that each encoder runs once a batch: a step of its own after the others, or with `trains="all"` a
     part of each modality's, on the rows that have it. Separate, it is one more step, with all encoders run anew. An

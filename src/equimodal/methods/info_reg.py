@@ -34,7 +34,7 @@ def leads(scores: Tensor, measured: Tensor) -> Tensor:
 
     Args:
         scores: s (n,), higher is better.
-        measured: bool (n,); the others lead nobody, and nobody leads them.
+        measured: bool (n,); the others are not compared.
 
     Returns:
         (n,), not negative; 0 for the last.
@@ -107,7 +107,7 @@ class InfoReg(Method):
         return torch.cat(weights) if weights else torch.zeros(0, device=self.model.device)
 
     def on_epoch_start(self, train: Dataset) -> None:
-        """Take note of the weights that the epoch before ended with."""
+        """Store the weights at the end of the epoch before."""
         self.anchor.copy_(self._weights())
 
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
@@ -144,7 +144,7 @@ class InfoReg(Method):
 
     @torch.no_grad()
     def _add_up(self, gradients: Mapping[str, Gradients]) -> Gradients:
-        """Add the gradients up, as without a `combine`, after a look at the norms of the fused loss's."""
+        """Return the sum of the gradients, as without a `combine`; add up the squared norms of the fused loss's."""
         fused = gradients["fused"]
         for m, parameters in enumerate(self._encoders()):
             own = [fused[p] for p in parameters if p in fused]
@@ -154,7 +154,7 @@ class InfoReg(Method):
         return added(gradients.values())
 
     def on_epoch_trained(self) -> None:
-        """Take note of the epoch's Fisher information."""
+        """Store the epoch's Fisher information."""
         self.traces.copy_(torch.stack([self.traces[1], self._squares / self._batches.clamp(min=1)]))
         self._squares.zero_()
         self._batches.zero_()

@@ -30,7 +30,7 @@ class LFMConfig(MethodConfig):
     Args:
         label_weight: weight of the cross entropy of the fused logits.
         gap_weight: weight of the gap at first, and at most.
-        rate: how fast the gap's weight follows the agreement of the two gradients, an epoch; 0 keeps it as it is.
+        rate: how fast the gap's weight follows the agreement of the two gradients, per epoch; 0 keeps it as it is.
     """
 
     label_weight: float = Field(default=1.0, gt=0)
@@ -96,7 +96,7 @@ class LFM(Method):
     The paper mixes the classification loss with a contrastive loss between the encodings of paired samples, by a
     weight that falls on a fixed schedule or is learnt by bi-level optimisation. Ours: the divergence of predictions in
     place of the contrastive loss (it works for any n and any presence); the first-order form of the bi-level
-    gradient, as a cosine, once an epoch; the bounds.
+    gradient, as a cosine, once per epoch; the bounds.
 
     Source: Yang, Wan, Jiang, Xu, 2024, "Facilitating Multimodal Classification via Dynamically Learning Modality
     Gap", NeurIPS.

@@ -68,10 +68,10 @@ class MLA(Alternating):
     $$
 
     Inference averages the logits with weights by sample, a softmax over the modalities present of minus the entropy
-    of each one's own prediction.
+    of its own prediction.
 
-    Ours: t and T count epochs; r and the step fall away where no row of the batch has m; the bias is not projected.
-    Without projection the steps are those of `alternating`, to the bit.
+    Ours: t and T count epochs; r is not used, and no step is taken, where no row of the batch has m; the bias is not
+    projected. Without projection the steps are exactly those of `alternating`.
 
     Source: Zhang, Yoon, Bansal, Yao, 2024, "Multimodal Representation Learning by Alternating Unimodal Adaptation",
     CVPR, arXiv 2311.10707.
@@ -96,7 +96,7 @@ class MLA(Alternating):
         return {"heads": "shared", "average": "logits", "weights": config.weights}
 
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
-        """Yield one update a modality."""
+        """Yield one update per modality."""
         if not self.config.projection:
             yield from super().updates(batch)
             return

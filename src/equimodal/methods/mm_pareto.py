@@ -54,7 +54,7 @@ def integrate(fused: Sequence[Tensor], own: Sequence[Tensor], gamma: float) -> l
         >>> integrate([torch.tensor([3.0, 0.0])], [torch.tensor([-3.0, 4.0])], gamma=1.0)  # along (24, 36)
         [tensor([2.2188, 3.3282])]
     """
-    # Tensor by tensor: to lay an encoder's gradients end to end would cost more than the arithmetic.
+    # Tensor by tensor: concatenating an encoder's gradients would cost more than the arithmetic.
     agreement = _dot(fused, own)
     if agreement >= 0:
         return [gamma * (j + u) for j, u in zip(fused, own, strict=True)]

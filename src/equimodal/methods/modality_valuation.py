@@ -126,7 +126,7 @@ class ModalityValuation(Method):
             right = (logits.argmax(-1) == part.labels).cpu()  # (K, B)
             members = (coalitions.unsqueeze(1) & there).sum(-1)
             values = self.plan.shapley((right * members).T).float()
-            found.append(values * there)  # exactly 0 for what is absent, whatever order the machine adds up in
+            found.append(values * there)  # exactly 0 for what is absent, in whatever order the numbers are added
         return torch.cat(found)
 
     def _present(self, train: Dataset) -> Tensor:

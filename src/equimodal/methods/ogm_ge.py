@@ -47,7 +47,7 @@ def modulation(scores: Tensor, measured: Tensor, alpha: float) -> Tensor:
 
     Args:
         scores: s (n,), not negative.
-        measured: bool (n,); the others are left alone, and compared with nobody.
+        measured: bool (n,); the others are neither changed nor compared.
         alpha: strength.
 
     Returns:
@@ -83,7 +83,7 @@ class OGMGE(Method):
 
     As in the paper $z_m = W_m h_m + b / n$ with concat fusion; with late fusion it is what the modality's head
     says. Ours: $s_m$ is the mean over the samples that have m instead of the sum over the batch (the same where
-    all have), a modality absent from a whole batch is compared with nobody, the ratio for n > 2 is to the mean of the
+    all have), a modality absent from a whole batch is not compared, the ratio for n > 2 is to the mean of the
     others, and an encoder that several modalities share gets the mean of their factors.
 
     Source: Peng et al., 2022, "Balanced Multimodal Learning via On-the-fly Gradient Modulation", CVPR,
@@ -121,7 +121,7 @@ class OGMGE(Method):
         mine = {p: owners for p, owners in encoder_owners(self.model).items() if p in gradients}
         if not mine:
             return gradients
-        # In place, and with one room for all noise: fresh memory for every weight costs more than the arithmetic.
+        # In place, with one buffer for all noise: allocating memory for every weight costs more than the arithmetic.
         room = torch.empty_like(max(mine, key=torch.numel)).flatten()
         for parameter, owners in mine.items():
             gradient = gradients[parameter]

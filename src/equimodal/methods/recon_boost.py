@@ -69,7 +69,7 @@ class ReconBoost(Method):
     logits, for as many epochs. Only the newest learner of each modality is kept.
 
     Ours: the ensemble is the mean of the logits where the paper has their sum, so that what is trained is what late
-    fusion predicts, whatever is absent; a learner joins the ensemble when it has been trained, and in the first stage
+    fusion predicts for any subset; a learner joins the ensemble when it has been trained, and in the first stage
     there is none; the others are frozen without dropout and batch statistics; terms with F count the rows that have
     m and one of the others; no pretraining of each modality; stages shrink where the epochs are too few for each
     modality to have one; one learning-rate schedule over all of it.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class Classifier(ModesByModule):
     """Encode each modality on the rows that have it, and fuse the encodings into logits.
 
-    A sample with no modality present gets the training prior's logits. Predictions do not depend on the other
+    A sample without any modality gets the training prior's logits. Predictions do not depend on the other
     samples of a batch. Until a fusion is given, the training method chooses one.
 
     Args:
@@ -43,7 +43,7 @@ class Classifier(ModesByModule):
         fusion_options: the fusion's arguments; without a name, those of the fusion that the method brings.
 
     Raises:
-        ConfigError: fewer than two encoders, one that is no torch module, an unknown fusion or option.
+        ConfigError: fewer than two encoders, one that is not a torch module, an unknown fusion or option.
 
     Example:
         >>> model = Classifier({"a": nn.Linear(3, 8), "b": nn.Linear(5, 8)}, ["no", "yes"], width=8, fusion="late")
@@ -190,7 +190,7 @@ class Classifier(ModesByModule):
         self.fusion_name = name
 
     def clear_fusion(self) -> None:
-        """Take the fusion and its options away, so that the next method brings its own."""
+        """Remove the fusion and its options, so that the next method brings its own."""
         self._fusion, self.fusion_name, self._awaiting = None, None, {}
 
     def modes_in_training(self) -> dict[nn.Module, bool]:
@@ -215,10 +215,10 @@ class Classifier(ModesByModule):
     def prepare(self, data: Dataset) -> Dataset:
         """Return the data set with every modality in the form its encoder takes (text tokenised, once).
 
-        Modalities that the data lack stay away: they count as absent.
+        Modalities that the data lack count as absent.
 
         Raises:
-            DataError: an array has not the shape that the encoder was made for.
+            DataError: an array does not have the shape that the encoder was made for.
         """
         problems = []
         for name in self.modalities:
@@ -245,7 +245,7 @@ class Classifier(ModesByModule):
         """Return one modality's encodings (B, width); the encoder runs on the rows present, others are zero.
 
         Raises:
-            ConfigError: the encoder returns something else than one row of its width a sample.
+            ConfigError: the encoder returns something other than one row of its width per sample.
         """
         present = batch.present[modality]
         rows = present.nonzero().squeeze(1)
@@ -369,7 +369,7 @@ class Classifier(ModesByModule):
             encoders: the modules of yours that it was made with.
 
         Raises:
-            ConfigError: an encoder of yours is missing, is no torch module, or belongs to no modality.
+            ConfigError: an encoder of yours is missing, is not a torch module, or belongs to no modality.
         """
         given = by_modality(encoders)
         problems = module_problems(given) + [

@@ -30,8 +30,8 @@ def alignment_weights(previous: Tensor, mapped: Tensor, tau: float, valid: Tenso
     \tilde C_{ij} = 1 \text{ if } i = j, \; R_{ij} \text{ if } R_{ij} \ge \tau, \; 0 \text{ otherwise},
     $$
 
-    the result is $C_{ij} = \tilde C_{ij} / \sum_k \tilde C_{ik}$. That the diagonal always stays is the
-    paper's; that it weighs 1, so that a row with no partner is left as it is, is ours.
+    the result is $C_{ij} = \tilde C_{ij} / \sum_k \tilde C_{ik}$. The paper
+    always keeps the diagonal; its weight of 1, which leaves a row without a partner as it is, is ours.
 
     Args:
         previous: mapped representations of the weaker modality (B, D); no gradient should flow into it.

@@ -23,7 +23,7 @@ class CrossModalMemory(nn.Module):
     then what `inherit` is given (the mean final state of the epoch before).
 
     Outside training the refinement is scaled by `strength` (ours), a buffer that starts at 1: a method may fit it on
-    validation, so that a memory that learnt nothing that holds for new samples does no harm.
+    validation, so that a memory that does not generalise does no harm.
 
     Args:
         width: size of representations, encodings and state.

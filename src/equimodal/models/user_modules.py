@@ -37,7 +37,7 @@ def probe(encoder: nn.Module, train: Dataset, modality: str, width: int | None =
         width: what the size should be; None: any.
 
     Raises:
-        ConfigError: it raises, returns something else than one row of features a sample, lets the rows of a batch
+        ConfigError: it raises, returns something other than one row of features per sample, lets the rows of a batch
             depend on each other in evaluation mode, or has sparse gradients.
     """
     _check_lengths(encoder, train, modality)
@@ -52,7 +52,7 @@ def probe(encoder: nn.Module, train: Dataset, modality: str, width: int | None =
             return call_encoder(encoder, x, lengths, modality=modality, samples=samples, width=width)
         except ConfigError:
             raise
-        except Exception as error:  # another's code, which may raise anything
+        except Exception as error:  # the user's code, which may raise anything
             raise ConfigError(_cannot_run(encoder, modality, batch, error)) from error
 
     with torch.no_grad(), evaluating(encoder):

@@ -1,4 +1,4 @@
-"""What every training method must hold to, as tests that its author runs."""
+"""What every training method must satisfy, as tests that its author runs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Kept:
 
 
 class _Reached(Exception):
-    """Training was to go this far; it holds the weights there."""
+    """Raised to stop training; it holds the weights at that moment."""
 
     def __init__(self, weights: dict[str, Tensor]) -> None:
         super().__init__()
@@ -61,12 +61,12 @@ class _Reached(Exception):
 class MethodConformance:
     """Checks of one training method, on small data of two and of three modalities, a third of them absent.
 
-    A subclass whose name begins with `Test`, in a file of tests, is all there is to write. The method must be
+    A subclass whose name begins with `Test`, in a file of tests, is all that has to be written. The method must be
     registered: by an entry point, or by an import of its module in that file.
 
     Attributes:
         method: the method's name, or a recipe's.
-        options: of the method. Choose them so that all it does comes to pass within two epochs.
+        options: of the method. Choose them so that two epochs use every part of it.
         epochs: of the run in which it must learn something; more for a method that is slow to start.
 
     Example:
@@ -161,7 +161,7 @@ class MethodConformance:
     @pytest.fixture(scope="class")
     @classmethod
     def resumed(cls, pair: Splits, whole: Kept) -> Kept:
-        """The same run, stopped by Ctrl-C at several moments, and gone on with each time by a new method."""
+        """The same run, stopped by Ctrl-C at several moments, and resumed each time by a new method."""
         folder, losses, stops = whole.folder.with_name("stopped"), [], []
         total = len(whole.losses)
         for stop in (*sorted({1, total // 2, total - 1}), None):
@@ -174,7 +174,7 @@ class MethodConformance:
                 stops.append(len(losses))
             except EquimodalError as error:
                 pytest.fail(
-                    f"Stopped after batch {len(losses)} of {total}, the run cannot go on: {error} Are all buffers "
+                    f"Stopped after batch {len(losses)} of {total}, the run cannot be resumed: {error} Are all buffers "
                     "registered when begin() returns?"
                 )
             else:
@@ -269,7 +269,7 @@ class MethodConformance:
     # What moves
 
     def test_nothing_moves_outside_an_update(self, seen: Witness) -> None:
-        """A modality's own parameters stay, to the bit, while others are updated (AdamW with weight decay)."""
+        """A modality's own parameters stay exactly as they are while others are updated (AdamW with weight decay)."""
         for step in seen.steps:
             strangers = step.moved - set(step.modalities)
             assert not strangers, (
@@ -278,7 +278,7 @@ class MethodConformance:
             )
 
     def test_an_absent_modality_takes_no_step(self, seen: Witness) -> None:
-        """The encoder of a modality that no row of the batch has stays as it is, to the bit."""
+        """The encoder of a modality that no row of the batch has stays exactly as it is."""
         for step in seen.steps:
             absent = step.encoders_moved - step.present
             assert not absent, (
@@ -326,7 +326,7 @@ class MethodConformance:
             )
 
     def test_what_is_frozen_does_not_move(self, normed: tuple[Run, dict[str, Tensor]]) -> None:
-        """Neither the parameters of a frozen encoder nor its running statistics, to the bit."""
+        """Neither the parameters of a frozen encoder nor its running statistics."""
         run, before = normed
         after = run.model.state_dict()
         moved = [name for name in before if "sequence" in name and not torch.equal(before[name], after[name])]
@@ -349,7 +349,7 @@ class MethodConformance:
     # What it may know
 
     def test_the_same_seed_gives_the_same_bits(self, whole: Kept, again: tuple[Run, list[str]]) -> None:
-        """Whatever the state of the global generators."""
+        """In any state of the global generators."""
         _assert_same_weights(
             whole.run.model.state_dict(),
             again[0].model.state_dict(),
@@ -391,7 +391,7 @@ class MethodConformance:
             self.train(data)
         return reached.value.weights
 
-    # Stopping and going on
+    # Stopping and resuming
 
     def test_what_it_knows_is_in_buffers(self, whole: Kept, resumed: Kept) -> None:
         """A new method with the weights and the state of another does the same as that from there on."""
@@ -406,7 +406,7 @@ class MethodConformance:
         )
 
     def test_a_stopped_run_ends_the_same(self, whole: Kept, resumed: Kept) -> None:
-        """Weights to the bit, and a history without a line doubled or lost."""
+        """The weights are equal bit for bit, and no line of the history is doubled or lost."""
         _assert_same_weights(
             whole.run.model.state_dict(),
             resumed.run.model.state_dict(),
@@ -437,4 +437,4 @@ def _assert_same_weights(one: Mapping[str, Tensor], other: Mapping[str, Tensor],
 
 def _listed(updates: list[tuple[str, ...]]) -> str:
     """Return the modalities of updates, in words."""
-    return ", then ".join("+".join(modalities) or "nobody" for modalities in updates) or "none"
+    return ", then ".join("+".join(modalities) or "none" for modalities in updates) or "none"

@@ -39,7 +39,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors and the metadata of a file that `save_tensors` wrote.
 
     Raises:
-        RunError: there is no such file, it is cut short, or it is not one of ours.
+        RunError: there is no such file, it is cut short, or equimodal did not write it.
     """
     if not path.is_file():
         raise RunError(f"{path}: no such file. Is this the folder of a run that has finished an epoch?")

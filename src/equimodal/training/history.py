@@ -1,4 +1,4 @@
-"""The history of a run: one JSON line an epoch, cut back on resume to what the checkpoint knows."""
+"""The history of a run: one JSON line per epoch, truncated on resume to what the checkpoint has seen."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class History:
                     os.truncate(self.path, self.offset)
                 raise RunError(
                     f"{self.path}: could not be written ({error.strerror or error}). The last checkpoint is "
-                    "whole; free some space, then go on with --resume."
+                    "whole; free some space, then continue with --resume."
                 ) from error
         self.offset += len(text.encode())
         self.lines.append(json.loads(text))

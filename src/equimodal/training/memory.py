@@ -16,9 +16,9 @@ class PeakMemory:
     """The highest memory since `start`, in MiB, validation probes included.
 
     On CUDA it is what torch had allocated on the device. On the CPU of a Linux machine it is the resident size of the
-    whole process (the kernel's `VmHWM`, which `start` sets back): Python, torch and the data are in it, and so
-    is whatever else the process holds, so that only runs begun alike compare. Elsewhere, and where the kernel refuses
-    to set the mark back, it is None: a mark from before the run would pass for the run's.
+    whole process (the kernel's `VmHWM`, which `start` resets): It includes Python, torch, the data
+    and everything else in the process, so that only runs started in the same way can be compared. It is None elsewhere,
+    and where the kernel does not reset the mark, because a mark from before the run would be reported as the run's.
 
     Reading it costs microseconds, and nothing here can break a run.
 
@@ -40,12 +40,12 @@ class PeakMemory:
         self._counts = False
 
     def start(self) -> None:
-        """Count from here on."""
+        """Start to count."""
         try:
             if self.device.type == "cuda":
                 torch.cuda.reset_peak_memory_stats(self.device)
             else:
-                _RESET.write_text("5", encoding="ascii")  # proc(5): sets VmHWM back to the present size
+                _RESET.write_text("5", encoding="ascii")  # proc(5): resets VmHWM to the present size
             self._counts = self.device.type in ("cuda", "cpu")
         except (OSError, RuntimeError):
             self._counts = False
@@ -64,9 +64,9 @@ class PeakMemory:
 
 
 def highest(history: Iterable[Mapping[str, Any]]) -> float | None:
-    """Return the highest `memory` of a history's lines; None where no line knows it.
+    """Return the highest `memory` of a history's lines; None where no line has it.
 
-    A run that was interrupted counts anew in each process that goes on with it.
+    A run that was interrupted counts from zero in each process that continues it.
 
     Example:
         >>> highest([{"memory": 310.5}, {"memory": None}, {}]), highest([{}])

@@ -26,7 +26,7 @@ class Selection:
     since: int = 0
 
     def consider(self, epoch: int, measurement: Measurement, phase: Phase) -> bool:
-        """Take note of an epoch; return whether it is the best so far."""
+        """Compare an epoch with the best so far; return whether it is better."""
         scores = measurement.scores
         if phase.select is not None:
             (name,) = phase.select

@@ -24,7 +24,7 @@ class Fusion(nn.Module):
     """Turn encodings and presence into logits.
 
     What it does for an absent modality (its *absence operator*) is in `absence`, in words. Rows with nothing
-    present may come out as anything: the classifier answers those with the training prior.
+    present may have any result: the classifier answers those with the training prior.
 
     Args:
         modalities: names, in the data set's order.
@@ -61,7 +61,7 @@ class Fusion(nn.Module):
 
 
 class MeanEncoding(nn.Module):
-    """Stand in for absent encodings with the running mean of the present ones (momentum .1, as batch norms do).
+    """Replace absent encodings by the running mean of the present ones (momentum .1, as batch norms have).
 
     Args:
         modalities: names.

@@ -74,7 +74,7 @@ class Cosine(Fusion):
         """Return logits (..., B, C) for a mask (..., n, B)."""
         size = (mask.shape[-1], self.classes)
         each = [
-            # Directions that nobody asks for have no gradient, rather than one of zero: weight decay passes them over.
+            # Directions that are not used have no gradient, rather than one of zero, which weight decay would apply to.
             self.cosines(encodings[name], name) if bool(here.any()) else encodings[name].new_zeros(size)
             for name, here in zip(self.modalities, mask.unbind(-2), strict=True)
         ]

@@ -34,8 +34,8 @@ class Evidential(Late):
     is computed for all modalities at once, by `combined_support`.
 
     The paper's own loss, the expected cross entropy under each Dirichlet with an annealed divergence from the uniform
-    one, is the matter of a method, not of a fusion: here it is the cross entropy of the expected probabilities that
-    trains them (ours).
+    one, belongs to a method, not to a fusion. Here the cross entropy of the expected probabilities trains them
+    (ours).
 
     Example:
         >>> fusion = Evidential(["a", "b"], width=4, classes=3)
@@ -51,7 +51,7 @@ class Evidential(Late):
 
     def __init__(self, modalities: Sequence[str], width: int, classes: int) -> None:
         super().__init__(modalities, width, classes)
-        self.options = {}  # late fusion's are not to be had
+        self.options = {}  # it has none of late fusion's options
 
     def pool(self, each: Tensor, mask: Tensor) -> Tensor:
         """Return the logarithms of the probabilities that the combined opinion expects."""

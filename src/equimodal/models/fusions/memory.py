@@ -56,7 +56,7 @@ class MemoryFusion(Fusion):
     Source: Shi et al., arXiv 2506.00030.
     """
 
-    absence = "passed over: the memory's state goes through unchanged"
+    absence = "skipped: the memory's state goes through unchanged"
     order_index: Tensor
 
     def __init__(
@@ -131,7 +131,7 @@ class MemoryFusion(Fusion):
 
     @contextmanager
     def forgetting(self) -> Iterator[None]:
-        """Leave the refinement out for a while: each modality decides by its own encoding, in any order alike.
+        """Leave out the refinement inside the block: each modality decides by its own encoding, in any order.
 
         Example:
             >>> fusion = MemoryFusion(["a", "b"], width=4, classes=3)
@@ -147,7 +147,7 @@ class MemoryFusion(Fusion):
 
     @contextmanager
     def fixed_heads(self) -> Iterator[None]:
-        """Let no gradient reach the heads from what is computed inside.
+        """Let no gradient of what is computed inside the block reach the heads.
 
         Example:
             >>> fusion = MemoryFusion(["a", "b"], width=4, classes=3)

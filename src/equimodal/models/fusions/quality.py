@@ -31,12 +31,12 @@ class Quality(Late):
 
     Ours: the paper's confidence is the negative energy $E_m = \log \sum_c e^{z_{m,c}}$, which may be negative.
     The 1, a class of logit 0, makes it positive: $w_m = \log(1 + e^{E_m})$, about $E_m$ where that is
-    large. So every present modality has a share, and every head a gradient. Ours too is the mean, which leaves the
-    logits' range alone whoever is absent; with `combine="sum"` they are the paper's $\sum_m w_m z_m$, with
+    large. So every present modality has a share, and every head a gradient. The mean is ours too: it keeps the
+    logits' range whichever modality is absent; with `combine="sum"` they are the paper's $\sum_m w_m z_m$, with
     weights a tenth of the above, as in public implementations.
 
     The paper trains each head by a cross entropy of its own besides, and ranks confidences by the history of each
-    sample's losses. These are losses, and so the matter of a method, not of a fusion; without them nothing ties a
+    sample's losses. These are losses, and so belong to a method, not to a fusion. Without them nothing ties a
     head's energy to how often it is right, but that it grows with the logits.
 
     Args:
@@ -61,7 +61,7 @@ class Quality(Late):
         if combine not in ("mean", "sum"):
             raise ConfigError(f"fusion 'quality', option 'combine': expected 'mean' or 'sum', got {combine!r}.")
         super().__init__(modalities, width, classes)
-        self.options = {"combine": combine}  # late fusion's are not to be had
+        self.options = {"combine": combine}  # it has none of late fusion's options
         self.combine = combine
 
     def pool(self, each: Tensor, mask: Tensor) -> Tensor:
