@@ -9,7 +9,7 @@ import pytest
 from equimodal.data.splits import Splits
 from equimodal.methods.base import METHODS
 from equimodal.testing import MethodConformance
-from equimodal.testing.methods import EPOCHS
+from equimodal.testing.runs import EPOCHS
 from equimodal.training.run import Run
 
 from .broken import CASES as BROKEN

@@ -115,7 +115,7 @@ def test_a_separate_fusion_step_comes_after_plain_alternating(sample):
 
 
 def carried_out_in_one_pass(method):
-    """Carry out three batches, in which each encoder must run three times; return them with what was done."""
+    """Train on three batches, in which each encoder must run three times; return them with what was done."""
     data = [linear_batch(NAMES, samples=12) for _ in range(3)]
     calls = dict.fromkeys(NAMES, 0)
     for m in NAMES:
