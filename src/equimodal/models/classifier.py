@@ -106,7 +106,9 @@ class Classifier(ModesByModule):
         Args:
             data: splits; only the training part is read.
             encoders: for some modalities a module of yours, the name of an encoder, or a mapping with `name`
-                and the encoder's options; the others get the default of their kind.
+                and the encoder's options; the others get the default of their kind. Freeze what should not train
+                (`requires_grad_(False)`): a frozen module stays in evaluation mode, with its running statistics, and is
+                not saved with the run. A batch norm normalises a single row by its running statistics.
             width: size of the encodings.
             fusion: name of a fusion, or None to let the method choose.
             fusion_options: the fusion's arguments; without a name, those of the fusion that the method brings.

@@ -83,14 +83,14 @@ def probe(encoder: nn.Module, train: Dataset, modality: str, width: int | None =
     return both.shape[1]
 
 
-def batch_size_problems(encoders: Sequence[tuple[str, nn.Module]], batch_size: int) -> list[str]:
+def batch_size_problems(encoders: nn.ModuleDict, batch_size: int) -> list[str]:
     """Return a message for each encoder whose batch norms would never see two rows."""
     if batch_size > 1:
         return []
     return [
         f"training.batch_size: expected at least 2, because the encoder of '{name}' ({type(encoder).__name__}) has "
         "batch norms, got 1. A single row has no batch statistics."
-        for name, encoder in encoders
+        for name, encoder in encoders.items()
         if any(isinstance(module, _BatchNorm) and trains for module, trains in training_modes(encoder).items())
     ]
 

@@ -165,10 +165,11 @@ def set_up(
     if problems or model is None:
         raise ConfigError(problems)
     _check_fit(model, data)
-    if problems := batch_size_problems(list(model.encoders.items()), config.training.batch_size):
-        raise ConfigError(problems)
-    with seeded(config.seed, "probe"):
+    problems = batch_size_problems(model.encoders, config.training.batch_size)
+    with _gather(problems), seeded(config.seed, "probe"):
         model.check_encoders(data.train)
+    if problems:
+        raise ConfigError(problems)
     options = method_class.Config.model_validate(config.method.options)
     prepare_with_seed(model, method_class, options, config.seed)
     train, validation, test = (model.prepare(part) for part in data.parts().values())
