@@ -229,7 +229,7 @@ class PeeksAtTest(Joint):
         yield from scaled(super().updates(batch), 1 + abs(math.sin(self.peeked)))
 
 
-@caught_by("validation_data_speak_through_on_epoch_end_alone", "differ in their validation data differ in encoders")
+@caught_by("validation_data_are_not_seen_while_training", "differ in their validation data differ in encoders")
 class PeeksAtValidation(PeeksAtTest):
     part = "validation"
 

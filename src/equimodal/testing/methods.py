@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -14,7 +14,8 @@ from torch import Tensor
 from equimodal.data.splits import Splits, concatenate
 from equimodal.errors import EquimodalError
 from equimodal.inference.predict import predict
-from equimodal.methods.base import EpochResult, Method, MethodConfig
+from equimodal.methods.base import Method, MethodConfig
+from equimodal.models.encoded import Encoded
 from equimodal.models.fusions.base import FUSIONS
 from equimodal.testing.data import make_splits
 from equimodal.testing.runs import Kept, SmallRuns
@@ -220,22 +221,22 @@ class MethodConformance(SmallRuns):
             "Learn from what the hooks are given.",
         )
 
-    def test_validation_data_speak_through_on_epoch_end_alone(self, pair: Splits) -> None:
-        """Until its first call the weights are the same with other validation data."""
+    def test_validation_data_are_not_seen_while_training(self, pair: Splits) -> None:
+        """Until they are given to `calibrate`, after the first epoch, other validation data give the same weights."""
         other = Splits(pair.train, make_splits(90, pair.modalities, seed=1).validation, pair.test)
         _assert_same_weights(
             self._weights_after_one_epoch(pair),
             self._weights_after_one_epoch(other),
-            "Until the first on_epoch_end, two runs that differ in their validation data",
-            "Learn from the training rows that the hooks are given, and from on_epoch_end.",
+            "After the first epoch, two runs that differ in their validation data",
+            "Learn from the training rows that the hooks are given, from calibrate and from on_epoch_end.",
         )
 
     def _weights_after_one_epoch(self, data: Splits) -> dict[str, Tensor]:
-        def stop(method: Method, result: EpochResult) -> None:
+        def stop(method: Method, validation: Sequence[Encoded]) -> None:
             raise _Reached(method.model.state_dict())
 
         with pytest.MonkeyPatch.context() as patch, pytest.raises(_Reached) as reached:
-            patch.setattr(self.registered(), "on_epoch_end", stop)
+            patch.setattr(self.registered(), "calibrate", stop)
             self.train(data)
         return reached.value.weights
 
