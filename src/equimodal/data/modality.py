@@ -152,10 +152,11 @@ def join(name: str, parts: Sequence[Modality]) -> Modality:
 
 def _padded(rows: list[np.ndarray], spec: Spec) -> np.ndarray:
     """Return rows (T_i, ...) as one array (n, T, ...) of the longest T, zero beyond each."""
-    longest = max([spec.padded_to, *map(len, rows)])
+    steps = np.array([len(row) for row in rows], np.int64)
+    longest = max(spec.padded_to, steps.max(initial=0))
     padded = np.zeros((len(rows), longest, *(size or 1 for size in spec.shape[1:])), spec.dtype)
-    for place, row in zip(padded, rows, strict=True):
-        place[: len(row)] = row
+    if rows:
+        padded[np.arange(longest) < steps[:, None]] = np.concatenate(rows)
     return padded
 
 

@@ -60,20 +60,22 @@ class Standardise(nn.Module):
         low, high, rounding = np.full(len(mean), np.inf), np.full(len(mean), -np.inf), np.finfo(np.float64).eps
         origin = None  # a row, taken off the others: sums of large values lose their last digits
         for chunk in chunks:
-            rows = np.asarray(chunk, np.float64).reshape(-1, len(mean))
-            if not len(rows):
+            # One column after the other in memory: sums along it are fast, and pairwise.
+            rows = np.array(np.asarray(chunk).reshape(-1, len(mean)).T, np.float64, order="C")
+            if not rows.size:
                 continue
             if chunk.dtype.kind == "f":
                 rounding = max(rounding, np.finfo(chunk.dtype).eps)
             if origin is None:
-                origin = rows[0].copy()
-            rows = rows - origin
-            of_chunk = rows.mean(0)
-            apart = of_chunk - mean
-            total = count + len(rows)
-            mean = mean + apart * (len(rows) / total)
-            squares = squares + np.square(rows - of_chunk).sum(0) + np.square(apart) * (count * len(rows) / total)
-            low, high, count = np.minimum(low, rows.min(0)), np.maximum(high, rows.max(0)), total
+                origin = rows[:, 0].copy()
+            rows -= origin[:, None]
+            low, high = np.minimum(low, rows.min(1)), np.maximum(high, rows.max(1))
+            of_chunk = rows.mean(1)
+            rows -= of_chunk[:, None]
+            apart, total = of_chunk - mean, count + rows.shape[1]
+            squares += np.square(rows, out=rows).sum(1) + np.square(apart) * (count * rows.shape[1] / total)
+            mean += apart * (rows.shape[1] / total)
+            count = total
         if origin is None:
             return
         std = np.sqrt(squares / count)
