@@ -145,7 +145,7 @@ def test_what_is_written_is_what_is_read(key, text, value):
 
 @pytest.mark.parametrize("value", [np.True_, np.False_])
 def test_a_boolean_of_numpys_is_not_a_number_either(value):
-    assert refused({"training": {"epochs": value, "learning_rate": value}}) == [
+    assert list(refused({"training": {"epochs": value, "learning_rate": value}})) == [
         f"training.epochs: input should be a valid integer, got {value!r}.",
         f"training.learning_rate: input should be a valid number, got {value!r}.",
     ]
