@@ -104,7 +104,7 @@ def train_seconds(data: Splits, encoders: dict[str, torch.nn.Module], method: An
             "reference": False,
         }
     )
-    trainer, _ = set_up(config, data, eq.Classifier.for_data(data, encoders))
+    trainer = set_up(config, data, eq.Classifier.for_data(data, encoders))
     sizes: list[int] = []
     choose = trainer.method.training_data
 

@@ -55,12 +55,12 @@ class Batch:
         return torch.stack(list(self.present.values())).any(0)
 
     def restrict(self, coalition: Collection[str]) -> Batch:
-        """Return the batch in which only the modalities of ``coalition`` are present."""
+        """Return the batch in which only the modalities of `coalition` are present."""
         present = {name: mask if name in coalition else torch.zeros_like(mask) for name, mask in self.present.items()}
         return Batch(self.inputs, present, self.labels, self.ids, self.lengths)
 
     def to(self, device: torch.device | str) -> Batch:
-        """Return the batch on ``device``."""
+        """Return the batch on `device`."""
 
         def move(value: Input) -> Input:
             if isinstance(value, Tensor):
@@ -76,3 +76,15 @@ class Batch:
             self.ids.to(device),
             {name: steps.to(device) for name, steps in self.lengths.items()},
         )
+
+
+def rows_of(x: Input, rows: Tensor) -> Input:
+    """Return some rows of a modality's inputs.
+
+    Example:
+        >>> rows_of(torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([2, 0])).flatten().tolist()
+        [3.0, 1.0]
+    """
+    if isinstance(x, dict):
+        return {key: tensor[rows] for key, tensor in x.items()}
+    return x[rows.cpu().numpy()] if isinstance(x, np.ndarray) else x[rows]

@@ -8,7 +8,7 @@ import torch
 
 from equimodal.analyses.kept import kept_correlations
 from equimodal.models.classifier import Classifier
-from equimodal.training.seeds import permutation
+from equimodal.seeds import permutation
 from synthetic import make_splits
 
 

@@ -161,6 +161,41 @@ class DividesByNothing(Joint):
             yield Update({"fused": (total / count, torch.tensor(1))}, update.modalities)
 
 
+@caught_by("what_is_frozen_does_not_move", "encoders.sequence.layers.1.running_mean, encoders.sequence.layers.1.runn")
+class SwitchesModes(Joint):
+    def updates(self, batch):
+        self.model.encoders.eval()
+        self.model(batch)
+        self.model.encoders.train()  # frozen ones too
+        yield from super().updates(batch)
+
+
+@caught_by("what_is_frozen_does_not_move", "encoders.sequence.layers.0.weight")
+class Decays(Joint):
+    def on_epoch_trained(self):
+        with torch.no_grad():
+            for parameter in self.model.encoders.parameters():
+                parameter.mul_(0.99)
+
+
+@caught_by("what_is_frozen_does_not_move", "a last batch of one row, training fails: ValueError")
+class CallsEncoders(Joint):
+    def updates(self, batch):
+        encodings = {}
+        for name, encoder in self.model.encoders.items():
+            lengths = batch.lengths.get(name)
+            encodings[name] = encoder(batch.inputs[name]) if lengths is None else encoder(batch.inputs[name], lengths)
+        logits = self.model.fuse(encodings, batch.present)
+        yield Update({"fused": cross_entropy(logits, batch.labels, batch.anything)}, batch.modalities)
+
+
+@caught_by("batch_norms_are_trained", "did not move, though it trains")
+class KeepsModes(Joint):
+    def updates(self, batch):
+        self.model.encoders.eval()
+        yield from super().updates(batch)
+
+
 @caught_by("the_same_seed_gives_the_same_bits", "Two runs with the same seed differ in encoders")
 class DrawsAnywhere(Joint):
     def updates(self, batch):
@@ -194,7 +229,7 @@ class PeeksAtTest(Joint):
         yield from scaled(super().updates(batch), 1 + abs(math.sin(self.peeked)))
 
 
-@caught_by("validation_data_speak_through_on_epoch_end_alone", "differ in their validation data differ in encoders")
+@caught_by("validation_data_are_not_seen_while_training", "differ in their validation data differ in encoders")
 class PeeksAtValidation(PeeksAtTest):
     part = "validation"
 
@@ -210,7 +245,7 @@ class Attribute(Joint):
         yield from scaled(super().updates(batch), 1 / self.seen)
 
 
-@caught_by("what_it_knows_is_in_buffers", "the run cannot go on")
+@caught_by("what_it_knows_is_in_buffers", "the run cannot be resumed")
 class LateBuffer(Joint):
     def on_epoch_start(self, train):
         self.register_buffer("seen", torch.ones(1))

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from equimodal.models.predict import class_probabilities
+from equimodal.seeds import permutation
 from equimodal.training.fit import fit
-from equimodal.training.seeds import permutation
 from synthetic import make_model
 
 EPOCHS, BATCH, RATE = 5, 16, 0.02

@@ -164,3 +164,18 @@ def test_comparison_of_one_seed_or_one_method_claims_nothing():
 def test_comparison_with_edm_nowhere_defined():
     verdict = comparison_verdict(make_comparison(fused=(0.05, 0.05, 0.05)))
     assert "EDM is undefined for every method." in verdict.details
+
+
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        ({"image": 0.01, "text": 0.01}, "text is under-used"),
+        ({"image": 0.01, "text": 0.1}, "within the noise of 1000 test samples in 8 groups"),
+        (None, "is open: the smallest utilisation is 0.75 (text), and its noise over groups is not known"),
+    ],
+)
+def test_under_use_is_judged_by_the_noise_of_groups(errors, said):
+    run = make_run(alone=(0.7, 0.5))
+    measured = dataclasses.replace(run.test.contribution, groups=8, coalition_errors=errors)
+    run = dataclasses.replace(run, test=dataclasses.replace(run.test, contribution=measured))
+    assert said in run_verdict(run).headline

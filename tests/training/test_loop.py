@@ -218,7 +218,7 @@ def test_the_learning_rate_of_every_update(tiny, monkeypatch, schedule):
     warm = steps // 4
     after = np.arange(steps - warm) / (steps - warm)
     shape = {"constant": np.ones_like(after), "linear": 1 - after, "cosine": (1 + np.cos(np.pi * after)) / 2}
-    expected = 0.01 * np.concatenate([np.arange(warm) / warm, shape[schedule]])
+    expected = 0.01 * np.concatenate([np.arange(1, warm + 1) / warm, shape[schedule]])
     assert all(len(rate) == 1 for rate in rates)
     assert [rate.pop() for rate in rates] == pytest.approx(expected)
 
@@ -266,6 +266,31 @@ def test_patience_ends_a_run_that_no_longer_improves_and_ties_go_to_the_earlier_
     assert [line["best"] for line in run.history] == [True, False, False]
     phases = [line["phase"] for line in fit_tiny(tiny, "unimodal_ensemble", **still).history]
     assert phases == ["vector"] * 3 + ["sequence"] * 3
+
+
+def test_the_first_step_of_a_warm_up_moves_the_weights(tiny):
+    before = {k: v.clone() for k, v in make_model(tiny, width=6).state_dict().items()}
+    moved = []
+
+    def look():
+        moved.append(True)
+        raise KeyboardInterrupt
+
+    model = make_model(tiny, width=6)
+    with at_batch(1, look), pytest.raises(KeyboardInterrupt):
+        fit_tiny(tiny, "joint", model=model, warmup=0.5, epochs=4, weight_decay=0.0)
+    assert moved and any(not torch.equal(before[k], v) for k, v in model.state_dict().items() if k in before)
+
+
+def test_patience_ends_trials_too(tiny):
+    """Nothing is learnt, so that the training ends after its second epoch; no trial is made after that."""
+    still = {"learning_rate": 1e-30, "weight_decay": 0.0, "epochs": 20, "patience": 1}
+    late = make_model(tiny, width=6, fusion="late")  # no running means, which would move the scores
+    lines = fit_tiny(tiny, "g_blending:super_epoch=1", model=late, **still).history
+    trials = 3  # each modality and the fusion
+    assert [line["trial"] for line in lines] == ([True] * trials + [False]) * 2
+    late = make_model(tiny, width=6, fusion="late")
+    assert len(fit_tiny(tiny, "umt", model=late, **still).history) == 2 * len(tiny.modalities) + 2
 
 
 def test_patience_survives_a_stop(tiny, tmp_path):
@@ -390,7 +415,10 @@ def test_a_disk_that_fills_leaves_the_last_checkpoint_whole(tiny, tmp_path):
     checkpoint, history = folder / "checkpoint" / "state.safetensors", folder / "history.jsonl"
     before, lines = checkpoint.read_bytes(), history.read_bytes()
     for room in (len(lines) + 10, len(before) // 2):
-        with largest_file(room), pytest.raises(RunError, match=r"could not be written .*go on with --resume"):
+        with (
+            largest_file(room),
+            pytest.raises(RunError, match=r"could not be written .* with --resume"),
+        ):
             fit_tiny(tiny, "joint", folder, epochs=4, resume=True)
         assert checkpoint.read_bytes() == before
         assert history.read_bytes().startswith(lines)

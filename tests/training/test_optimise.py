@@ -86,6 +86,21 @@ def test_rates_rise_to_the_peak_and_then_never_rise(schedule, warmup, progress):
     assert all(one >= other - 1e-12 for one, other in pairwise(falling))
 
 
+@pytest.mark.parametrize("steps", [1, 4, 10, 25])
+@pytest.mark.parametrize("warmup", [0.1, 0.25, 0.5, 0.9])
+def test_the_steps_of_the_warm_up_are_those_of_torch_and_the_first_is_not_0(steps, warmup):
+    config = TrainingConfig(learning_rate=0.3, schedule="constant", warmup=warmup)
+    rising = max(round(steps * warmup), 1)
+    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.3)
+    scheduler = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: min((step + 1) / (steps * warmup), 1.0))
+    for step in range(steps):
+        rate = learning_rate(config, step / steps, 1 / steps)
+        assert rate == pytest.approx(scheduler.get_last_lr()[0], abs=1e-12) and rate > 0
+        assert rate == pytest.approx(0.3) or step + 1 <= rising
+        optimiser.step()
+        scheduler.step()
+
+
 # Steps
 
 

@@ -168,7 +168,7 @@ def test_folders_that_hold_no_finished_run(tiny, tmp_path):
         read_config(tmp_path)
     with at_batch(BATCHES + 1, press_ctrl_c), pytest.raises(Interrupted):
         fit_tiny(tiny, "joint", tmp_path / "half")
-    with pytest.raises(RunError, match="not finished: go on with --resume"):
+    with pytest.raises(RunError, match="not finished: continue with --resume"):
         load(tmp_path / "half")
 
 

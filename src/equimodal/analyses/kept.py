@@ -10,7 +10,7 @@ from equimodal.data.dataset import Dataset
 from equimodal.models.classifier import Classifier
 from equimodal.models.fusions.memory import MemoryFusion
 from equimodal.models.mapping import alignment_weights
-from equimodal.training.seeds import permutation
+from equimodal.seeds import permutation
 
 
 @torch.no_grad()

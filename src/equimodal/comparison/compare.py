@@ -23,7 +23,7 @@ from equimodal.comparison.jobs import (
 from equimodal.comparison.preflight import check, check_names, ensemble_and_others
 from equimodal.comparison.progress import RunProgress, announce
 from equimodal.comparison.result import Failure, Result
-from equimodal.config.run import ComparedTraining, MethodSpec, RunConfig, build_config
+from equimodal.config.run import MethodSpec, RunConfig, TrainingOptions, build_config
 from equimodal.data.splits import Splits, check_splits
 from equimodal.errors import ConfigError, Diverged, Interrupted
 from equimodal.files import safe_name
@@ -44,7 +44,7 @@ def compare(
     workers: Workers = 1,
     quiet: bool = False,
     measure: Mapping[str, Any] | None = None,
-    **training: Unpack[ComparedTraining],
+    **training: Unpack[TrainingOptions],
 ) -> Comparison:
     """Train every method over several seeds and compare their numbers.
 
@@ -76,7 +76,7 @@ def compare(
             entry point).
         quiet: print nothing while training.
         measure: options of `equimodal.config.run.MeasureConfig`.
-        training: options of `equimodal.config.run.TrainingConfig`: `epochs=30` and so on, except its `workers`.
+        training: options of `equimodal.config.run.TrainingConfig`: `epochs=30` and so on.
 
     Raises:
         ConfigError: an option is wrong, or two methods share a label.

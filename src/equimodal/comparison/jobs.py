@@ -20,9 +20,9 @@ from equimodal.config.run import RunConfig
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, Diverged, EquimodalError, Interrupted
 from equimodal.models.classifier import Classifier
+from equimodal.seeds import derive_seed
 from equimodal.training.fit import train
 from equimodal.training.run import REFERENCE, Reference
-from equimodal.training.seeds import derive_seed
 
 ModelMaker = Callable[[int], Classifier]
 """From a seed to an untrained classifier."""

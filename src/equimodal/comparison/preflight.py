@@ -102,7 +102,7 @@ def check(config: RunConfig, data: Splits, making: Making, *, timed: bool) -> di
             job = make_job(config, method, config.seed, None, None)
             for tried in job.candidates[1:]:
                 set_up(tried, splits, making.classifier(tried, splits))
-            trainer, _ = set_up(job.config, splits, making.classifier(job.config, splits))
+            trainer = set_up(job.config, splits, making.classifier(job.config, splits))
             seconds[method.label] = seconds_of_run(trainer) if timed else 0.0
         except Diverged:
             seconds[method.label] = 0.0  # reported when it is run

@@ -17,10 +17,10 @@ from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, Diverged
 from equimodal.files import write_text
 from equimodal.models.classifier import Classifier
+from equimodal.seeds import derive_seed
 from equimodal.training.fit import measure_part, set_up
 from equimodal.training.folder import open_folder
 from equimodal.training.names import NAMES
-from equimodal.training.seeds import derive_seed
 
 FILE = "validation.json"
 WORST = (float("-inf"), float("-inf"))
@@ -120,7 +120,7 @@ def _score(config: RunConfig, data: Splits, model: Classifier | None, folder: Pa
         known = json.loads(path.read_text(encoding="utf-8"))
         if known["config"] == config.hash():
             return WORST if known["score"] is None else tuple(known["score"])
-    trainer, _ = set_up(config, data, model, folder=folder)
+    trainer = set_up(config, data, model, folder=folder)
     if folder is not None:
         open_folder(folder, config, data, trainer.model.specification(), resume=True)
         trainer.resume()

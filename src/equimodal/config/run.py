@@ -114,7 +114,7 @@ class TrainingConfig(Section):
         accelerator: Fabric's: "auto", "cpu", "cuda" ...
         select: validation score that chooses the best epoch: "accuracy", "macro_f1" or "loss".
         patience: stop after so many epochs without a better score; None: never.
-        workers: processes that read batches ahead, for data that are slow to read; 0: none. They change no result.
+        loader_workers: processes that read batches ahead, for slow data; 0: none. The results are the same.
     """
 
     epochs: int = Field(default=60, ge=1)
@@ -129,11 +129,11 @@ class TrainingConfig(Section):
     accelerator: str = "cpu"
     select: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
     patience: int | None = Field(default=None, ge=1)
-    workers: int = Field(default=0, ge=0)
+    loader_workers: int = Field(default=0, ge=0)
 
 
-class ComparedTraining(TypedDict, total=False):
-    """The fields of `TrainingConfig` as keyword arguments of `compare`, whose `workers` are processes that train."""
+class TrainingOptions(TypedDict, total=False):
+    """The fields of `TrainingConfig` as keyword arguments, for editors and type checkers."""
 
     epochs: int
     batch_size: int
@@ -147,12 +147,7 @@ class ComparedTraining(TypedDict, total=False):
     accelerator: str
     select: Literal["accuracy", "macro_f1", "loss"]
     patience: int | None
-
-
-class TrainingOptions(ComparedTraining, total=False):
-    """The fields of `TrainingConfig` as keyword arguments, for editors and type checkers."""
-
-    workers: int
+    loader_workers: int
 
 
 class MeasureConfig(Section):
@@ -226,12 +221,12 @@ class RunConfig(Section):
     def hash(self) -> str:
         """Return a short hash of everything that decides the result of the run.
 
-        The label of its method and the number of workers that read data do not. The hash is that of a run only where
-        the options of the method are complete, as they are in a run that was set up.
+        The label of its method and the number of workers that read data do not. It is the hash of a run only where the
+        options of the method are complete, as they are in a run that was set up.
         """
         plain = {key: value for key, value in self.to_dict().items() if key != "compare"}
         plain["method"].pop("label", None)
-        plain["training"].pop("workers")
+        plain["training"].pop("loader_workers")
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
 
 

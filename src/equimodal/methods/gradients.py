@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def encoder_parameters(model: Classifier, modality: str) -> list[nn.Parameter]:
-    """Return all parameters on the way from a modality to its encoding: its own but for those in the fusion.
+    """Return the trainable parameters between a modality and its encoding: its own but for those in the fusion.
 
     Example:
         >>> from equimodal.models.classifier import Classifier
@@ -26,11 +26,12 @@ def encoder_parameters(model: Classifier, modality: str) -> list[nn.Parameter]:
         [(8, 3), (8,)]
     """
     in_fusion = {id(parameter) for parameter in model.fusion.parameters()}
-    return [parameter for parameter in model.own_parameters(modality) if id(parameter) not in in_fusion]
+    own = [parameter for parameter in model.own_parameters(modality) if parameter.requires_grad]
+    return [parameter for parameter in own if id(parameter) not in in_fusion]
 
 
 def encoder_owners(model: Classifier) -> dict[nn.Parameter, tuple[str, ...]]:
-    """Return, for each parameter of an encoder, the modalities that it encodes: several where they share one.
+    """Return, for each trainable parameter of an encoder, the modalities that it encodes: several if they share it.
 
     Example:
         >>> from equimodal.models.classifier import Classifier
@@ -49,7 +50,7 @@ def encoder_owners(model: Classifier) -> dict[nn.Parameter, tuple[str, ...]]:
 def own_logits(model: Classifier, encodings: Encodings, modality: str) -> Tensor:
     r"""Return a modality's part of the logits (B, C), of concat or late fusion; without meaning where it is absent.
 
-    With concat :math:`z_m = W_m h_m + b / n`, where :math:`W = [W_1 .. W_n]`, so that the parts add up to the fused
+    With concat $z_m = W_m h_m + b / n$, where $W = [W_1 .. W_n]$, so that the parts add up to the fused
     logits; with late fusion what the modality's head says.
     """
     fusion = model.fusion

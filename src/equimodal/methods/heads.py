@@ -8,6 +8,7 @@ from torch import nn
 
 from equimodal.batch import Batch
 from equimodal.methods.base import LOGIT_FUSIONS, Loss, Method, MethodConfig, cross_entropy
+from equimodal.models.initial import for_each
 
 
 class WithHeads(Method):
@@ -17,7 +18,7 @@ class WithHeads(Method):
 
     def __init__(self, model: Any, config: MethodConfig, seed: int = 0) -> None:
         super().__init__(model, config, seed)
-        self.heads = nn.ModuleDict({name: nn.Linear(model.width, len(model.classes)) for name in model.modalities})
+        self.heads = for_each(model.modalities, lambda _: nn.Linear(model.width, len(model.classes)))
 
     def own_parameters(self, modality: str) -> list[nn.Parameter]:
         """Return the modality's auxiliary head."""

@@ -1,8 +1,9 @@
-"""Modality dropout: joint training in which modalities go missing at random."""
+"""Modality dropout: joint training in which modalities are hidden at random."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -17,14 +18,14 @@ class ModalityDropoutConfig(MethodConfig):
     """Options of modality dropout.
 
     Args:
-        p: probability that a modality is hidden from a sample.
+        p: probability that a sample's modality is hidden.
     """
 
     p: float = Field(default=0.2, ge=0, lt=1)
 
 
 def drop_modalities(present: Tensor, p: float) -> Tensor:
-    """Return the presence (n, B) with each entry hidden with probability ``p``, at least one kept a sample.
+    """Return the presence (n, B) with each entry hidden with probability `p`, and at least one kept per sample.
 
     Example:
         >>> kept = drop_modalities(torch.ones(3, 100, dtype=torch.bool), p=0.9)
@@ -40,7 +41,7 @@ def drop_modalities(present: Tensor, p: float) -> Tensor:
 
 @METHODS.register("modality_dropout")
 class ModalityDropout(Method):
-    """Joint training in which each modality is hidden from a sample with probability p, at least one kept.
+    """Joint training in which each modality of a sample is hidden with probability p, and at least one is kept.
 
     Source: Neverova et al., 2016, "ModDrop: adaptive multi-modal gesture recognition", arXiv 1501.00102.
     """
@@ -54,7 +55,7 @@ class ModalityDropout(Method):
 
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
         """Yield one update: the fused loss of what was kept."""
-        kept = drop_modalities(torch.stack(list(batch.present.values())), self.p)
-        present = dict(zip(batch.modalities, kept, strict=True))
-        batch = Batch(batch.inputs, present, batch.labels, batch.ids, batch.lengths)
-        yield Update({"fused": cross_entropy(self.model(batch), batch.labels, kept.any(0))}, batch.modalities)
+        names = self.model.modalities
+        kept = drop_modalities(torch.stack([batch.present[name] for name in names]), self.p)
+        batch = replace(batch, present=dict(zip(names, kept, strict=True)))
+        yield Update({"fused": cross_entropy(self.model(batch), batch.labels, kept.any(0))}, names)

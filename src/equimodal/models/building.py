@@ -1,16 +1,14 @@
-"""Making the encoders of a classifier: by name, by kind of modality, or from modules of the user's own."""
+"""Make the encoders of a classifier: by name, by kind of modality, or from the user's modules."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
 from torch import nn
 
 from equimodal.errors import ConfigError
-from equimodal.models.encoders.base import ENCODERS, Encoder, build_encoder, call_encoder, default_encoder
+from equimodal.models.encoders.base import ENCODERS, Encoder, build_encoder, default_encoder
 
 if TYPE_CHECKING:
     from equimodal.data.dataset import Dataset
@@ -24,7 +22,7 @@ def by_modality(encoders: Mapping[str, Any] | None) -> dict[str, Any]:
     """
     if encoders is None:
         return {}
-    if not hasattr(encoders, "keys"):  # a ModuleDict is no Mapping
+    if not hasattr(encoders, "keys"):  # a ModuleDict is not a Mapping
         raise ConfigError(
             f"encoders: expected a mapping from modalities to encoders, got {type(encoders).__name__}. "
             "Give {name: encoder}."
@@ -33,15 +31,15 @@ def by_modality(encoders: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def module_problems(encoders: Mapping[str, Any]) -> list[str]:
-    """Return one message for each encoder that is no torch module."""
+    """Return one message for each encoder that is not a torch module."""
     return [
-        f"encoders: '{name}' should be an instance of torch.nn.Module, got {_told(module)}. Give one that is made."
+        f"encoders: '{name}' should be an instance of torch.nn.Module, got {_type_of(module)}. Give an instance."
         for name, module in encoders.items()
         if not isinstance(module, nn.Module)
     ]
 
 
-def _told(thing: Any) -> str:
+def _type_of(thing: Any) -> str:
     return f"the class {thing.__name__}" if isinstance(thing, type) else type(thing).__name__
 
 
@@ -51,7 +49,7 @@ def encoder_for(
     """Return a modality's encoder: the one given, or a built-in one that fits the training rows.
 
     Raises:
-        ConfigError: ``given`` is no encoder, or one for another kind of modality.
+        ConfigError: `given` is no encoder, or one for another kind of modality.
         DataError: no built-in encoder serves the modality's kind.
     """
     if isinstance(given, nn.Module):
@@ -82,24 +80,6 @@ def encoder_for(
     encoder = build_encoder(name, modality, {**described, **options})
     encoder.fit_inputs(train.valid(modality))
     return encoder
-
-
-def probe_width(train: Dataset, modality: str, encoder: nn.Module) -> int:
-    """Return the size of a foreign encoder's encodings by running it on two training rows, where it is.
-
-    Raises:
-        ConfigError: it returns something else than one row of features a sample.
-    """
-    rows = np.flatnonzero(train.present[modality])[:2]
-    weight = next(encoder.parameters(), None)
-    batch = train.batch(rows) if weight is None else train.batch(rows).to(weight.device)
-    was_training = encoder.training
-    encoder.eval()
-    with torch.no_grad():
-        x, lengths = batch.inputs[modality], batch.lengths.get(modality)
-        out = call_encoder(encoder, x, lengths, modality=modality, samples=len(rows))
-    encoder.train(was_training)
-    return out.shape[1]
 
 
 def registered_name(encoder: Encoder) -> str:

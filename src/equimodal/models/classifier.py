@@ -3,41 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from equimodal.batch import Batch, Input
+from equimodal.batch import Batch, Input, rows_of
+from equimodal.contribution.prior import prior_logits
 from equimodal.errors import ConfigError, DataError, did_you_mean
-from equimodal.models.building import by_modality, encoder_for, module_problems, probe_width, registered_name
+from equimodal.models.building import by_modality, encoder_for, module_problems, registered_name
 from equimodal.models.encoders.base import Encoder, build_encoder, call_encoder
 from equimodal.models.fusions.base import Encodings, Fusion, Presence, build_fusion
+from equimodal.models.initial import for_each
+from equimodal.models.state import base_of, frozen_state, named_tensors
+from equimodal.models.user_modules import check_trainable, probe
+from equimodal.modes import ModesByModule, training_modes, without_batch_statistics
+from equimodal.seeds import seeded
 
 if TYPE_CHECKING:
     from equimodal.data.dataset import Dataset
     from equimodal.data.splits import Splits
 
 
-class Classifier(nn.Module):
+class Classifier(ModesByModule):
     """Encode each modality on the rows that have it, and fuse the encodings into logits.
 
-    A sample with no modality present gets the training prior's logits. Predictions do not depend on the other
+    A sample without any modality gets the training prior's logits. Predictions do not depend on the other
     samples of a batch. Until a fusion is given, the training method chooses one.
 
     Args:
-        encoders: a module for each modality: ``module(x)``, or ``module(x, lengths)`` where the modality has
-            lengths, returning (B, D). Where D is not ``width`` a linear map follows (see ``widths``).
+        encoders: a module for each modality: `module(x)`, or `module(x, lengths)` where the modality has
+            lengths, returning (B, D). Where D is not `width` a linear map follows (see `widths`).
         classes: names of the classes.
         width: size of the encodings that the fusion sees.
-        widths: D of each foreign encoder whose D is not ``width``.
+        widths: D of each foreign encoder whose D is not `width`.
         prior: class probabilities (C,) of the training labels; uniform when not given.
         fusion: name of a fusion, or None to let the method choose.
         fusion_options: the fusion's arguments; without a name, those of the fusion that the method brings.
 
     Raises:
-        ConfigError: fewer than two encoders, one that is no torch module, an unknown fusion or option.
+        ConfigError: fewer than two encoders, one that is not a torch module, an unknown fusion or option.
 
     Example:
         >>> model = Classifier({"a": nn.Linear(3, 8), "b": nn.Linear(5, 8)}, ["no", "yes"], width=8, fusion="late")
@@ -73,12 +80,11 @@ class Classifier(nn.Module):
         self.classes = tuple(str(name) for name in classes)
         self.width = width
         self.encoders = nn.ModuleDict(modules)
-        self.projections = nn.ModuleDict(
-            {name: nn.Linear(size, width) for name, size in (widths or {}).items() if size != width}
-        )
+        sizes = {name: size for name, size in (widths or {}).items() if size != width}
+        self.projections = for_each(list(sizes), lambda name: nn.Linear(sizes[name], width))
         C = len(self.classes)
         probabilities = torch.full((C,), 1 / C) if prior is None else torch.as_tensor(prior).float()
-        self.register_buffer("log_prior", probabilities.clamp(min=1e-8).log())
+        self.register_buffer("log_prior", prior_logits(probabilities))
         self._fusion: Fusion | None = None
         self.fusion_name: str | None = None
         self._awaiting: dict[str, Any] = dict(fusion_options or {})  # a fusion that the method will bring
@@ -100,8 +106,10 @@ class Classifier(nn.Module):
 
         Args:
             data: splits; only the training part is read.
-            encoders: for some modalities a module of yours, the name of an encoder, or a mapping with ``name``
-                and the encoder's options; the others get the default of their kind.
+            encoders: for some modalities a module of yours, the name of an encoder, or a mapping with `name`
+                and the encoder's options; the others get the default of their kind. Freeze what should not train
+                (`requires_grad_(False)`): a frozen module stays in evaluation mode, with its running statistics, and is
+                not saved with the run. A batch norm normalises a single row by its running statistics.
             width: size of the encodings.
             fusion: name of a fusion, or None to let the method choose.
             fusion_options: the fusion's arguments; without a name, those of the fusion that the method brings.
@@ -123,13 +131,13 @@ class Classifier(nn.Module):
         if problems:
             raise ConfigError(problems)
         counts = np.bincount(np.asarray(data.train.labels), minlength=len(data.classes))
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            built, widths = {}, {}
-            for name in data.modalities:
+        built, widths = {}, {}
+        for name in data.modalities:
+            with seeded(seed, "encoder", name):  # by name: the order of the modalities changes no weight
                 built[name] = encoder_for(data.train, name, given.get(name), width)
                 if not isinstance(built[name], Encoder):
-                    widths[name] = probe_width(data.train, name, built[name])
+                    widths[name] = probe(built[name], data.train, name)
+        with seeded(seed, "classifier"):
             return cls(
                 built,
                 data.classes,
@@ -185,8 +193,15 @@ class Classifier(nn.Module):
         self.fusion_name = name
 
     def clear_fusion(self) -> None:
-        """Take the fusion and its options away, so that the next method brings its own."""
+        """Remove the fusion and its options, so that the next method brings its own."""
         self._fusion, self.fusion_name, self._awaiting = None, None, {}
+
+    def modes_in_training(self) -> dict[nn.Module, bool]:
+        """Return the mode of every module while the classifier trains; a frozen encoder stays in evaluation mode."""
+        modes = super().modes_in_training()
+        for encoder in self.encoders.values():
+            modes |= training_modes(encoder)  # one without parameters does not train either
+        return modes
 
     def own_parameters(self, modality: str) -> list[nn.Parameter]:
         """Return the parameters that belong to one modality: its encoder, and its parts of the fusion."""
@@ -203,10 +218,10 @@ class Classifier(nn.Module):
     def prepare(self, data: Dataset) -> Dataset:
         """Return the data set with every modality in the form its encoder takes (text tokenised, once).
 
-        Modalities that the data lack stay away: they count as absent.
+        Modalities that the data lack count as absent.
 
         Raises:
-            DataError: an array has not the shape that the encoder was made for.
+            DataError: an array does not have the shape that the encoder was made for.
         """
         problems = []
         for name in self.modalities:
@@ -235,7 +250,7 @@ class Classifier(nn.Module):
         """Return one modality's encodings (B, width); the encoder runs on the rows present, others are zero.
 
         Raises:
-            ConfigError: the encoder returns something else than one row of its width a sample.
+            ConfigError: the encoder returns something other than one row of its width per sample.
         """
         present = batch.present[modality]
         rows = present.nonzero().squeeze(1)
@@ -244,19 +259,23 @@ class Classifier(nn.Module):
             return encodings
         x, lengths = batch.inputs[modality], batch.lengths.get(modality)
         if len(rows) < len(batch):
-            x, lengths = _rows(x, rows), None if lengths is None else lengths[rows]
+            x, lengths = rows_of(x, rows), None if lengths is None else lengths[rows]
         some = self._run_encoder(modality, x, lengths, len(rows))
         if len(rows) == len(batch):
             return some
         return encodings.to(some.dtype).index_copy(0, rows, some)
 
     def _run_encoder(self, modality: str, x: Input, lengths: Tensor | None, samples: int) -> Tensor:
-        encoder = self.encoders[modality]
-        if modality not in self.projections:
-            return call_encoder(encoder, x, lengths, modality=modality, samples=samples, width=self.width)
-        project = cast(nn.Linear, self.projections[modality])
-        own = call_encoder(encoder, x, lengths, modality=modality, samples=samples, width=project.in_features)
-        return project(own)
+        encoder, project = self.encoders[modality], None
+        if modality in self.projections:
+            project = cast(nn.Linear, self.projections[modality])
+        width = self.width if project is None else project.in_features
+        single = samples == 1 and encoder.training
+        with without_batch_statistics(encoder) if single else nullcontext():
+            out = call_encoder(encoder, x, lengths, modality=modality, samples=samples, width=width)
+        if out.dtype != self.log_prior.dtype and not torch.is_autocast_enabled(out.device.type):
+            out = out.to(self.log_prior.dtype)  # a module of the user's in another precision
+        return out if project is None else project(out)
 
     def encode(self, batch: Batch) -> dict[str, Tensor]:
         """Return the encodings (B, width) of every modality."""
@@ -266,33 +285,81 @@ class Classifier(nn.Module):
         """Return logits (B, C); the training prior's where nothing is present."""
         anything = torch.stack([present[name] for name in self.modalities]).any(0)
         logits = self.fusion(encodings, present)
-        return torch.where(anything.unsqueeze(-1), logits, self.log_prior.to(logits.dtype))
+        return _with_prior(anything, logits, self.log_prior)
 
     def coalitions(self, encodings: Encodings, present: Presence, coalitions: Tensor) -> Tensor:
-        """Return logits (K, B, C): row k as if only the modalities of ``coalitions[k]`` (n,) were present."""
+        """Return logits (K, B, C): row k as if only the modalities of `coalitions[k]` (n,) were present."""
         coalitions = coalitions.to(self.device)
         here = torch.stack([present[name] for name in self.modalities])  # (n, B)
         anything = (coalitions.unsqueeze(-1) & here).any(1)  # (K, B)
         logits = self.fusion.coalitions(encodings, present, coalitions)
-        return torch.where(anything.unsqueeze(-1), logits, self.log_prior.to(logits.dtype))
+        return _with_prior(anything, logits, self.log_prior)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return logits (B, C)."""
         batch = self.complete(batch)
         return self.fuse(self.encode(batch), batch.present)
 
+    def trained_state(self) -> dict[str, Tensor]:
+        """Return the tensors that training can move, by name; the frozen base of an encoder is not among them.
+
+        These are all of the classifier's own, and of each encoder the trainable parameters and the buffers of
+        modules that train. See `base_state` for the rest.
+        """
+        base = self.base_state()
+        return {name: tensor for name, tensor in named_tensors(self).items() if name not in base}
+
+    def base_state(self) -> dict[str, Tensor]:
+        """Return the frozen tensors of the encoders, by name."""
+        return {
+            f"encoders.{modality}.{name}": tensor
+            for modality, encoder in self.encoders.items()
+            for name, tensor in frozen_state(encoder).items()
+        }
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Set tensors by name, as `trained_state` returns them; those of encoders that are not named stay.
+
+        Raises:
+            RuntimeError: a tensor has no place here or another shape, or one outside the encoders is missing.
+        """
+        missing, unexpected = self.load_state_dict(dict(state), strict=False)
+        problems = [f"unexpected: {', '.join(unexpected)}"] if unexpected else []
+        if missing := [name for name in missing if not name.startswith("encoders.")]:
+            problems.append(f"missing: {', '.join(missing)}")
+        if problems:
+            raise RuntimeError("; ".join(problems))
+
+    def check_encoders(self, train: Dataset) -> None:
+        """Raise an error if an encoder could not be trained or saved; the user's run on two training rows for this.
+
+        Raises:
+            ConfigError: see `check_trainable`; or an encoder derives from `Encoder`, and its class
+                is not registered.
+        """
+        problems: list[str] = []
+        for name, encoder in self.encoders.items():
+            try:
+                if isinstance(encoder, Encoder):
+                    registered_name(encoder)
+                else:
+                    project = cast(nn.Linear, self.projections[name]) if name in self.projections else None
+                    check_trainable(encoder, train, name, self.width if project is None else project.in_features)
+            except ConfigError as error:
+                problems += error.problems
+        if problems:
+            raise ConfigError(problems)
+
     def specification(self) -> dict[str, Any]:
-        """Return what rebuilds this classifier but for its weights, JSON-safe; foreign encoders are None."""
+        """Return what rebuilds this classifier but for its trained weights, JSON-safe.
+
+        A module of the user's is named by its class; the frozen base of an encoder by a checksum, see `base_of`.
+        """
         return {
             "classes": list(self.classes),
             "width": self.width,
             "widths": {name: layer.in_features for name, layer in self.projections.items()},  # pyright: ignore
-            "encoders": {
-                name: {"name": registered_name(encoder), "options": encoder.options}
-                if isinstance(encoder, Encoder)
-                else None
-                for name, encoder in self.encoders.items()
-            },
+            "encoders": {name: _describe(encoder) for name, encoder in self.encoders.items()},
             "fusion": {"name": self.fusion_name, "options": self.fusion_options},
         }
 
@@ -300,14 +367,14 @@ class Classifier(nn.Module):
     def from_specification(
         cls, specification: Mapping[str, Any], encoders: Mapping[str, nn.Module] | None = None
     ) -> Classifier:
-        """Return a classifier with fresh weights from :meth:`specification`.
+        """Return a classifier with fresh weights from `specification`.
 
         Args:
-            specification: what :meth:`specification` returned.
+            specification: what `specification` returned.
             encoders: the modules of yours that it was made with.
 
         Raises:
-            ConfigError: an encoder of yours is missing, is no torch module, or belongs to no modality.
+            ConfigError: an encoder of yours is missing, is not a torch module, or belongs to no modality.
         """
         given = by_modality(encoders)
         problems = module_problems(given) + [
@@ -317,7 +384,7 @@ class Classifier(nn.Module):
         ]
         if problems:
             raise ConfigError(problems)
-        missing = [m for m, entry in specification["encoders"].items() if entry is None and m not in given]
+        missing = [m for m, entry in specification["encoders"].items() if "class" in entry and m not in given]
         if missing:
             raise ConfigError(
                 f"The model was trained with encoders of your own for {', '.join(missing)}: "
@@ -338,7 +405,17 @@ class Classifier(nn.Module):
         )
 
 
-def _rows(x: Input, rows: Tensor) -> Input:
-    if isinstance(x, dict):
-        return {key: tensor[rows] for key, tensor in x.items()}
-    return x[rows.cpu().numpy()] if isinstance(x, np.ndarray) else x[rows]
+def _describe(encoder: nn.Module) -> dict[str, Any]:
+    if isinstance(encoder, Encoder):
+        what = {"name": registered_name(encoder), "options": encoder.options}
+    else:
+        what = {"class": type(encoder).__name__}
+    base = base_of(encoder)
+    return what if base is None else {**what, "base": base}
+
+
+def _with_prior(anything: Tensor, logits: Tensor, log_prior: Tensor) -> Tensor:
+    """Return logits (..., C) with the prior's where nothing is present, in float32 at least: half precision, as mixed
+    precision has it, would turn close priors into ties."""
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return torch.where(anything.unsqueeze(-1), logits, log_prior.to(logits.dtype))

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from equimodal.contribution.bootstrap import group_numbers
 from equimodal.data.rows import Rows
+from equimodal.errors import DataError
 from equimodal.models.classifier import Classifier
+from equimodal.modes import evaluating
 
 
 @dataclass(frozen=True)
@@ -20,11 +23,13 @@ class Encoded:
         encodings: by modality (N, D); rows that lack the modality mean nothing.
         present: by modality bool (N,).
         labels: class numbers (N,).
+        groups: group numbers (N,), on the CPU, alike in all parts of one data set; None where rows stand alone.
     """
 
     encodings: dict[str, Tensor]
     present: dict[str, Tensor]
     labels: Tensor
+    groups: Tensor | None = None
 
 
 @torch.no_grad()
@@ -32,17 +37,18 @@ def encode_all(model: Classifier, data: Rows, batch_size: int = 256, workers: in
     """Run each encoder once over the data, in evaluation mode, where the model is; yield encodings by the batch.
 
     Args:
-        model: the classifier; it is put into evaluation mode and back.
+        model: the classifier; it is in evaluation mode while it encodes, not between the batches.
         data: in the form that the encoders take (`Classifier.prepare`).
         batch_size: rows at a time; it does not change the result.
         workers: processes that read ahead; they do not change the result either.
     """
-    training = model.training
-    model.eval()
+    groups = None if data.groups is None else group_numbers(data.groups, len(data))
     for batch in data.batches(batch_size, workers=workers):
+        own = None if groups is None else groups[batch.ids]
         batch = model.complete(batch.to(model.device))
-        yield Encoded(model.encode(batch), batch.present, batch.labels)
-    model.train(training)
+        with evaluating(model):
+            encodings = model.encode(batch)
+        yield Encoded(encodings, batch.present, batch.labels, own)
 
 
 @torch.no_grad()
@@ -50,18 +56,21 @@ def coalition_outputs(model: Classifier, encoded: Iterable[Encoded], coalitions:
     """Return logits (K, N, C) of every coalition and the labels (N,), on the CPU.
 
     Args:
-        model: the classifier; it is put into evaluation mode and back.
+        model: the classifier; it is in evaluation mode meanwhile.
         encoded: what it made of the data, see `encode_all`.
         coalitions: bool (K, n).
+
+    Raises:
+        DataError: there are no rows.
     """
-    training = model.training
-    model.eval()
     outputs, labels = [], []
     for part in encoded:
-        logits = model.coalitions(part.encodings, part.present, coalitions)
+        with evaluating(model):
+            logits = model.coalitions(part.encodings, part.present, coalitions)
         outputs.append(logits.float().cpu())
         labels.append(part.labels.cpu())
-    model.train(training)
+    if not outputs:
+        raise DataError("Expected at least one row to measure, got none.")
     return torch.cat(outputs, dim=1), torch.cat(labels)
 
 
@@ -75,8 +84,10 @@ def joined(encoded: Iterable[Encoded]) -> Encoded:
     """
     parts = list(encoded)
     names = list(parts[0].encodings)
+    groups = [part.groups for part in parts if part.groups is not None]
     return Encoded(
         {name: torch.cat([part.encodings[name] for part in parts]) for name in names},
         {name: torch.cat([part.present[name] for part in parts]) for name in names},
         torch.cat([part.labels for part in parts]),
+        torch.cat(groups) if groups else None,
     )

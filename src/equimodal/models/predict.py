@@ -15,6 +15,7 @@ from equimodal.data.catalogue import load_rows
 from equimodal.data.dataset import Dataset
 from equimodal.errors import ConfigError, DataError, did_you_mean, nearest
 from equimodal.models.classifier import Classifier
+from equimodal.modes import evaluating
 
 
 class HasModel(Protocol):
@@ -106,12 +107,8 @@ def class_probabilities(
 ) -> Tensor:
     """Return class probabilities (N, C) on the CPU; see `predict`. The model's mode stays as it was."""
     data = model.prepare(restrict(data, model, present))
-    training = model.training
-    model.eval()
-    try:
+    with evaluating(model):
         logits = [model(batch.to(model.device)).float().cpu() for batch in data.batches(batch_size)]
-    finally:
-        model.train(training)
     return torch.cat(logits).softmax(-1)
 
 

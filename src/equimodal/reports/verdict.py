@@ -66,9 +66,13 @@ def _use(test: Measurement, used: Mapping[str, float | None], reference: Mapping
         return f"Whether a modality is under-used is open: {smallest}, and its noise is not known for {unit}."
     if not low:
         return f"Every modality does what it could do alone, or nearly: {smallest}."
-    clear = [name for name in low if not _within_noise(test.alone[name], reference[name], test.samples)]
+    if test.contribution.groups is not None and test.contribution.coalition_errors is None:
+        return f"Whether a modality is under-used is open: {smallest}, and its noise over groups is not known."
+    clear = [name for name in low if not _within_noise(test, name, reference[name])]
     if not clear:
-        return f"No modality is clearly under-used: {smallest}, within the noise of {test.samples} test samples."
+        of = f"{test.samples} test samples"
+        of += "" if test.contribution.groups is None else f" in {test.contribution.groups} groups"
+        return f"No modality is clearly under-used: {smallest}, within the noise of {of}."
     each = [
         f"{name} is under-used: alone it reaches {test.alone[name]:.2f} {unit} in this model, "
         f"{reference[name]:.2f} trained alone (utilisation {number(used[name], 2)})"
@@ -78,8 +82,13 @@ def _use(test: Measurement, used: Mapping[str, float | None], reference: Mapping
     return f"{'; '.join(each)}{more}."
 
 
-def _within_noise(one: float, other: float, samples: int) -> bool:
-    return abs(one - other) <= 2 * math.sqrt((one * (1 - one) + other * (1 - other)) / samples)
+def _within_noise(test: Measurement, name: str, reference: float) -> bool:
+    own, errors = test.alone[name], test.contribution.coalition_errors
+    if test.contribution.groups is None or errors is None:
+        variance = (own * (1 - own) + reference * (1 - reference)) / test.samples
+    else:  # rows of a group resemble each other; the reference's error is not stored, and is taken to be the same
+        variance = 2 * errors[name] ** 2
+    return abs(own - reference) <= 2 * math.sqrt(variance)
 
 
 def _equilibrium(test: Measurement) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from torch import Tensor, nn
 
 from equimodal.data.dataset import Dataset
 from equimodal.data.splits import Splits
@@ -72,8 +73,22 @@ def make_splits(
     seed: int = 0,
     clarity: float = 1.0,
 ) -> Splits:
-    """Return the data of :func:`make_dataset`, split."""
+    """Return the data of `make_dataset`, split."""
     return make_dataset(samples, modalities, absent, nothing, seed, clarity).split(seed=0)
+
+
+class NormedEncoder(nn.Module):
+    """A small encoder of vectors or sequences with a batch norm and dropout, as a user may give one."""
+
+    def __init__(self, features: int, width: int = 8) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(features, 12), nn.BatchNorm1d(12), nn.GELU(), nn.Dropout(0.1), nn.Linear(12, width)
+        )
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return encodings (B, width); of a sequence, those of its mean."""
+        return self.layers(x if lengths is None else x.sum(1) / lengths.unsqueeze(1))
 
 
 SMALL: dict[str, dict[str, Any]] = {

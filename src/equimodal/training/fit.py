@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
-import torch
-
-from equimodal.config.run import MethodSpec, RunConfig, build_config
+from equimodal.config.options import TrainingOptions, with_options
+from equimodal.config.run import MethodSpec, RunConfig, TrainingConfig, build_config
 from equimodal.contribution.shapley import plan
 from equimodal.data.dataset import Dataset
 from equimodal.data.splits import Splits, check_splits
 from equimodal.errors import ConfigError, DataError
 from equimodal.files import write_text
-from equimodal.methods.base import METHODS, prepare_fusion
+from equimodal.methods.base import Method, prepare_fusion
 from equimodal.models.classifier import Classifier
 from equimodal.models.encoded import encode_all
+from equimodal.models.state import copy_of
+from equimodal.models.user_modules import batch_size_problems
+from equimodal.seeds import derive_seed, seeded
 from equimodal.training.folder import hold_folder
+from equimodal.training.given import GivenMethod, MethodLike, read_method
 from equimodal.training.loop import Trainer, make_fabric
 from equimodal.training.measure import Measurement, measure
 from equimodal.training.names import NAMES, resolve
 from equimodal.training.progress import make_reporter
 from equimodal.training.run import REFERENCE, Reference, Run
-from equimodal.training.seeds import derive_seed
-from equimodal.training.weights import save_model
+from equimodal.training.weights import MODEL, save_model
 
 
+@with_options(TrainingConfig)
 def fit(
     model: Classifier,
     data: Splits,
-    method: str | Mapping[str, Any] = "equilibrium",
+    method: MethodLike = "equilibrium",
     *,
     out: str | Path | None = None,
     resume: bool = False,
@@ -41,25 +43,30 @@ def fit(
     seed: int = 0,
     quiet: bool = False,
     measure: Mapping[str, Any] | None = None,
-    **training: Any,
+    **training: Unpack[TrainingOptions],
 ) -> Run:
     """Train a classifier in place, select by validation, and measure it once on test.
 
     Args:
         model: the classifier.
         data: training, validation and test parts.
-        method: a method's or recipe's name, ``"name:key=value"``, or a mapping with ``name`` and options.
+        method: a method's or recipe's name, `"name:key=value"`, a mapping with `name` and options, a subclass of
+            `Method` (registered or not), or an instance of one that was made with `model`.
         out: a folder for the run; None keeps it in memory.
-        resume: go on with the run in ``out``.
-        reference: train the unimodal ensemble too (on a copy, with the same budget), for utilisation.
+        resume: continue the run in `out`.
+        reference: train the unimodal ensemble too, with the same budget, for utilisation. It trains a copy; what is
+            frozen is not copied.
         seed: of data order, dropout and random orders.
         quiet: say nothing while training.
-        measure: options of :class:`~equimodal.config.run.MeasureConfig`.
-        training: options of :class:`~equimodal.config.run.TrainingConfig`: ``epochs=30`` and so on.
+        measure: options of `MeasureConfig`.
+        training: options of `TrainingConfig`: `epochs=30` and so on.
+
+    Several threads may call `fit`, each with a model of its own: every run gives what it gives alone. Since torch has
+    one random generator for all threads, they take turns batch by batch. To train side by side, use processes.
 
     Raises:
-        ConfigError: an option is wrong.
-        RunError: the folder holds another run, or training cannot go on.
+        ConfigError: an option is wrong, or an encoder of yours cannot be trained.
+        RunError: the folder holds another run, or training cannot continue.
 
     Example:
         >>> import numpy as np, equimodal as eq
@@ -75,47 +82,51 @@ def fit(
         raise ConfigError(f"model: expected a Classifier, got {type(model).__name__}.")
     if measure is not None and not isinstance(measure, Mapping):
         raise ConfigError(f"measure: expected options, for instance {{'value': 'macro_f1'}}, got {measure!r}.")
+    given = read_method(method, model)
     config = build_config(
         {
             "data": data.provenance.get("source") or {"name": data.name},
             "model": {"width": model.width, "fusion": model.fusion_name, "fusion_options": model.fusion_options},
-            "method": method,
+            "method": given.content,
             "training": training,
             "measure": dict(measure or {}),
             "seed": seed,
             "reference": reference,
         },
-        NAMES,
+        given.names,
     )
-    return train(config, data, model, folder=out, resume=resume, quiet=quiet)
+    return train(config, data, model, given, folder=out, resume=resume, quiet=quiet)
 
 
 def train(
     config: RunConfig,
     data: Splits,
     model: Classifier | None = None,
+    given: GivenMethod | None = None,
     *,
     folder: str | Path | None = None,
     resume: bool = False,
     quiet: bool = False,
     reference: Reference | None = None,
 ) -> Run:
-    """Carry out the run that a configuration describes; see :func:`fit`.
+    """Train and measure as a configuration describes; see `fit`.
 
     Args:
         config: the run's configuration.
         data: its data.
         model: the classifier; None: a new one as configured.
+        given: the method, where it is not one that the configuration names alone.
         folder: where the run is kept; None: in memory.
-        resume: go on with the run in ``folder``.
+        resume: continue the run in `folder`.
         quiet: say nothing.
         reference: what each modality reaches alone, where that is known already.
     """
     folder = None if folder is None else Path(folder)
-    trainer, untrained = set_up(config, data, model, folder=folder, quiet=quiet)
+    trainer = set_up(config, data, model, given, folder=folder, quiet=quiet)
     config = trainer.config  # with all options
-    with hold_folder(folder, config, data, trainer.model.specification(), resume=resume):
+    with hold_folder(folder, config, data, trainer.weights.specification, resume=resume):
         if reference is None and config.reference and config.method.name != REFERENCE:
+            untrained = copy_of(trainer.model)
             reference = train_reference(config, data, untrained, folder=folder, resume=resume, quiet=quiet)
         if resume:
             trainer.resume()
@@ -127,17 +138,20 @@ def set_up(
     config: RunConfig,
     data: Splits,
     model: Classifier | None = None,
+    given: GivenMethod | None = None,
     *,
     folder: Path | None = None,
     quiet: bool = True,
-) -> tuple[Trainer, Classifier]:
-    """Return everything that a run needs, ready to begin, and its classifier as it was; nothing is written.
+) -> Trainer:
+    """Return everything that a run needs, ready to begin; nothing is written, and nothing is copied.
 
     Raises:
         ConfigError: a setting does not fit the data, the model or this machine; all such mistakes together.
         DataError: the data are not what the model was made for.
     """
-    config = resolve(config)
+    names = NAMES if given is None else given.names
+    config = resolve(config, names)
+    method_class = names.method(config.method.name)
     problems: list[str] = []
     with _gather(problems):
         _check_target(config, data)
@@ -146,21 +160,23 @@ def set_up(
     with _gather(problems):
         plan(len(data.modalities), budget=config.measure.budget)
     with _gather(problems):
-        model = _new_model(config, data) if model is None else model
+        model = _new_model(config, data, method_class) if model is None else model
     if problems or model is None:
         raise ConfigError(problems)
     _check_fit(model, data)
-    untrained = copy.deepcopy(model)
-    method_class = METHODS.get(config.method.name)
+    problems = batch_size_problems(model.encoders, config.training.batch_size)
+    with _gather(problems), seeded(config.seed, "probe"):
+        model.check_encoders(data.train)
+    if problems:
+        raise ConfigError(problems)
     options = method_class.Config.model_validate(config.method.options)
     prepare_with_seed(model, method_class, options, config.seed)
-    model.specification()  # raises for an encoder that could not be saved
     train, validation, test = (model.prepare(part) for part in data.parts().values())
     prepared = Splits(train, validation, test, data.provenance)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(config.seed, "method"))
-        method = method_class(model, options, config.seed)
-    return Trainer(method, prepared, config, folder, make_reporter(quiet)), untrained
+    with seeded(config.seed, "method"):
+        made = None if given is None else given.made
+        method = method_class(model, options, config.seed) if made is None else made
+    return Trainer(method, prepared, config, folder, make_reporter(quiet))
 
 
 @contextmanager
@@ -178,10 +194,10 @@ def _check_target(config: RunConfig, data: Splits) -> None:
         target_vector(config.measure.target, data.modalities)
 
 
-def _new_model(config: RunConfig, data: Splits) -> Classifier:
+def _new_model(config: RunConfig, data: Splits, method_class: type[Method]) -> Classifier:
     settings = config.model
     named = settings.fusion
-    if named == METHODS.get(config.method.name).fusions[0]:
+    if named == method_class.fusions[0]:
         named = None  # the method brings it, with the method's options too
     return Classifier.for_data(
         data,
@@ -211,8 +227,7 @@ def _check_fit(model: Classifier, data: Splits) -> None:
 
 def prepare_with_seed(model: Classifier, method_class: Any, options: Any, seed: int) -> None:
     """Give the model the method's fusion, its weights drawn from the run's seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(seed, "fusion"))
+    with seeded(seed, "fusion"):
         prepare_fusion(model, method_class, options)
 
 
@@ -235,7 +250,7 @@ def train_reference(
 
 
 def _finish(trainer: Trainer, reference: Reference | None) -> Run:
-    """Measure the best weights on validation and, once, on test; write ``metrics.json``."""
+    """Measure the best weights on validation and, once, on test; write `metrics.json`."""
     config, model, data = trainer.config, trainer.model, trainer.data
     if config.method.name == REFERENCE and reference is None:
         parts = {name: measure_part(trainer, part, name) for name, part in _held_out(data).items()}
@@ -255,7 +270,7 @@ def _finish(trainer: Trainer, reference: Reference | None) -> Run:
         folder=trainer.folder,
     )
     if trainer.folder is not None:
-        weights = trainer.folder / "model.safetensors"
+        weights = trainer.folder / MODEL
         if not weights.exists():  # a finished run whose weights were deleted: its checkpoint holds them too
             save_model(weights, trainer.method)
         metrics = {
@@ -281,7 +296,7 @@ def measure_part(
     with trainer.fabric.autocast():
         return measure(
             trainer.model,
-            encode_all(trainer.model, part, workers=trainer.config.training.workers),
+            encode_all(trainer.model, part, workers=trainer.config.training.loader_workers),
             trainer.config.measure,
             split=name,
             seed=derive_seed(trainer.config.seed, name),

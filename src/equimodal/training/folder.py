@@ -17,10 +17,9 @@ from equimodal.data.splits import Splits
 from equimodal.errors import RunError
 from equimodal.files import write_text
 from equimodal.locks import locked
-from equimodal.training.names import NAMES
 
 FILE = "config.yaml"
-NO_RESULT = ("compare", "training.workers")
+NO_RESULT = ("compare", "training.loader_workers")
 """Settings that change no result of a run."""
 
 
@@ -32,7 +31,7 @@ def read_config(folder: Path) -> RunConfig:
     """
     content = _read(folder)
     content.pop("provenance", None)
-    return build_config(content, NAMES)
+    return build_config(content)  # names were checked when it was written; a method need not be installed now
 
 
 def read_provenance(folder: Path) -> dict[str, Any]:

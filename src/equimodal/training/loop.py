@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -22,20 +22,21 @@ from equimodal.data.splits import Splits
 from equimodal.errors import NOT_FINITE, ConfigError, Diverged, Interrupted, RunError
 from equimodal.methods.base import EpochResult, Method, Phase
 from equimodal.models.encoded import encode_all
+from equimodal.modes import evaluating
+from equimodal.seeds import derive_seed, permutation, seeded
 from equimodal.training import checkpoint
 from equimodal.training.history import History
 from equimodal.training.measure import Measurement, measure
 from equimodal.training.memory import PeakMemory
-from equimodal.training.optimise import Updater, learning_rate, make_optimiser
+from equimodal.training.optimise import Updater, learning_rate, make_optimiser, trainable_parameters
 from equimodal.training.progress import Reporter, summary
-from equimodal.training.seeds import derive_seed, permutation, seed_torch
 from equimodal.training.selection import Selection
 from equimodal.training.weights import Weights
 
 
 @dataclass
 class Cursor:
-    """Where a run stands: everything random follows from it and the seed.
+    """The position of a run: everything random follows from it and the seed.
 
     Args:
         phase: finished phases.
@@ -54,7 +55,7 @@ class Cursor:
 
 @dataclass
 class Tally:
-    """What an epoch adds up: sums of the loss terms, how often each counted, and steps taken by modality."""
+    """Sums over an epoch: the loss terms, how often each counted, and the steps of each modality."""
 
     losses: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
@@ -75,7 +76,7 @@ class Tally:
 
 
 class Trainer:
-    """Train a model by a method, keep the best epoch by validation, and be able to go on after any stop.
+    """Train a model by a method, keep the best epoch by validation, and be able to resume after any stop.
 
     Args:
         method: yields the updates; its model is trained in place, and holds the best weights at the end.
@@ -110,16 +111,16 @@ class Trainer:
         self._stop = False
 
     def run(self) -> None:
-        """Train to the end, from wherever the cursor stands.
+        """Train to the end, from the position of the cursor.
 
         Raises:
             Interrupted: Ctrl-C; a checkpoint was written.
             Diverged: a loss or a weight is not finite.
-            RunError: the disk refuses.
+            RunError: the disk cannot be written.
         """
         self.memory.start()
         try:
-            with self._stoppable(), torch.random.fork_rng():  # a caller's random numbers stay as they were
+            with self._stoppable():
                 while (phase := self._phase()) is not None:
                     self._run_phase(phase)
         finally:
@@ -137,14 +138,13 @@ class Trainer:
             self.weights.begin_trial()
             self.outer, self.selection = self.selection, Selection(training.select)
         while self.cursor.epoch < phase.epochs:
-            if training.patience is not None and self.selection.since >= training.patience:
+            if self._out_of_patience():
                 break
             self._train_epoch(phase, updater)
             self._end_epoch(phase)
         if phase.ends == "best":
-            self.weights.take_best()
-        with torch.no_grad():
-            self.model.eval()
+            self.weights.restore_best()
+        with torch.no_grad(), evaluating(self.model), self._seeded("phase end", self.cursor.phase):
             self.method.on_phase_end(phase, self.data.train)
         if phase.trial:
             self.weights.end_trial()
@@ -155,10 +155,14 @@ class Trainer:
         self.updater = None  # each phase begins with a fresh optimiser
         self._save_checkpoint()  # before the next phase can overwrite this one's best weights
 
+    def _out_of_patience(self) -> bool:
+        """Return whether the phase is to end; so is a trial, once the training that it is for has ended."""
+        since = max(selection.since for selection in (self.selection, self.outer) if selection is not None)
+        return self.config.training.patience is not None and since >= self.config.training.patience
+
     def make_updater(self) -> Updater:
         """Return a new optimiser, and what takes steps with it."""
-        parameters = [*self.model.parameters(), *self.method.parameters()]
-        optimiser = make_optimiser(parameters, self.config.training)
+        optimiser = make_optimiser(trainable_parameters(self.method), self.config.training)
         self.updater = Updater(self.fabric, self.method, optimiser, self.config.training.clip_norm)
         return self.updater
 
@@ -170,57 +174,52 @@ class Trainer:
         self.method.train()
         passes = self.method.passes()
         batches = math.ceil(len(train) / batch_size)
+        start, stop = phase.span
+        step = (stop - start) / (phase.epochs * len(passes) * batches)
         while self.cursor.visit < len(passes):
             self.method.visiting = passes[self.cursor.visit]
             where = (self.cursor.phase, self.cursor.epoch, self.cursor.visit)
             order = permutation(len(train), self.config.seed, "order", *where).numpy()
             left = order[self.cursor.batch * batch_size :]
-            for batch in train.batches(batch_size, left, workers=self.config.training.workers):
+            for batch in train.batches(batch_size, left, workers=self.config.training.loader_workers):
                 through = (self.cursor.visit + self.cursor.batch / batches) / len(passes)
-                start, stop = phase.span
                 progress = start + (stop - start) * (self.cursor.epoch + through) / phase.epochs
-                rate = learning_rate(self.config.training, progress)
+                rate = learning_rate(self.config.training, progress, step)
                 self.train_batch(batch, updater, rate)
                 self.cursor.batch += 1
                 if self._stop:
                     self.tally.seconds += time.perf_counter() - started
                     self._interrupt()
             self.cursor.visit, self.cursor.batch = self.cursor.visit + 1, 0
-        self.method.on_epoch_trained()
+        with self._seeded("epoch trained", self.cursor.total):
+            self.method.on_epoch_trained()
         self.tally.seconds += time.perf_counter() - started
 
     def rows_of_epoch(self, phase: Phase) -> Dataset:
         """Let the method look at the training part, unless the epoch was begun already, and choose its rows."""
-        cursor, seed = self.cursor, self.config.seed
+        cursor = self.cursor
         self.method.epoch, self.method.epochs = cursor.epoch, phase.epochs
-        self.model.eval()
-        if cursor.visit == cursor.batch == 0:
-            seed_torch(derive_seed(seed, "epoch", cursor.total), self.fabric.device)
-            with torch.no_grad(), self.fabric.autocast():
-                self.method.on_epoch_start(self.data.train)
-        seed_torch(derive_seed(seed, "rows", cursor.total), self.fabric.device)
-        return self.method.training_data(self.data.train)
+        with evaluating(self.model):
+            if cursor.visit == cursor.batch == 0:
+                with self._seeded("epoch", cursor.total), torch.no_grad(), self.fabric.autocast():
+                    self.method.on_epoch_start(self.data.train)
+            with self._seeded("rows", cursor.total):
+                return self.method.training_data(self.data.train)
 
     def train_batch(self, batch: Batch, updater: Updater, rate: float) -> None:
-        """Carry out the method's updates of one batch, where the model is."""
+        """Take the steps of the method's updates of one batch, where the model is."""
         cursor, batch = self.cursor, batch.to(self.model.device)
         for group in updater.optimiser.param_groups:
             group["lr"] = rate
-        purpose = ("batch", cursor.phase, cursor.epoch, cursor.visit, cursor.batch)
-        seed_torch(derive_seed(self.config.seed, *purpose), self.fabric.device)
-        updates = self.method.updates(batch)
-        outcome = None
-        while True:
-            try:
-                with self.fabric.autocast():
-                    update = next(updates) if outcome is None else updates.send(outcome)
-            except StopIteration:
-                return
-            try:
-                outcome = updater.apply(update)
-            except Diverged as error:
-                raise Diverged(f"Epoch {cursor.total + 1}, batch {cursor.batch + 1}: {error}") from error
-            self.tally.add(outcome.losses, outcome.moved)
+        where = ("batch", cursor.phase, cursor.epoch, cursor.visit, cursor.batch)
+        try:
+            with self._seeded(*where):
+                for outcome in updater.train_batch(batch):
+                    self.tally.add(outcome.losses, outcome.moved)
+        except Diverged as error:
+            raise Diverged(f"Epoch {cursor.total + 1}, batch {cursor.batch + 1}: {error}") from error
+        except RunError as error:
+            raise RunError(f"Epoch {cursor.total + 1}, batch {cursor.batch + 1}: {error}") from error
 
     def _end_epoch(self, phase: Phase) -> None:
         started = time.perf_counter()
@@ -230,9 +229,9 @@ class Trainer:
             measurement = self.measure_validation()
         except Diverged as error:
             raise Diverged(f"Epoch {self.cursor.total + 1}: {error}") from error
-        self.method.eval()
         order = self.method.order
-        self.method.on_epoch_end(EpochResult(self.cursor.total, measurement.contribution))
+        with evaluating(self.method), self._seeded("epoch end", self.cursor.total):
+            self.method.on_epoch_end(EpochResult(self.cursor.total, measurement.contribution))
         best = self.selection.consider(self.cursor.total + 1, measurement, phase)
         if best:
             self.weights.keep_best()
@@ -258,11 +257,11 @@ class Trainer:
 
     def measure_validation(self) -> Measurement:
         """Let the method fit what it chooses on the validation probe, and measure the model there."""
-        self.model.eval()
-        with self.fabric.autocast(), torch.no_grad():
-            workers = self.config.training.workers
+        with self.fabric.autocast(), torch.no_grad(), evaluating(self.model):
+            workers = self.config.training.loader_workers
             encoded = list(encode_all(self.model, self.probe, workers=workers))  # read by both
-            self.method.calibrate(encoded)
+            with self._seeded("calibrate", self.cursor.total):
+                self.method.calibrate(encoded)
             return measure(
                 self.model,
                 encoded,
@@ -271,21 +270,26 @@ class Trainer:
                 seed=derive_seed(self.config.seed, "probe", self.cursor.total),
             )
 
-    # Stopping and going on
+    def _seeded(self, *purpose: str | int) -> AbstractContextManager[None]:
+        return seeded(self.config.seed, *purpose, device=self.fabric.device)
+
+    # Stopping and resuming
 
     @property
     def _checkpoint_path(self) -> Path | None:
         return self.folder / "checkpoint" / "state.safetensors" if self.folder else None
 
     def _parameters(self) -> dict[str, torch.nn.Parameter]:
+        """Return the trainable parameters by name."""
         named = {f"model/{name}": parameter for name, parameter in self.model.named_parameters()}
-        return named | {f"method/{name}": parameter for name, parameter in self.method.named_parameters()}
+        named |= {f"method/{name}": parameter for name, parameter in self.method.named_parameters()}
+        return {name: parameter for name, parameter in named.items() if parameter.requires_grad}
 
     def _save_checkpoint(self) -> None:
         if self._checkpoint_path is None:
             return
         names = {id(parameter): name for name, parameter in self._parameters().items()}
-        tensors = checkpoint.with_prefix("model", self.model.state_dict()) | checkpoint.with_prefix(
+        tensors = checkpoint.with_prefix("model", self.model.trained_state()) | checkpoint.with_prefix(
             "method", self.method.state_dict()
         )
         tensors |= checkpoint.with_prefix("before", self.weights.state_dict())
@@ -303,7 +307,7 @@ class Trainer:
         checkpoint.save_tensors(self._checkpoint_path, tensors, metadata)
 
     def resume(self) -> None:
-        """Take up the run at its last checkpoint; without one, at the beginning.
+        """Continue the run from its last checkpoint; without one, from the beginning.
 
         Raises:
             RunError: the checkpoint is damaged, or of another configuration.
@@ -314,15 +318,15 @@ class Trainer:
             return
         tensors, metadata = checkpoint.load_tensors(path)
         if "cursor" not in metadata:
-            raise RunError(f"{path}: is not a checkpoint, though equimodal wrote it. Start anew in another folder.")
+            raise RunError(f"{path}: is not a checkpoint, though equimodal wrote it. Start again in another folder.")
         if metadata["config"] != self.config.hash():
             raise RunError(f"{path}: belongs to a run with another configuration. Choose another folder.")
         try:
-            self.model.load_state_dict(checkpoint.under_prefix("model", tensors))
+            self.model.load_state(checkpoint.under_prefix("model", tensors))
             self.method.load_state_dict(checkpoint.under_prefix("method", tensors))
         except RuntimeError as error:
             raise RunError(
-                f"{path}: its weights are not those of this model, so that an encoder of your own must be another one. "
+                f"{path}: its weights are not those of this model, so one of your encoders must be another one. "
                 "Give the same model, or choose another folder."
             ) from error
         if state := checkpoint.under_prefix("optimiser", tensors):
@@ -342,7 +346,7 @@ class Trainer:
         self._save_checkpoint()
         raise Interrupted(
             f"Interrupted after {self.cursor.total} whole epochs. Everything is kept in {self.folder}; "
-            "the same command with --resume goes on."
+            "the same command with --resume continues."
         )
 
     @contextmanager
@@ -373,8 +377,8 @@ def make_fabric(training: TrainingConfig) -> Fabric:
     """
     try:
         return Fabric(accelerator=training.accelerator, devices=1, precision=training.precision)
-    except (ValueError, RuntimeError) as error:  # Fabric's own words for what this machine lacks
+    except (ValueError, RuntimeError) as error:  # Fabric's message says what this machine lacks
         raise ConfigError(
-            f"training.accelerator '{training.accelerator}' with precision '{training.precision}' cannot be had "
+            f"training.accelerator '{training.accelerator}' with precision '{training.precision}' is not available "
             f"here: {' '.join(str(error).split())}"
         ) from error

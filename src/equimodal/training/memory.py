@@ -1,4 +1,4 @@
-"""The highest memory that a run took."""
+"""Peak memory of a run."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ _STATUS = Path("/proc/self/status")
 
 
 class PeakMemory:
-    """The highest memory since :meth:`start`, in MiB, validation probes included.
+    """The peak memory since `start`, in MiB, validation included.
 
     On CUDA it is what torch had allocated on the device. On the CPU of a Linux machine it is the resident size of the
-    whole process (the kernel's ``VmHWM``, which :meth:`start` sets back): Python, torch and the data are in it, and so
-    is whatever else the process holds, so that only runs begun alike compare. Elsewhere, and where the kernel refuses
-    to set the mark back, it is None: a mark from before the run would pass for the run's.
+    whole process: Python, torch and the data are in it, and whatever else the process holds, so that only runs started
+    alike compare. It is the kernel's `VmHWM`, which `start` resets. Elsewhere, and where the kernel refuses the reset,
+    it is None: a peak from before the run would count as the run's.
 
-    Reading it costs microseconds, and nothing here can break a run.
+    `resource.getrusage` does not suffice: a new process inherits `ru_maxrss` from the one that started it, so that the
+    worker processes of a comparison would report the memory of their parent.
+
+    Reading it costs microseconds, and errors here never stop a run.
 
     Args:
         device: where training is.
@@ -40,18 +43,18 @@ class PeakMemory:
         self._counts = False
 
     def start(self) -> None:
-        """Count from here on."""
+        """Start to measure."""
         try:
             if self.device.type == "cuda":
                 torch.cuda.reset_peak_memory_stats(self.device)
             else:
-                _RESET.write_text("5", encoding="ascii")  # proc(5): sets VmHWM back to the present size
+                _RESET.write_text("5", encoding="ascii")  # proc(5): resets VmHWM to the present size
             self._counts = self.device.type in ("cuda", "cpu")
         except (OSError, RuntimeError):
             self._counts = False
 
     def mib(self) -> float | None:
-        """Return the highest memory so far; None where it is not known."""
+        """Return the peak memory so far; None where it is not known."""
         if not self._counts:
             return None
         try:
@@ -64,9 +67,9 @@ class PeakMemory:
 
 
 def highest(history: Iterable[Mapping[str, Any]]) -> float | None:
-    """Return the highest ``memory`` of a history's lines; None where no line knows it.
+    """Return the highest `memory` of a history's lines; None where no line has it.
 
-    A run that was interrupted counts anew in each process that goes on with it.
+    A run that was interrupted starts to measure again in each process that resumes it.
 
     Example:
         >>> highest([{"memory": 310.5}, {"memory": None}, {}]), highest([{}])

@@ -7,26 +7,42 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from equimodal.config.names import Names
 from equimodal.config.problems import problems_of
 from equimodal.config.run import RunConfig, build_config
 from equimodal.contribution.equilibrium import target_vector
 from equimodal.data.catalogue import DATASETS
 from equimodal.errors import ConfigError
-from equimodal.methods.base import METHODS
+from equimodal.methods.base import METHODS, Method
 from equimodal.models.encoders.base import ENCODERS
 from equimodal.models.fusions.base import FUSIONS
 
 
 class RegisteredNames:
-    """The names in the registries, those of installed packages included; see `equimodal.config.names.Names`."""
+    """The names in the registries, those of installed packages included; see `equimodal.config.names.Names`.
+
+    Args:
+        unregistered: methods beside those, by name.
+    """
+
+    def __init__(self, unregistered: Mapping[str, type[Method]] | None = None) -> None:
+        self._unregistered = unregistered or {}
 
     def methods(self) -> tuple[str, ...]:
         """Return the names of all methods."""
-        return METHODS.names()
+        return (*METHODS.names(), *self._unregistered)
+
+    def method(self, name: str) -> type[Method]:
+        """Return the class of a method.
+
+        Raises:
+            ConfigError: there is none of that name.
+        """
+        return self._unregistered.get(name) or METHODS.get(name)
 
     def options(self, method: str, given: Mapping[str, Any], where: str) -> dict[str, Any]:
         """Return all options of a method: those given, checked, and the defaults of the others."""
-        config = METHODS.get(method).Config
+        config = self.method(method).Config
         try:
             return config.model_validate(given).model_dump(mode="json")
         except ValidationError as error:
@@ -52,7 +68,7 @@ class RegisteredNames:
 NAMES = RegisteredNames()
 
 
-def resolve(config: RunConfig) -> RunConfig:
+def resolve(config: RunConfig, names: Names = NAMES) -> RunConfig:
     """Return the configuration with every name checked and the options of its methods complete.
 
     Raises:
@@ -62,4 +78,4 @@ def resolve(config: RunConfig) -> RunConfig:
         >>> resolve(build_config({"method": "modality_dropout"})).method.options
         {'p': 0.2}
     """
-    return build_config(config.to_dict(), NAMES)
+    return build_config(config.to_dict(), names)

@@ -15,10 +15,10 @@ from equimodal.data.dataset import Dataset
 from equimodal.errors import RunError
 from equimodal.models.classifier import Classifier
 from equimodal.models.predict import Predictions, predict
-from equimodal.training.checkpoint import load_tensors
 from equimodal.training.folder import read_config
 from equimodal.training.history import read_history
 from equimodal.training.measure import Measurement
+from equimodal.training.weights import MODEL, load_model
 
 REFERENCE = "unimodal_ensemble"
 Reference = Mapping[str, Mapping[str, float]]
@@ -32,7 +32,7 @@ class Run:
     Args:
         model: the classifier with the weights of its best epoch.
         config: what it was trained with.
-        history: one line an epoch.
+        history: one line per epoch.
         validation: measured on the whole validation part, with the best weights.
         test: measured once on test, after everything was chosen.
         reference: what each modality reaches alone, by split; None without a reference.
@@ -81,7 +81,7 @@ def load(folder: str | Path, encoders: Mapping[str, nn.Module] | None = None) ->
     """
     folder = Path(folder)
     if not (folder / "metrics.json").is_file():
-        state = "it was not finished: go on with --resume" if (folder / "checkpoint").exists() else "no run"
+        state = "it was not finished: continue with --resume" if (folder / "checkpoint").exists() else "no run"
         raise RunError(f"{folder}: holds no finished run ({state}).")
     try:
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
@@ -90,7 +90,7 @@ def load(folder: str | Path, encoders: Mapping[str, nn.Module] | None = None) ->
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{folder / 'metrics.json'}: is damaged ({error!r}).") from error
     return Run(
-        model=load_model(folder / "model.safetensors", encoders),
+        model=load_model(folder / MODEL, encoders),
         config=read_config(folder),
         history=read_history(folder / "history.jsonl"),
         validation=validation,
@@ -98,16 +98,3 @@ def load(folder: str | Path, encoders: Mapping[str, nn.Module] | None = None) ->
         reference=reference,
         folder=folder,
     )
-
-
-def load_model(path: Path, encoders: Mapping[str, nn.Module] | None = None) -> Classifier:
-    """Return the classifier that a run's ``model.safetensors`` holds, in evaluation mode."""
-    tensors, metadata = load_tensors(path)
-    if "specification" not in metadata:
-        raise RunError(f"{path}: holds no model, though equimodal wrote it.")
-    model = Classifier.from_specification(metadata["specification"], encoders)
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise RunError(f"{path}: its weights do not fit the encoders: {error}") from error
-    return model.eval()

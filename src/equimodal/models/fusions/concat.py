@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from equimodal.models.fusions.base import FUSIONS, Encodings, Fusion, MeanEncoding, Presence
+from equimodal.models.initial import draw_blocks
 
 
 @FUSIONS.register("concat")
 class Concat(Fusion):
-    """Logits ``W [h_1 .. h_n] + b`` of the concatenated encodings.
+    """Logits `W [h_1 .. h_n] + b` of the concatenated encodings.
 
     Args:
         absent: what replaces an absent encoding: "mean" (of the training encodings) or "zeros".
@@ -29,7 +30,7 @@ class Concat(Fusion):
     def __init__(self, modalities: Sequence[str], width: int, classes: int, absent: str = "mean") -> None:
         super().__init__(modalities, width, classes, absent=absent)
         self.substitute = MeanEncoding(self.modalities, width, absent)
-        self.head = nn.Linear(width * len(self.modalities), classes)
+        self.head = draw_blocks(nn.Linear(width * len(self.modalities), classes), self.modalities)
 
     def forward(self, encodings: Encodings, present: Presence) -> Tensor:
         """Return logits (B, C)."""

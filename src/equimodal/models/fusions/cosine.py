@@ -11,22 +11,25 @@ from torch import Tensor, nn
 
 from equimodal.errors import ConfigError
 from equimodal.models.fusions.base import FUSIONS, Encodings, Fusion, Presence, masked_average
+from equimodal.models.initial import for_each
 
 
 @FUSIONS.register("cosine")
 class Cosine(Fusion):
     r"""The sum, over the modalities, of the cosine between an encoding and each class's direction.
 
-    .. math:: z_c = s\, n \cdot \mathrm{mean}_{m \text{ present}} \cos(W_{m,c}, h_m)
+    $$
+    z_c = s\, n \cdot \mathrm{mean}_{m \text{ present}} \cos(W_{m,c}, h_m)
+    $$
 
-    With all n modalities present this is :math:`s \sum_m \cos(W_{m,c}, h_m)`. Where some are absent, the mean of the
+    With all n modalities present this is $s \sum_m \cos(W_{m,c}, h_m)$. Where some are absent, the mean of the
     others times n keeps the logits' range, from -s n to s n (ours). An encoding of norm 0 has cosine 0.
 
     Args:
         scale: s, the inverse temperature.
 
     Raises:
-        ConfigError: ``scale`` is not a number above 0.
+        ConfigError: `scale` is not a number above 0.
 
     Example:
         >>> fusion = Cosine(["a", "b"], width=4, classes=3, scale=5.0)
@@ -47,7 +50,7 @@ class Cosine(Fusion):
         if isinstance(scale, bool) or not isinstance(scale, Real) or not 0 < scale < float("inf"):
             raise ConfigError(f"fusion 'cosine', option 'scale': expected a number above 0, got {scale!r}.")
         self.scale = float(scale)
-        self.directions = nn.ModuleDict({name: nn.Linear(width, classes, bias=False) for name in self.modalities})
+        self.directions = for_each(self.modalities, lambda _: nn.Linear(width, classes, bias=False))
 
     def own_parts(self, modality: str) -> list[nn.Module]:
         """Return the modality's class directions."""
@@ -71,7 +74,7 @@ class Cosine(Fusion):
         """Return logits (..., B, C) for a mask (..., n, B)."""
         size = (mask.shape[-1], self.classes)
         each = [
-            # Directions that nobody asks for have no gradient, rather than one of zero: weight decay passes them over.
+            # Directions that are not used have no gradient, rather than one of zero, which weight decay would apply to.
             self.cosines(encodings[name], name) if bool(here.any()) else encodings[name].new_zeros(size)
             for name, here in zip(self.modalities, mask.unbind(-2), strict=True)
         ]

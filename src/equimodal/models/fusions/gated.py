@@ -8,13 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from equimodal.models.fusions.base import FUSIONS, Encodings, Fusion, MeanEncoding, Presence
+from equimodal.models.initial import draw_blocks, for_each
 
 
 @FUSIONS.register("gated")
 class Gated(Fusion):
     r"""Gated multimodal unit for any number of modalities.
 
-    .. math:: g = \mathrm{softmax}(V [h_1 .. h_n]), \qquad z = W \sum_m g_m \tanh(A_m h_m) + b
+    $$
+    g = \mathrm{softmax}(V [h_1 .. h_n]), \qquad z = W \sum_m g_m \tanh(A_m h_m) + b
+    $$
 
     The softmax over modalities, where the original has one sigmoid for two, is ours.
 
@@ -35,8 +38,9 @@ class Gated(Fusion):
     def __init__(self, modalities: Sequence[str], width: int, classes: int, absent: str = "mean") -> None:
         super().__init__(modalities, width, classes, absent=absent)
         self.substitute = MeanEncoding(self.modalities, width, absent)
-        self.values = nn.ModuleList(nn.Linear(width, width) for _ in self.modalities)
-        self.gate = nn.Linear(width * len(self.modalities), len(self.modalities))
+        self.values = nn.ModuleList(for_each(self.modalities, lambda _: nn.Linear(width, width)).values())
+        n = len(self.modalities)
+        self.gate = draw_blocks(nn.Linear(width * n, n), self.modalities, self.modalities)
         self.head = nn.Linear(width, classes)
 
     def own_parts(self, modality: str) -> list[nn.Module]:

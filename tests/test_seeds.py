@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from equimodal.training.seeds import derive_seed, permutation
+from equimodal.seeds import derive_seed, permutation
 
 PURPOSE = st.lists(st.one_of(st.integers(0, 10**6), st.text("abc", max_size=4)), max_size=4)
 
