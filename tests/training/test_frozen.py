@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from equimodal.models.predict import class_probabilities
 from safetensors.torch import load_file
 from torch import nn
 
@@ -16,6 +15,7 @@ from equimodal.errors import ConfigError, Interrupted, RunError
 from equimodal.methods.base import METHODS, Method
 from equimodal.models.classifier import Classifier
 from equimodal.models.encoded import coalition_outputs, encode_all
+from equimodal.models.predict import class_probabilities
 from equimodal.models.state import copy_of
 from equimodal.testing.watching import follow, watched
 from equimodal.training.checkpoint import load_tensors

@@ -5,13 +5,13 @@ import re
 import numpy as np
 import pytest
 import torch
-from equimodal.models.predict import class_probabilities
 from torch import nn
 
 from equimodal.data.dataset import Dataset
 from equimodal.errors import ConfigError
 from equimodal.methods.base import METHODS
 from equimodal.models.classifier import Classifier
+from equimodal.models.predict import class_probabilities
 from equimodal.models.user_modules import probe
 from equimodal.training.fit import fit
 from equimodal.training.run import load
