@@ -18,7 +18,8 @@ from equimodal.comparison import jobs as module
 from equimodal.comparison.compare import run_comparison
 from equimodal.comparison.comparison import load_comparison
 from equimodal.comparison.jobs import seed_data
-from equimodal.config.run import TrainingConfig, TrainingOptions, build_config
+from equimodal.config.options import TrainingOptions
+from equimodal.config.run import TrainingConfig, build_config
 from equimodal.data import catalogue
 from equimodal.errors import ConfigError, DataError, Interrupted, RunError
 from equimodal.locks import locked

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,8 @@ from equimodal.config.compare import Tuning
 from equimodal.config.run import RunConfig, build_config
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError
-from equimodal.training.fit import train
+from equimodal.training.fit import set_up, train
+from equimodal.training.loop import Trainer
 from equimodal.training.run import load
 
 BASE: dict[str, Any] = {
@@ -30,8 +33,9 @@ BASE: dict[str, Any] = {
 RATES = {"training.learning_rate": [1e-9, 1e-2]}
 
 
-def default(config: RunConfig) -> None:
-    """Let the configuration make the model."""
+def trials(data: Splits) -> Callable[[RunConfig, Path | None], Trainer]:
+    """Set up each candidate as configured."""
+    return lambda config, folder: set_up(config, data, folder=folder)
 
 
 def with_labels(data: eq.Dataset, labels: list[int]) -> eq.Dataset:
@@ -82,7 +86,7 @@ def test_an_impossible_value_is_told_with_the_method():
 def test_the_best_on_validation_is_chosen():
     data = make_data()
     tuned = list(candidates(build_config({**BASE, "method": "joint"}), "joint", Tuning(trials=3, grid=RATES)))
-    chosen = choose(tuned, data, default, None)
+    chosen = choose(tuned, data, trials(data), None)
     accuracies = [train(config, data, quiet=True).validation.scores for config in tuned]
     ranks = [(scores["accuracy"], -scores["loss"]) for scores in accuracies]
     assert chosen == tuned[ranks.index(max(ranks))]
@@ -104,7 +108,7 @@ def test_tuning_reads_validation_and_never_test(select):
     assert on_test.count(1.0) == 1  # a choice on test would take the worst
     scores = [run.validation.scores for run in runs]
     by = [(-s["loss"] if select == "loss" else s["accuracy"], -s["loss"]) for s in scores]
-    assert choose(tuned, rigged, default, None) == tuned[by.index(max(by))] != worst
+    assert choose(tuned, rigged, trials(rigged), None) == tuned[by.index(max(by))] != worst
 
 
 def test_a_comparison_tunes_on_validation_and_never_on_test(monkeypatch):
@@ -159,13 +163,13 @@ def test_a_comparison_tunes_each_seed_and_goes_on_where_it_was(tmp_path, monkeyp
     config = comparison(["joint", "uniform"], {"trials": 3, "grid": RATES, "own": {"uniform": {"weight": [0.5]}}})
     data = make_data()
     trained: list[tuple[str, int]] = []
-    plain = tuning.set_up
+    plain = tuning.measure_part
 
-    def watched(config, *arguments, **options):
-        trained.append((config.method.label, config.seed))
-        return plain(config, *arguments, **options)
+    def watched(trainer, *arguments):
+        trained.append((trainer.config.method.label, trainer.config.seed))
+        return plain(trainer, *arguments)
 
-    monkeypatch.setattr(tuning, "set_up", watched)
+    monkeypatch.setattr(tuning, "measure_part", watched)
     found = run_comparison(config, data, out=tmp_path / "out", quiet=True)
     assert {key: trained.count(key) for key in trained} == {
         (method, seed): 3 for method in ("joint", "uniform", "unimodal_ensemble") for seed in (0, 1)

@@ -23,16 +23,21 @@ from equimodal.comparison.jobs import (
 from equimodal.comparison.preflight import check, check_names, ensemble_and_others
 from equimodal.comparison.progress import RunProgress, announce
 from equimodal.comparison.result import Failure, Result
-from equimodal.config.run import MethodSpec, RunConfig, TrainingOptions, build_config
+from equimodal.config.names import Names
+from equimodal.config.options import TrainingOptions, with_options
+from equimodal.config.run import MethodSpec, RunConfig, TrainingConfig, build_config
 from equimodal.data.splits import Splits, check_splits
 from equimodal.errors import ConfigError, Diverged, Interrupted
 from equimodal.files import safe_name
+from equimodal.methods.base import METHODS, Method
+from equimodal.training.given import read_method
 from equimodal.training.names import NAMES, resolve
 
 
+@with_options(TrainingConfig)
 def compare(
     data: Splits,
-    methods: Sequence[str | Mapping[str, Any] | MethodSpec],
+    methods: Sequence[str | Mapping[str, Any] | type[Method] | MethodSpec],
     *,
     seeds: int = 5,
     encoders: Mapping[str, str | Mapping[str, Any] | nn.Module | EncoderMaker] | None = None,
@@ -57,8 +62,9 @@ def compare(
 
     Args:
         data: training, validation and test part.
-        methods: names of methods or recipes, `"name:key=value"`, or mappings with `name`, options and an optional
-            `label`. The first is the baseline of the paired differences.
+        methods: names of methods or recipes, `"name:key=value"`, subclasses of `Method` (registered or not), or
+            mappings with `name` (or a class), options and an optional `label`. The first is the baseline of the paired
+            differences.
         seeds: how many: 0, 1, 2 ...
         encoders: for some modalities the name of an encoder, a mapping with `name` and its options, a module of yours,
             or a function that returns a new one. Each seed builds its encoders on its own training rows: shapes and
@@ -72,8 +78,8 @@ def compare(
             what `model` returns: choose another folder when that changes.
         redraw: "split" draws a new split for each seed; "none" keeps the split (training noise only).
         workers: processes that train in parallel, or "ray" for a Ray cluster. Results do not depend on it, except for
-            float rounding where torch uses another number of threads. Your own methods must then be importable (an
-            entry point).
+            float rounding where torch uses another number of threads. Your own registered methods must then be
+            importable (an entry point).
         quiet: print nothing while training.
         measure: options of `equimodal.config.run.MeasureConfig`.
         training: options of `equimodal.config.run.TrainingConfig`: `epochs=30` and so on.
@@ -97,20 +103,21 @@ def compare(
     if model is not None and (encoders is not None or width != 64):
         raise ConfigError("model: makes the whole classifier. Leave out model, or encoders and width.")
     named, modules = _divide(encoders or {})
+    listed, kinds = _read_methods(methods)
     source = data.provenance.get("source") or {"name": data.name, "labels": None}
     if redraw == "split":  # each seed has its own; rows that were drawn from fewer labels cannot be loaded again
         source = {"name": source["name"] if source["labels"] is None else data.name}
+    making = Making(model, modules or None, kinds)
     config = build_config(
         {
             "data": source,
             "model": {"width": width, "encoders": named},
             "training": training,
             "measure": dict(measure or {}),
-            "compare": {"methods": list(methods), "seeds": seeds, "redraw": redraw},
+            "compare": {"methods": listed, "seeds": seeds, "redraw": redraw},
         },
-        NAMES,
+        making.names,
     )
-    making = Making(model, modules or None)
     return run_comparison(config, data, making=making, out=out, resume=resume, workers=workers, quiet=quiet)
 
 
@@ -126,6 +133,28 @@ def _divide(encoders: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, nn.M
     ]:
         raise ConfigError(problems)
     return named, modules
+
+
+def _read_methods(methods: Sequence[Any]) -> tuple[list[Any], dict[str, type[Method]]]:
+    """Return the methods as a configuration names them, and the classes among them that are not registered."""
+    listed: list[Any] = []
+    kinds: dict[str, type[Method]] = {}
+    for method in methods:
+        own = method.get("name") if isinstance(method, Mapping) else method
+        if not isinstance(own, (type, Method)):
+            listed.append(method)
+            continue
+        if isinstance(own, Method):
+            raise ConfigError(
+                f"compare.methods: this {type(own).__name__} was made for one model, and each run has its own. "
+                f"Give the class: {type(own).__name__}, or {{'name': {type(own).__name__}, option: value}}."
+            )
+        given = read_method(method, None)
+        name = given.content["name"]
+        if kinds.setdefault(name, own) is not own:
+            raise ConfigError(f"compare.methods: two classes are called {name}. Rename one of them.")
+        listed.append(given.content)
+    return listed, {name: kind for name, kind in kinds.items() if name not in METHODS.names()}
 
 
 def run_comparison(
@@ -158,25 +187,29 @@ def run_comparison(
         RunError: see `compare`.
         Interrupted: Ctrl-C; the same call resumes.
     """
-    config, making = resolve(config), making or Making()
-    check_names(config, making.model, workers)
+    making = making or Making()
+    config = resolve(config, making.names)
+    check_names(config, making, workers)
     seconds = check(config, data, making, timed=not quiet)
     folder = None if out is None else Path(out)
     if not quiet:
-        announce({data.name: time_left(config, folder, seconds)}, workers)
+        announce({data.name: time_left(config, folder, seconds, making.names)}, workers)
     return run_checked(config, data, making, folder, resume=resume, workers=workers, quiet=quiet, command=command)
 
 
-def time_left(config: RunConfig, folder: Path | None, seconds: Mapping[str, float]) -> tuple[int, int, float]:
+def time_left(
+    config: RunConfig, folder: Path | None, seconds: Mapping[str, float], names: Names = NAMES
+) -> tuple[int, int, float]:
     """Return how many runs a comparison has, how many are finished, and the seconds of computing that are left.
 
     Args:
         config: of the comparison.
         folder: where it is kept, or None.
         seconds: of one run, by method's label.
+        names: that the configuration may use.
     """
     total, finished, left = 0, 0, 0.0
-    for job in _jobs(config, folder, [method for wave in ensemble_and_others(config) for method in wave], {}):
+    for job in _jobs(config, folder, [method for wave in ensemble_and_others(config) for method in wave], {}, names):
         total += 1
         if any(is_finished(job.folder, found) for found in job.candidates or (job.config,)):
             finished += 1
@@ -207,7 +240,7 @@ def run_checked(
         try:
             for wave in (ensemble, others):  # the results of the first wave are the reference of the second
                 known = {seed: r.reference for (_, seed), r in outcomes.items() if isinstance(r, Result)}
-                jobs = _jobs(config, folder, wave, known)
+                jobs = _jobs(config, folder, wave, known, making.names)
                 for outcome, trained in run_jobs(jobs, data, making, workers):
                     outcomes[outcome.method, outcome.seed] = outcome
                     progress.finished(outcome, trained)
@@ -244,7 +277,7 @@ def _gather(
 
 
 def _jobs(
-    config: RunConfig, folder: Path | None, methods: Sequence[MethodSpec], references: Mapping[int, Any]
+    config: RunConfig, folder: Path | None, methods: Sequence[MethodSpec], references: Mapping[int, Any], names: Names
 ) -> list[Job]:
     return [
         make_job(
@@ -253,6 +286,7 @@ def _jobs(
             seed,
             None if folder is None else folder / safe_name(method.label) / f"seed-{seed}",
             references.get(seed),
+            names,
         )
         for seed in range(config.seed, config.seed + config.compare.seeds)
         for method in methods

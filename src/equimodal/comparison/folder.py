@@ -18,7 +18,6 @@ from equimodal.errors import RunError
 from equimodal.files import write_text
 from equimodal.locks import locked
 from equimodal.training.folder import differences, refuse_foreign
-from equimodal.training.names import NAMES
 
 FILE = "compare.yaml"
 
@@ -87,7 +86,7 @@ def _open(folder: Path, config: RunConfig, data: Splits, resume: bool) -> None:
             raise RunError(f"{folder}: holds a comparison already. Resume it (resume=True), or choose another folder.")
         content = read_yaml_file(path)
         known = content.pop("provenance", {})
-        found = _changes(build_config(content, NAMES), config)
+        found = _changes(build_config(content), config)
         if known.get("fingerprint") != data.fingerprint():
             found.append(f"other data ({known.get('data')} there, {data.name} here, or other rows of it)")
         if found:

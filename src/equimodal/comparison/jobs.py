@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -16,12 +15,18 @@ from torch import nn
 from equimodal.comparison.result import Failure, Result
 from equimodal.comparison.tuning import candidates, choose, tuned_values
 from equimodal.config.method import MethodSpec
+from equimodal.config.names import Names
 from equimodal.config.run import RunConfig
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, Diverged, EquimodalError, Interrupted
+from equimodal.methods.base import Method
 from equimodal.models.classifier import Classifier
-from equimodal.seeds import derive_seed
-from equimodal.training.fit import train
+from equimodal.models.state import copy_of
+from equimodal.seeds import seeded
+from equimodal.training.fit import set_up, train
+from equimodal.training.given import GivenMethod
+from equimodal.training.loop import Trainer
+from equimodal.training.names import NAMES, RegisteredNames
 from equimodal.training.run import REFERENCE, Reference
 
 ModelMaker = Callable[[int], Classifier]
@@ -74,17 +79,27 @@ class Job:
         return None if folder is None else folder.parents[1] / TRIALS / folder.parent.name / folder.name
 
 
-def make_job(config: RunConfig, method: MethodSpec, seed: int, folder: Path | None, reference: Reference | None) -> Job:
+def make_job(
+    config: RunConfig,
+    method: MethodSpec,
+    seed: int,
+    folder: Path | None,
+    reference: Reference | None,
+    names: Names = NAMES,
+) -> Job:
     """Return the job of one method and seed of a comparison."""
     run = run_config(config, method, seed)
     tuning = config.compare.tune
-    tried = () if tuning is None else tuple(candidates(run, method.label, tuning))
+    tried = () if tuning is None else tuple(candidates(run, method.label, tuning, names))
     return Job(run, folder, reference, tried)
 
 
 def run_config(config: RunConfig, method: MethodSpec, seed: int) -> RunConfig:
     """Return the configuration of one method and seed of a comparison."""
     changes: dict[str, Any] = {"method": method, "seed": seed, "reference": False}
+    registered = [listed for listed in config.compare.methods if listed.name in NAMES.methods()]
+    if len(registered) < len(config.compare.methods):  # a run knows its own class, not those of the others
+        changes["compare"] = config.compare.model_copy(update={"methods": registered})
     if config.compare.redraw == "split":
         changes["data"] = config.data.model_copy(update={"split_seed": seed})
     if method.name == REFERENCE:  # it always has its own late fusion
@@ -112,15 +127,31 @@ def seed_data(config: RunConfig, data: Splits, seed: int) -> Splits:
 
 @dataclass(frozen=True)
 class Making:
-    """How the classifier of a run is made, where the configuration alone does not say it.
+    """How classifier and method of a run are made, where the configuration alone does not say it.
 
     Args:
         model: called with the seed, returns the whole classifier.
         encoders: modules by modality, or functions that make them; see `classifier`.
+        methods: classes that are not registered, by the name that the configuration gives them.
     """
 
     model: ModelMaker | None = None
     encoders: Encoders | None = None
+    methods: Mapping[str, type[Method]] = field(default_factory=dict)
+
+    @property
+    def names(self) -> RegisteredNames:
+        """The names that the configuration may use."""
+        return RegisteredNames(self.methods)
+
+    def set_up(self, config: RunConfig, data: Splits, folder: Path | None = None) -> Trainer:
+        """Return what a run needs, ready to begin; see `equimodal.training.fit.set_up`."""
+        return set_up(config, data, self.classifier(config, data), self.given(config), folder=folder)
+
+    def given(self, config: RunConfig) -> GivenMethod | None:
+        """Return the method of a run; None: the configuration names it."""
+        name = config.method.name
+        return GivenMethod({"name": name}, self.methods[name]) if name in self.methods else None
 
     def classifier(self, config: RunConfig, data: Splits) -> Classifier | None:
         """Return a new classifier for a run; None: make it as configured.
@@ -135,23 +166,23 @@ class Making:
         """
         if self.model is None and self.encoders is None:
             return None
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(derive_seed(config.seed, "model"))
+        with seeded(config.seed, "model"):
             if self.model is not None:
-                made = copy.deepcopy(self.model(config.seed))
+                made = self.model(config.seed)
             else:
                 given = {name: _encoder(name, encoder) for name, encoder in (self.encoders or {}).items()}
                 encoders = {**config.model.encoders, **given}
                 made = Classifier.for_data(data, encoders, width=config.model.width, seed=config.seed)
         if not isinstance(made, Classifier):
             raise ConfigError(f"model: expected a Classifier for seed {config.seed}, got {type(made).__name__}.")
+        made = copy_of(made)  # the user's function may return one object for all runs
         if config.method.name == REFERENCE:
             made.clear_fusion()
         return made
 
 
 def _encoder(modality: str, given: nn.Module | EncoderMaker) -> nn.Module:
-    made = copy.deepcopy(given) if isinstance(given, nn.Module) else given()
+    made = copy_of(given) if isinstance(given, nn.Module) else given()
     if not isinstance(made, nn.Module):
         raise ConfigError(f"encoders.{modality}: expected a function that returns a module, got {type(made).__name__}.")
     return made
@@ -249,7 +280,12 @@ def run_job(job: Job, data: Splits, making: Making, threads: int | None = None) 
         splits, tuned = None, None
         if job.candidates:
             drawn = splits = seed_data(config, data, seed)
-            chosen = choose(job.candidates, drawn, lambda tried: making.classifier(tried, drawn), job.trials)
+            chosen = choose(
+                job.candidates,
+                drawn,
+                lambda tried, where: making.set_up(tried, drawn, where),
+                job.trials,
+            )
             config, tuned = chosen, tuned_values(job.candidates, chosen)
         if folder is not None and is_finished(folder, config):
             return Result.from_folder(folder, label, tuned), False
@@ -258,6 +294,7 @@ def run_job(job: Job, data: Splits, making: Making, threads: int | None = None) 
             config,
             splits,
             making.classifier(config, splits),
+            making.given(config),
             folder=folder,
             resume=folder is not None,
             quiet=True,

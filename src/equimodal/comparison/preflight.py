@@ -14,8 +14,6 @@ from equimodal.config.run import LARGEST_SEED, RunConfig
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, DataError, Diverged
 from equimodal.files import safe_name
-from equimodal.methods.base import METHODS
-from equimodal.training.fit import set_up
 from equimodal.training.names import NAMES
 from equimodal.training.run import REFERENCE
 
@@ -28,13 +26,13 @@ def ensemble_and_others(config: RunConfig) -> tuple[list[MethodSpec], list[Metho
     return [ensemble], [method for method in methods if method is not ensemble]
 
 
-def check_names(config: RunConfig, model: object, workers: object) -> None:
+def check_names(config: RunConfig, making: Making, workers: object) -> None:
     """Check everything that needs the configuration only.
 
     Raises:
         ConfigError: all mistakes, together.
     """
-    methods = config.compare.methods
+    methods, model = config.compare.methods, making.model
     problems = config.compare.problems()
     if not methods:
         problems.append("compare.methods: expected at least one method, got none. Name some: joint, equilibrium ...")
@@ -59,7 +57,7 @@ def check_names(config: RunConfig, model: object, workers: object) -> None:
         "Leave the fusion out (each method brings its own), or the method."
         for method in methods
         if fusion is not None and method.name != REFERENCE
-        if fusion not in (known := METHODS.get(method.name).fusions)
+        if fusion not in (known := making.names.method(method.name).fusions)
     ]
     if model is not None and (isinstance(model, torch.nn.Module) or not isinstance(model, Callable)):
         problems.append(
@@ -99,10 +97,10 @@ def check(config: RunConfig, data: Splits, making: Making, *, timed: bool) -> di
     seconds: dict[str, float] = {}
     for method in (method for wave in ensemble_and_others(config) for method in wave):
         try:
-            job = make_job(config, method, config.seed, None, None)
+            job = make_job(config, method, config.seed, None, None, making.names)
             for tried in job.candidates[1:]:
-                set_up(tried, splits, making.classifier(tried, splits))
-            trainer = set_up(job.config, splits, making.classifier(job.config, splits))
+                making.set_up(tried, splits)
+            trainer = making.set_up(job.config, splits)
             seconds[method.label] = seconds_of_run(trainer) if timed else 0.0
         except Diverged:
             seconds[method.label] = 0.0  # reported when it is run

@@ -188,7 +188,7 @@ def run_settings(
         command: see `run_study`.
     """
     out, config = Path(out), resolve(config)
-    check_names(config, None, workers)
+    check_names(config, Making(), workers)
     plans: dict[str, tuple[RunConfig, Splits]] = {}
     problems: list[str] = []
     times: dict[str, tuple[int, int, float]] = {}
@@ -199,7 +199,7 @@ def run_settings(
             if methods is not None:
                 made = found.compare.model_copy(update={"methods": list(methods(data.modalities))})
                 found = found.model_copy(update={"compare": made})
-                check_names(found, None, workers)
+                check_names(found, Making(), workers)
             seconds = check(found, data, Making(), timed=not quiet)
         except (ConfigError, DataError) as error:
             problems.append(f"{setting.label}: {error}")

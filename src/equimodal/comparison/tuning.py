@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 
 from equimodal.config.compare import Tuning
+from equimodal.config.names import Names
 from equimodal.config.run import RunConfig, build_config
 from equimodal.config.yaml import merge, nest
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, Diverged
 from equimodal.files import write_text
-from equimodal.models.classifier import Classifier
 from equimodal.seeds import derive_seed
-from equimodal.training.fit import measure_part, set_up
+from equimodal.training.fit import measure_part
 from equimodal.training.folder import open_folder
+from equimodal.training.loop import Trainer
 from equimodal.training.names import NAMES
 
 FILE = "validation.json"
@@ -27,7 +28,7 @@ WORST = (float("-inf"), float("-inf"))
 """Score of a candidate that diverged."""
 
 
-def candidates(config: RunConfig, label: str, tuning: Tuning) -> Iterator[RunConfig]:
+def candidates(config: RunConfig, label: str, tuning: Tuning, names: Names = NAMES) -> Iterator[RunConfig]:
     """Yield the configurations that a method may try: the unchanged one, then others of its grid, `trials` in all.
 
     From a larger grid they are drawn without replacement, by the run's seed.
@@ -36,6 +37,7 @@ def candidates(config: RunConfig, label: str, tuning: Tuning) -> Iterator[RunCon
         config: of the run.
         label: of the method, under which `tuning.own` lists the method's own options.
         tuning: what may be tuned.
+        names: that the configuration may use.
 
     Raises:
         ConfigError: a value that the configuration does not accept.
@@ -57,7 +59,7 @@ def candidates(config: RunConfig, label: str, tuning: Tuning) -> Iterator[RunCon
         order = np.arange(len(combinations))
     for number in order:
         try:
-            found = build_config(merge(plain, nest(dict(zip(axes, combinations[number], strict=True)))), NAMES)
+            found = build_config(merge(plain, nest(dict(zip(axes, combinations[number], strict=True)))), names)
         except ConfigError as error:
             raise ConfigError([f"compare.tune, {label}: {problem}" for problem in error.problems]) from error
         if len(seen) < tuning.trials and found.hash() not in seen:
@@ -94,7 +96,10 @@ def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def choose(
-    tried: Sequence[RunConfig], data: Splits, model: Callable[[RunConfig], Classifier | None], folder: Path | None
+    tried: Sequence[RunConfig],
+    data: Splits,
+    set_up: Callable[[RunConfig, Path | None], Trainer],
+    folder: Path | None,
 ) -> RunConfig:
     """Train every candidate and return the one with the best validation score; the earlier one if two are equal.
 
@@ -104,25 +109,27 @@ def choose(
     Args:
         tried: the candidates.
         data: of the seed; test is not read.
-        model: returns a new untrained classifier for a candidate.
+        set_up: returns what the run of a candidate needs, from its configuration and its folder.
         folder: keeps one folder per candidate; None: in memory.
     """
     scores = [
-        _score(config, data, model(config), None if folder is None else folder / f"trial-{number}")
+        _score(config, data, set_up, None if folder is None else folder / f"trial-{number}")
         for number, config in enumerate(tried)
     ]
     return tried[max(range(len(tried)), key=scores.__getitem__)]
 
 
-def _score(config: RunConfig, data: Splits, model: Classifier | None, folder: Path | None) -> tuple[float, float]:
+def _score(
+    config: RunConfig, data: Splits, set_up: Callable[[RunConfig, Path | None], Trainer], folder: Path | None
+) -> tuple[float, float]:
     path = None if folder is None else folder / FILE
     if path is not None and path.is_file():
         known = json.loads(path.read_text(encoding="utf-8"))
         if known["config"] == config.hash():
             return WORST if known["score"] is None else tuple(known["score"])
-    trainer = set_up(config, data, model, folder=folder)
+    trainer = set_up(config, folder)
     if folder is not None:
-        open_folder(folder, config, data, trainer.model.specification(), resume=True)
+        open_folder(folder, config, data, trainer.weights.specification, resume=True)
         trainer.resume()
     content: dict[str, Any] = {"config": config.hash()}
     score = WORST

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
 
@@ -130,24 +130,6 @@ class TrainingConfig(Section):
     select: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
     patience: int | None = Field(default=None, ge=1)
     loader_workers: int = Field(default=0, ge=0)
-
-
-class TrainingOptions(TypedDict, total=False):
-    """The fields of `TrainingConfig` as keyword arguments, for editors and type checkers."""
-
-    epochs: int
-    batch_size: int
-    optimiser: Literal["adamw", "sgd"]
-    learning_rate: float
-    weight_decay: float
-    schedule: Literal["cosine", "linear", "constant"]
-    warmup: float
-    clip_norm: float | None
-    precision: Literal["32-true", "bf16-mixed"]
-    accelerator: str
-    select: Literal["accuracy", "macro_f1", "loss"]
-    patience: int | None
-    loader_workers: int
 
 
 class MeasureConfig(Section):

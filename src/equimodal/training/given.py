@@ -37,10 +37,14 @@ class GivenMethod:
         return RegisteredNames({self.content["name"]: self.kind})
 
 
-def read_method(method: MethodLike, model: Classifier) -> GivenMethod:
+def read_method(method: MethodLike, model: Classifier | None) -> GivenMethod:
     """Return what a method stands for.
 
     A class need not be registered. In the configuration it then has its own name.
+
+    Args:
+        method: see `MethodLike`.
+        model: the model to train; None: each run has its own, so an instance is refused.
 
     Raises:
         ConfigError: an instance is of another model, or an unregistered class has the name of a registered method.
