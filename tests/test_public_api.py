@@ -20,6 +20,8 @@ NAMES = {
     "diagnose",
     "fit",
     "load",
+    "predict",
+    "report",
     "shapley",
 }
 EDIT = (

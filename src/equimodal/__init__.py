@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from equimodal.models.classifier import Classifier
     from equimodal.models.mapping import CrossModalMapping
     from equimodal.models.memory import CrossModalMemory
-    from equimodal.reports.write import write as report
+    from equimodal.models.predict import predict
+    from equimodal.reports.write import report
     from equimodal.training.fit import fit
     from equimodal.training.run import load
 
@@ -36,12 +37,11 @@ _HOMES = {
     "compare": "equimodal.comparison.compare",
     "diagnose": "equimodal.contribution.diagnose",
     "fit": "equimodal.training.fit",
+    "predict": "equimodal.models.predict",
     "report": "equimodal.reports.write",
     "load": "equimodal.training.run",
     "shapley": "equimodal.contribution.shapley",
 }
-
-_RENAMED = {"report": "write"}
 
 __all__ = [
     "Batch",
@@ -56,6 +56,7 @@ __all__ = [
     "diagnose",
     "fit",
     "load",
+    "predict",
     "report",
     "shapley",
 ]
@@ -63,7 +64,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), _RENAMED.get(name, name))
+        return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'equimodal' has no attribute '{name}'")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 
 class EquimodalError(Exception):
-    """Base of every error that is the user's to mend; the command line prints it and exits with code 2."""
+    """Base of every error that the user can correct; the command line prints it and exits with code 2."""
 
 
 class DataError(EquimodalError, ValueError):
@@ -18,7 +18,7 @@ class ConfigError(EquimodalError, ValueError):
     """A configuration, recipe or option is wrong.
 
     Args:
-        problems: one message a mistake; all mistakes are reported together.
+        problems: one message per mistake; all mistakes are reported together.
     """
 
     def __init__(self, problems: str | Sequence[str]) -> None:
@@ -31,22 +31,34 @@ class ConfigError(EquimodalError, ValueError):
 
 
 class RunError(EquimodalError, RuntimeError):
-    """A run, or the folder it lives in, cannot go on."""
+    """A run cannot continue, or its folder cannot be used."""
+
+
+class Diverged(RunError):
+    """A loss, a weight or an output became infinite or NaN; a comparison finishes without the run."""
+
+
+NOT_FINITE = (
+    "Start again, in another folder, with a smaller training.learning_rate or training.clip_norm, or look for extreme "
+    "values in the data."
+)
+"""What to do about a run that diverged."""
 
 
 class Interrupted(RunError):
-    """The run was asked to stop (Ctrl-C), and left a checkpoint from which it goes on."""
+    """The run was asked to stop (Ctrl-C); it wrote a checkpoint from which it can be resumed."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the part of an error message that offers the nearest known name; empty where none is near.
+    """Return the part of an error message that suggests the nearest known name; empty where none is near.
 
     Example:
-        >>> nearest("jiont", ["joint", "alternating"]), nearest("x", ["joint"])
-        (" Did you mean 'joint'?", '')
+        >>> nearest("jiont", ["joint", "alternating"]), nearest("A", ["a"]), nearest("x", ["joint"])
+        (" Did you mean 'joint'?", " Did you mean 'a'?", '')
     """
-    close = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.5)
-    return f" Did you mean '{close[0]}'?" if close else ""
+    written = {each.lower(): each for each in sorted(known)}
+    close = difflib.get_close_matches(name.lower(), list(written), n=1, cutoff=0.5)
+    return f" Did you mean '{written[close[0]]}'?" if close else ""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

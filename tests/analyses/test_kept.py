@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from equimodal.analyses.tau import kept
+from equimodal.analyses.kept import kept_correlations
 from equimodal.models.classifier import Classifier
 from equimodal.seeds import permutation
 from synthetic import make_splits
@@ -19,7 +19,7 @@ def test_pairs_that_reach_tau_are_counted(tau):
     model = Classifier.for_data(data, width=8, fusion="memory", fusion_options={"tau": tau}).eval()
     model.fusion.order = ("image", "vector", "sequence")
     train = model.prepare(data.train)
-    found = kept(model, model.fusion, train, batch_size=20, seed=3)
+    found = kept_correlations(model, model.fusion, train, batch_size=20, seed=3)
     pairs = dict.fromkeys(model.modalities, 0)
     reach = dict.fromkeys(model.modalities, 0)
     weights = []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from equimodal.comparison.comparison import Comparison, Result
+from equimodal.comparison.comparison import Comparison
+from equimodal.comparison.result import Result
 
 
 def comparison(accuracies: Mapping[str, Sequence[float]], redraw: str = "split", edm: float = 0.3) -> Comparison:

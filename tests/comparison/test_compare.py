@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import signal
+import typing
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -16,9 +18,10 @@ from equimodal.comparison import jobs as module
 from equimodal.comparison.compare import run_comparison
 from equimodal.comparison.comparison import load_comparison
 from equimodal.comparison.jobs import seed_data
-from equimodal.config.run import build_config
+from equimodal.config.run import TrainingConfig, TrainingOptions, build_config
 from equimodal.data import catalogue
 from equimodal.errors import ConfigError, DataError, Interrupted, RunError
+from equimodal.locks import locked
 from equimodal.training.fit import train
 from equimodal.training.loop import Trainer
 
@@ -317,8 +320,8 @@ def test_unsplit_data_are_answered():
         eq.compare(eq.Dataset(*arrays()), ["joint"])  # pyright: ignore
 
 
-def test_a_failing_run_says_which(data):
-    with pytest.raises(RunError, match=r"^unimodal_ensemble, seed 0: Epoch 1"):
+def test_where_every_run_diverges_there_is_nothing_to_compare(data):
+    with pytest.raises(RunError, match=r"^Every run diverged, for instance joint, seed 0: Epoch 1"):
         eq.compare(data, ["joint"], seeds=1, learning_rate=1e38, optimiser="sgd", clip_norm=None, **QUICK)
 
 
@@ -408,9 +411,9 @@ def test_progress_is_a_line_a_run_or_nothing(data, capsys):
     assert len(lines) == 6
     assert lines[0].startswith("toy: 4 runs, about ")
     assert lines[1].startswith("About ") and lines[1].endswith(" in all.")
-    assert lines[4].startswith("joint, seed 0: accuracy 0.")
-    assert "(3 of 4, about " in lines[4]
-    assert lines[5].endswith("(4 of 4)")
+    assert lines[4].startswith("run 3/4  joint, seed 0: accuracy 0.")
+    assert lines[4].endswith(" left") and "left" not in lines[5]
+    assert lines[5].startswith("run 4/4  joint, seed 1: accuracy 0.")
     eq.compare(data, ["joint"], seeds=1, **QUICK)
     captured = capsys.readouterr()
     assert captured.out + captured.err == ""
@@ -432,3 +435,117 @@ def test_fingerprint_sees_what_changes_results(data):
     assert scaled.fingerprint() != data.fingerprint()
     lacking = eq.Dataset(columns, labels, present={"weak": labels > 0}).split(seed=0)
     assert lacking.fingerprint() != data.fingerprint()
+
+
+def test_encoders_are_built_on_each_seeds_own_training_rows(data, monkeypatch):
+    """Statistics of the built-in encoders are those of the seed's training part, not of the split that was given."""
+    shifted = eq.Dataset({**arrays()[0], "weak": arrays()[0]["weak"] * 50 + 7}, arrays()[1], name="toy").split(seed=0)
+    seen = {}
+
+    def watched(config, data, model, **options):
+        made = model.encoders["weak"]
+        seen[config.seed] = (made, data.train.arrays["weak"], type(model.encoders["strong"]))
+        return train(config, data, model, **options)
+
+    monkeypatch.setattr(module, "train", watched)
+    encoders: dict[str, Any] = {"strong": lambda: torch.nn.Linear(3, 8), "weak": {"name": "mlp", "hidden": 4}}
+    eq.compare(shifted, ["joint"], seeds=2, encoders=encoders, width=8, **QUICK)
+    means = []
+    for seed, (made, rows, kind) in seen.items():
+        assert kind is torch.nn.Linear
+        assert np.array_equal(rows, shifted.redraw(seed).train.arrays["weak"])
+        (mean,) = [b.numpy().ravel() for name, b in made.named_buffers() if name.endswith("mean")]
+        assert mean == pytest.approx(rows.mean(0), rel=1e-4)
+        means.append(mean)
+    assert not np.allclose(means[0], means[1])
+
+
+@pytest.mark.parametrize("given", ["function", "module"])
+def test_own_encoders_start_alike_in_all_methods_and_are_never_shared(given, data, monkeypatch):
+    starts, made = {}, []
+    mine = torch.nn.Linear(3, 8)
+    before = mine.weight.detach().clone()
+
+    def watched(config, data, model, **options):
+        made.append(model.encoders["strong"])
+        starts[config.method.label, config.seed] = model.encoders["strong"].weight.detach().clone()
+        return train(config, data, model, **options)
+
+    monkeypatch.setattr(module, "train", watched)
+    encoders: dict[str, Any] = {"strong": mine if given == "module" else lambda: torch.nn.Linear(3, 8)}
+    torch.manual_seed(5)
+    found = eq.compare(data, ["joint", "alternating"], seeds=2, encoders=encoders, width=8, **QUICK)
+    assert len({id(encoder) for encoder in made}) == len(made) == 6
+    assert torch.equal(mine.weight, before)  # a module of the user is copied, not trained
+    for seed in (0, 1):
+        for method in ("joint", "alternating"):
+            assert torch.equal(starts[method, seed], starts["unimodal_ensemble", seed])
+    assert torch.equal(starts["joint", 0], starts["joint", 1]) == (given == "module")
+    torch.manual_seed(6)
+    again = eq.compare(data, ["joint", "alternating"], seeds=2, encoders=encoders, width=8, **QUICK)
+    assert numbers(again) == numbers(found)
+
+
+def test_encoders_by_name_are_those_of_the_configuration(data):
+    found = eq.compare(data, ["joint"], seeds=1, encoders={"weak": {"name": "mlp", "hidden": 4}}, width=8, **QUICK)
+    config = build_config(
+        {
+            "data": {"name": "toy"},
+            "model": {"width": 8, "encoders": {"weak": {"name": "mlp", "hidden": 4}}},
+            "training": {"epochs": 2},
+            "measure": {"bootstrap": 0},
+            "compare": {"methods": ["joint"], "seeds": 1},
+        }
+    )
+    assert numbers(run_comparison(config, data, quiet=True)) == numbers(found)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"encoders": {"waek": "mlp"}}, "Did you mean 'weak'"),
+        ({"encoders": {"weak": "mpl"}}, "Did you mean 'mlp'"),
+        ({"encoders": {"weak": 3}}, r"encoders\.weak: expected a name, a mapping, a module or a function"),
+        ({"encoders": {"weak": lambda: 3}}, r"encoders\.weak: expected a function that returns a module, got int"),
+        ({"encoders": {"weak": "mlp"}, "model": narrow}, "Leave out model, or encoders and width"),
+        ({"width": 0}, "model.width"),
+    ],
+)
+def test_mistakes_in_encoders_are_found_before_training(options, message, data, trained):
+    with pytest.raises(ConfigError, match=message):
+        eq.compare(data, ["joint"], seeds=1, **options, **QUICK)
+    assert trained == []
+
+
+def test_a_split_that_a_later_seed_cannot_draw_is_found_before_training(data, trained, monkeypatch):
+    from equimodal.comparison import preflight
+
+    def draw(config, data, seed):
+        if seed == 2:
+            raise DataError("the split: train: only one class (0).")
+        return seed_data(config, data, seed)
+
+    monkeypatch.setattr(preflight, "seed_data", draw)
+    with pytest.raises(DataError, match="seed 2: the split: train: only one class"):
+        eq.compare(data, ["joint"], seeds=3, **QUICK)
+    assert trained == []
+
+
+def test_training_options_are_those_of_the_configuration():
+    given = typing.get_type_hints(TrainingOptions)
+    assert given.keys() == TrainingConfig.model_fields.keys()
+    for name, field in TrainingConfig.model_fields.items():
+        assert given[name] == field.annotation
+
+
+def test_comparisons_in_threads_give_what_they_give_one_by_one(data, finished, tmp_path):
+    """Two comparisons at once in one process, and a second one on a folder in use."""
+
+    def work(_: int) -> Any:
+        return eq.compare(data, ["joint", "alternating"], seeds=2, **QUICK)
+
+    with ThreadPoolExecutor(2) as pool:
+        for found in pool.map(work, range(2)):
+            assert numbers(found) == numbers(finished[0])
+    with locked(tmp_path, "a comparison"), pytest.raises(RunError, match="another process"):
+        eq.compare(data, ["joint"], seeds=1, out=tmp_path, **QUICK)

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from equimodal.comparison.comparison import Comparison, Result, load_comparison
+from equimodal.comparison.comparison import Comparison, load_comparison
+from equimodal.comparison.result import Result
 from equimodal.errors import ConfigError, RunError
 from equimodal.reports.write import export
 from reports.made_up import make_comparison
@@ -116,8 +117,8 @@ def test_memory_of_a_run_is_the_highest_of_its_lines_even_of_trials():
         "test": {"unimodal": {"a": {}, "b": {}}},
     }
     split = {"sizes": {"train": 6, "validation": 2, "test": 2}}
-    assert Result._assemble("joint", metrics, lines, split).memory == 310.0
-    assert Result._assemble("joint", metrics, old, split).memory is None
+    assert Result._assemble("joint", metrics, lines, split, None).memory == 310.0
+    assert Result._assemble("joint", metrics, old, split, None).memory is None
 
 
 def test_smallest_utilisation_is_over_those_defined():

@@ -93,7 +93,7 @@ def test_what_is_announced(capsys):
     assert capsys.readouterr().err.splitlines() == [
         "one: 10 runs, about 30 s of computing",
         "two: 20 runs, 5 finished, about 2 h 0 min of computing",
-        "About 1 h 0 min in all with 2 side by side.",
+        "About 1 h 0 min in all with 2 in parallel.",
     ]
     announce({"one": (10, 10, 0.0)}, "ray")
     assert capsys.readouterr().err.splitlines() == ["one: 10 runs, 10 finished, about 0 s of computing"]

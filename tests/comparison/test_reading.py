@@ -1,4 +1,4 @@
-"""What a comparison says in words about differences that can and cannot be judged."""
+"""A comparison in sentences: differences that can and cannot be judged."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from reports.made_up import make_comparison
 def test_the_same_difference_in_all_seeds_is_no_real_difference(seeds, alternating):
     made = make_comparison(seeds=seeds, fused=(0.70, alternating, 0.78), wobble=0)
     first, *rest = findings(made)
-    assert rest == ["Not to be judged, for all seeds gave the same difference to joint: equilibrium (+0.080)."]
+    assert rest == ["Not judged, because all seeds gave the same difference to joint: equilibrium (+0.080)."]
     assert "equilibrium" not in first
     told = "alternating is more accurate than joint"
     assert first.startswith(told if alternating == 0.9 else f"With these {seeds} seeds the difference in accuracy")
     assert "+0.080 [" not in str(made) + made.to_markdown() + made.to_latex()
 
 
-def test_a_real_difference_is_told_with_its_interval():
+def test_a_real_difference_is_reported_with_its_interval():
     base, better, worse = [0.5, 0.52, 0.54, 0.5, 0.53], [0.7, 0.73, 0.74, 0.71, 0.72], [0.4] * 5
     made = comparison({"joint": base, "up": better, "down": worse})
     lines = findings(made)
@@ -47,8 +47,8 @@ def test_what_could_have_been_missed_is_what_the_power_of_a_t_test_says():
 
     missed = optimize.brentq(lambda d: power(d) - 0.8, 0, 6 * error)
     assert line == (
-        "With these 5 seeds the difference in accuracy to joint cannot be told from noise for other. "
-        f"A true difference below {missed:.3f} could well be missed."
+        "With these 5 seeds the difference in accuracy to joint cannot be distinguished from noise for other. "
+        f"A true difference below {missed:.3f} could easily be missed."
     )
 
 
@@ -64,7 +64,7 @@ def test_no_difference_in_any_seed_is_none():
     values = [0.7, 0.71, 0.72, 0.7, 0.71]
     made = comparison({"joint": values, "same": values, "equal": values})
     assert findings(made) == [
-        "With these 5 seeds the difference in accuracy to joint cannot be told from noise for same and equal. "
+        "With these 5 seeds the difference in accuracy to joint cannot be distinguished from noise for same and equal. "
         "There was no difference in any seed."
     ]
     assert "Holm-corrected for 2 comparisons at 0.05: none." in notes(made)[0]
@@ -92,7 +92,7 @@ def test_the_permutation_test_says_what_it_cannot_do():
     for line in (redrawn, fixed):
         assert "The smallest p that 3 seeds can give is 0.25, 0.5 corrected: none can be under 0.05" in line
         assert "with fewer than 7 seeds" in line
-    assert redrawn.endswith("where it disagrees, trust the intervals.")
+    assert redrawn.endswith("if it disagrees, trust the intervals.")
     assert "trust" not in fixed
 
 

@@ -170,11 +170,13 @@ def test_every_form_holds_every_table(names):
 
 
 def test_only_the_best_that_can_be_told_is_marked_in_any_form():
-    first = comparison({"joint": [0.5, 0.52, 0.54], "first": [0.70, 0.74, 0.72], "second": [0.6, 0.65, 0.63]})
-    assert "0.720 ± 0.079 *" in str(first) and "\n*: the best mean of its column" in str(first)
-    assert "**0.720** ± 0.079" in first.to_markdown() and "- Bold: the best mean" in first.to_markdown()
-    assert r"\textbf{0.720} $\pm$ 0.079" in first.to_latex() and "Bold: the best mean" in first.to_latex()
-    level = comparison({"joint": [0.5, 0.52, 0.54], "first": [0.70, 0.74, 0.72], "second": [0.71, 0.7, 0.74]})
+    base, top = [0.5, 0.52, 0.54, 0.53, 0.51], [0.70, 0.74, 0.72, 0.71, 0.73]
+    first = comparison({"joint": base, "first": top, "second": [0.6, 0.65, 0.63, 0.6, 0.62]})
+    half = stats.t.ppf(0.975, 4) * np.std(top, ddof=1) * np.sqrt(1 / 5 + 50 / 100)
+    assert f"0.720 ± {half:.3f} *" in str(first) and "\n*: the best mean of its column" in str(first)
+    assert f"**0.720** ± {half:.3f}" in first.to_markdown() and "- Bold: the best mean" in first.to_markdown()
+    assert rf"\textbf{{0.720}} $\pm$ {half:.3f}" in first.to_latex() and "Bold: the best mean" in first.to_latex()
+    level = comparison({"joint": base, "first": top, "second": [0.71, 0.7, 0.74, 0.72, 0.71]})
     assert " *" not in str(level).split("\n\n")[0]
     assert "Bold" not in level.to_latex().split(r"\end{table*}")[0]
 

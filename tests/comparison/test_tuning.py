@@ -6,16 +6,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import equimodal as eq
 from equimodal.comparison import jobs, tuning
 from equimodal.comparison.compare import run_comparison
+from equimodal.comparison.comparison import load_comparison
 from equimodal.comparison.tuning import candidates, choose
 from equimodal.config.compare import Tuning
-from equimodal.config.run import build_config
+from equimodal.config.run import RunConfig, build_config
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError
 from equimodal.training.fit import train
+from equimodal.training.run import load
 
 BASE: dict[str, Any] = {
     "data": {"name": "toy"},
@@ -27,19 +30,29 @@ BASE: dict[str, Any] = {
 RATES = {"training.learning_rate": [1e-9, 1e-2]}
 
 
-def make_data(flip_test: bool = False) -> Splits:
+def default(config: RunConfig) -> None:
+    """Let the configuration make the model."""
+
+
+def with_labels(data: eq.Dataset, labels: list[int]) -> eq.Dataset:
+    return eq.Dataset(dict(data.arrays), [data.classes[label] for label in labels], classes=data.classes, ids=data.ids)
+
+
+def eq_predict(model: eq.Classifier, data: eq.Dataset) -> list[int]:
+    """Return the predicted class numbers, from the logits."""
+    with torch.no_grad():
+        prepared = model.eval().prepare(data)
+        return model(prepared.batch(range(len(data)))).argmax(-1).tolist()
+
+
+def make_data() -> Splits:
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 3, 150)
     arrays = {
         "strong": rng.normal(labels[:, None], 0.5, (150, 3)).astype(np.float32),
         "weak": rng.normal(labels[:, None] / 2, 1, (150, 2)).astype(np.float32),
     }
-    splits = eq.Dataset(arrays, labels, name="toy").split(seed=0)
-    if flip_test:
-        test = splits.test
-        wrong = eq.Dataset({k: -10 * v for k, v in test.arrays.items()}, (test.labels + 1) % 3, ids=test.ids)
-        splits = Splits(splits.train, splits.validation, wrong)
-    return splits
+    return eq.Dataset(arrays, labels, name="toy").split(seed=0)
 
 
 def comparison(methods, tune, **changes):
@@ -69,17 +82,77 @@ def test_an_impossible_value_is_told_with_the_method():
 def test_the_best_on_validation_is_chosen():
     data = make_data()
     tuned = list(candidates(build_config({**BASE, "method": "joint"}), "joint", Tuning(trials=3, grid=RATES)))
-    chosen = choose(tuned, data, lambda: None, None)
+    chosen = choose(tuned, data, default, None)
     accuracies = [train(config, data, quiet=True).validation.scores for config in tuned]
     ranks = [(scores["accuracy"], -scores["loss"]) for scores in accuracies]
     assert chosen == tuned[ranks.index(max(ranks))]
     assert chosen.training.learning_rate == 1e-2  # the others hardly move
 
 
-def test_test_is_never_looked_at():
-    tuned = list(candidates(build_config({**BASE, "method": "joint"}), "joint", Tuning(trials=3, grid=RATES)))
-    chosen = [choose(tuned, make_data(flip_test=flip), lambda: None, None) for flip in (False, True)]
-    assert chosen[0] == chosen[1]
+@pytest.mark.parametrize("select", ["accuracy", "loss"])
+def test_tuning_reads_validation_and_never_test(select):
+    """The test part is made for the worst candidate: its labels are what that candidate predicts."""
+    config = build_config({**BASE, "method": "joint", "training": {**BASE["training"], "select": select}})
+    tuned = list(candidates(config, "joint", Tuning(trials=3, grid=RATES)))
+    data = make_data()
+    worst = next(found for found in tuned if found.training.learning_rate == 1e-9)
+    predicted = eq_predict(train(worst, data, quiet=True).model, data.test)
+    rigged = Splits(data.train, data.validation, with_labels(data.test, predicted))
+    runs = [train(found, rigged, quiet=True) for found in tuned]
+    on_test = [run.test.scores["accuracy"] for run in runs]
+    assert on_test[tuned.index(worst)] == 1.0 == max(on_test)
+    assert on_test.count(1.0) == 1  # a choice on test would take the worst
+    scores = [run.validation.scores for run in runs]
+    by = [(-s["loss"] if select == "loss" else s["accuracy"], -s["loss"]) for s in scores]
+    assert choose(tuned, rigged, default, None) == tuned[by.index(max(by))] != worst
+
+
+def test_a_comparison_tunes_on_validation_and_never_on_test(monkeypatch):
+    """Each candidate's score is that of the validation part of the seed's own split."""
+    config = comparison(["joint"], {"trials": 3, "grid": RATES})
+    data, seen = make_data(), []
+    plain = tuning.measure_part
+
+    def watched(trainer, part, name, *rest):
+        seen.append((name, part.ids.tolist(), trainer.config.seed))
+        return plain(trainer, part, name, *rest)
+
+    monkeypatch.setattr(tuning, "measure_part", watched)
+    run_comparison(config, data, quiet=True)
+    assert len(seen) == 3 * 2 * 2  # candidates, methods, seeds
+    for name, ids, seed in seen:
+        assert (name, ids) == ("validation", data.redraw(seed).validation.ids.tolist())
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_candidate_that_diverges_is_not_chosen_and_ends_nothing(kept, tmp_path):
+    grid = {"training.learning_rate": [1e30, 1e-2]}
+    training = {**BASE["training"], "optimiser": "sgd", "clip_norm": None}
+    config = comparison(["joint"], {"trials": 3, "grid": grid}, training=training)
+    out = tmp_path / "out" if kept else None
+    found = run_comparison(config, make_data(), out=out, quiet=True)
+    assert found.failures == ()
+    for result in found.results["joint"]:
+        assert result.tuned in ({"training.learning_rate": 1e-2}, {"training.learning_rate": 1e-3})
+    if out is not None:
+        again = run_comparison(config, make_data(), out=out, quiet=True)
+        assert again.to_dict()["results"] == found.to_dict()["results"]
+
+
+def test_the_choice_of_each_seed_is_in_the_results(tmp_path):
+    config = comparison(["joint", "uniform"], {"trials": 3, "grid": RATES, "own": {"uniform": {"weight": [0.5]}}})
+    found = run_comparison(config, make_data(), out=tmp_path, quiet=True)
+    assert load_comparison(tmp_path).to_dict() == found.to_dict()
+    for method, keys in {"joint": ["training.learning_rate"], "uniform": None}.items():
+        for result in found.results[method]:
+            assert result.tuned is not None
+            assert keys is None or list(result.tuned) == keys
+            run = load(tmp_path / method / f"seed-{result.seed}").config.to_dict()
+            for key, value in result.tuned.items():
+                section, option = key.split(".")
+                assert run[section][option] == value
+    (plain,) = run_comparison(comparison(["joint"], None), make_data(), quiet=True).results["joint"][:1]
+    assert plain.tuned is None
 
 
 def test_a_comparison_tunes_each_seed_and_goes_on_where_it_was(tmp_path, monkeypatch):

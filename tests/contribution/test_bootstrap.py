@@ -1,9 +1,7 @@
-import pytest
 import torch
 
 from equimodal.contribution import bootstrap as module
 from equimodal.contribution.bootstrap import bootstrap_weights, group_numbers, multinomial_counts
-from equimodal.errors import DataError
 
 
 def generator(seed=0):
@@ -39,12 +37,3 @@ def test_groups_stay_together():
     assert torch.equal(weights[:, 0], weights[:, 2]) and torch.equal(weights[:, 0], weights[:, 5])
     assert torch.equal(weights[:, 1], weights[:, 4])
     assert (weights[:, [0, 1, 3]].sum(-1) == 3).all()
-
-
-@pytest.mark.parametrize(
-    ("groups", "message"),
-    [([1, 2], "each of the 3 samples, got 2"), (["ann"] * 3, "all samples are in one group, 'ann'")],
-)
-def test_groups_that_cannot_be_resampled_are_named(groups, message):
-    with pytest.raises(DataError, match=message):
-        group_numbers(groups, 3)

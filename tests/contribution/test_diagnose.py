@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -70,7 +71,7 @@ def test_absent_entries_shrink_coalitions_and_leave_the_prior():
     assert c.coalition_values == pytest.approx({"": 0.6, "a": 0.8, "b": 0.3, "a+b": 0.7})
 
 
-def test_a_prior_of_ones_own_replaces_that_of_the_data():
+def test_a_given_prior_replaces_that_of_the_data():
     c = diagnose(predict, data(), prior=[0.7, 0.3])
     assert c.value_empty == pytest.approx(0.4) and not any("prior of these" in note for note in c.notes)
     d = diagnose(predict, data(), prior=[0.7, 0.3], value="log_likelihood_gain")
@@ -79,7 +80,7 @@ def test_a_prior_of_ones_own_replaces_that_of_the_data():
 
 def test_the_prior_of_classes_that_never_occur_is_finite():
     def wide(inputs, present):
-        return torch.zeros(len(present["a"]), 5)
+        return torch.nn.functional.one_hot(inputs["a"], 5) * 3.0
 
     assert diagnose(wide, data(), value="log_likelihood_gain").value_empty == pytest.approx(
         math.log(5) + 0.6 * math.log(0.6) + 0.4 * math.log(0.4), abs=1e-6
@@ -113,13 +114,13 @@ def test_a_first_batch_with_nothing_in_it():
     assert c.coalition_values == pytest.approx({"": 0.6, "a": 1.0, "b": 0.7, "a+b": 1.0})
 
 
-def test_lengths_come_to_those_who_name_them():
+def test_lengths_are_passed_to_a_function_that_names_them():
     batch = data()
     lengths = {"a": torch.arange(10)}
     with_lengths = Batch(batch.inputs, batch.present, batch.labels, batch.ids, lengths)
 
     def sequential(inputs, present, lengths):
-        assert lengths["a"].tolist() == list(range(10))
+        assert lengths["a"].tolist() == (list(range(10)) if present["a"].all() else [1] * 10)
         return predict(inputs, present)
 
     assert diagnose(sequential, with_lengths) == diagnose(predict, batch)
@@ -197,12 +198,23 @@ def test_play_gives_the_outputs_of_every_coalition():
     [
         (lambda *_: torch.zeros(10), r"tensor \(10, classes\) for batch 0, a, got \(10,\)"),
         (lambda *_: torch.zeros(3, 2), r"\(10, classes\) for batch 0, a, got \(3, 2\)"),
-        (lambda *_: [0] * 10, "got list"),
+        (lambda *_: [0] * 10, r"got list \(10,\)"),
         (
             lambda _, present: torch.zeros(10, 2 + int(present["b"].any())),
             "2 classes as before for batch 0, b, got 3",
         ),
-        (lambda *_: torch.zeros(10, 1), "Label 1 of sample 0 is no class"),
+        (lambda *_: torch.zeros(10, 1), r"got \(10, 1\)\. Return one column per class: a single logit z as \(0, z\)"),
+        (lambda *_: np.zeros((10, 1)), r"got ndarray \(10, 1\)\. Return one column per class"),
+        (lambda *_: np.zeros(10, int), r"got ndarray \(10,\)\. .* not class numbers"),
+        (lambda *_: torch.zeros(2, 10), r"got \(2, 10\)\. Return one row per row of the inputs, in their order"),
+        (lambda _, present: torch.zeros(int(present["a"].sum()) - 1, 2), r"got \(9, 2\)\. Return one row per row"),
+        (lambda *_: (torch.zeros(10, 2), None), "got tuple. Return the logits alone"),
+        (lambda *_: {"logits": torch.zeros(10, 2)}, "got dict. Return the logits alone"),
+        (lambda *_: None, "got NoneType. Return the logits alone"),
+        (lambda *_: np.full((10, 2), "ant"), "got ndarray that is not a table of numbers"),
+        (lambda *_: [[0, 1], [2]], "got list that is not a table of numbers"),
+        (lambda *_: torch.zeros(10, 2, dtype=torch.cfloat), "got complex numbers"),
+        (lambda *_: np.full((10, 2), np.nan), "NaN with a present, sample 0"),
         (lambda *_: torch.full((10, 2), torch.nan), "NaN with a present, sample 0"),
     ],
 )
@@ -218,8 +230,12 @@ def test_wrong_predictions_are_named(answer, message):
         ({"target": {"a": 1.0}}, ConfigError, "no share for modality 'b'"),
         ({"modalities": ["a"]}, ConfigError, "at least 2 are needed"),
         ({"modalities": ["a", "c"]}, DataError, "Batch 0 has no modality c; it has a, b"),
-        ({"prior": [1.0]}, DataError, r"prior: expected 2 numbers, one a class, got \(1,\)"),
+        ({"prior": [1.0]}, DataError, r"prior: expected 2 numbers, one per class, got \(1,\)"),
         ({"prior": [0.5, 0.6]}, DataError, "sum 1, got a sum of 1.1"),
+        ({"prior": "uniform"}, DataError, "one number per class, got 'uniform'"),
+        ({"prior": [math.nan, 1.0]}, DataError, "sum 1, got a sum of nan"),
+        ({"bootstrap": 10.5}, ConfigError, "bootstrap >= 0, a whole number"),
+        ({"modalities": "a"}, ConfigError, "a list of names, got 'a'"),
         ({"groups": [1, 2]}, DataError, "each of the 10 samples, got 2"),
         ({"budget": 3}, ConfigError, "give 4"),
     ],

@@ -50,7 +50,7 @@ def test_a_negative_contribution_makes_edm_unbounded():
 
 
 @given(st.lists(st.floats(0.01, 10), min_size=2, max_size=6), st.data())
-def test_edm_lies_between_nothing_and_its_maximum(phi, data):
+def test_edm_is_between_0_and_its_maximum(phi, data):
     weights = double(*data.draw(st.lists(st.floats(0.05, 1), min_size=len(phi), max_size=len(phi))))
     eta = weights / weights.sum()
     edm = equilibrium_deviation(shares(double(*phi)), eta)

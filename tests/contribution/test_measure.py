@@ -12,7 +12,7 @@ NAMES = ["audio", "image"]
 
 
 def outputs_of(correct):
-    """Two-class outputs that are right (for targets of 1) where ``correct`` (K, N) says so."""
+    """Two-class outputs that are right (for targets of 1) where `correct` (K, N) says so."""
     right = torch.as_tensor(correct).float()
     return torch.stack([1 - right, right], dim=-1)
 
@@ -163,7 +163,7 @@ def test_every_value_has_intervals_about_its_estimate(classified, value):
     assert sum(c.phi.values()) == pytest.approx(c.value_all - c.value_empty)
 
 
-def test_a_value_function_of_ones_own(classified):
+def test_a_custom_value_function(classified):
     def margin(outputs, targets, weights):
         scores = outputs.double().gather(-1, targets.expand(len(outputs), -1).unsqueeze(-1)).squeeze(-1)
         return weights @ scores.T / weights.sum(-1, keepdim=True)
@@ -281,13 +281,12 @@ def call(**changes):
         ),
         ({"targets": None}, DataError, "need targets, got None"),
         ({"targets": torch.tensor([0, 1])}, DataError, r"each of the 3 samples .* got \(2,\)"),
-        ({"targets": torch.tensor([0, 1, 2])}, DataError, "target 2 of row 2 is no class"),
+        ({"targets": torch.tensor([0, 1, 2])}, DataError, "target 2 of row 2 is not a class"),
         ({"value": "acc"}, ConfigError, "Unknown value function 'acc'"),
         ({"value": lambda *_: torch.zeros(4)}, DataError, r"expected values \(R, K\) = \(201, 4\)"),
         ({"target": [0.5, 0.6]}, ConfigError, "must sum to 1"),
         ({"bootstrap": -1}, ConfigError, "bootstrap >= 0"),
         ({"confidence": 95}, ConfigError, "confidence between 0 and 1, got 200 and 95"),
-        ({"groups": ["a"] * 3}, DataError, "one group"),
         ({"outputs": torch.tensor([0.0, torch.nan, 1.0, 1.0])}, DataError, "nan with audio present"),
     ],
 )

@@ -139,7 +139,7 @@ def test_regression_takes_flat_targets():
             torch.zeros(1, 2, 3),
             torch.tensor([0, 3]),
             None,
-            "target 3 of row 1 is no class.* 0 to 2",
+            "target 3 of row 1 is not a class.* 0 to 2",
         ),
         ("macro_f1", torch.zeros(1, 2, 3), torch.tensor([-1, 0]), None, "target -1 of row 0"),
         ("true_class_probability", torch.zeros(1, 2, 1), torch.tensor([0, 0]), None, r"two logits \(0, z\)"),

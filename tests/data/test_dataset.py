@@ -1,4 +1,4 @@
-"""Data sets in memory: what they accept, what they hand out, and how each mistake is told."""
+"""Data sets in memory: what they accept, what they return, and how each mistake is reported."""
 
 import re
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from equimodal.data import checks
+from equimodal.data.columns import base
 from equimodal.data.dataset import Dataset
 from equimodal.errors import DataError
 
@@ -80,7 +80,7 @@ def test_tensors_and_bfloat16_are_accepted():
     assert data.batch([0]).inputs["a"].tolist() == [[1, 1]]
 
 
-def test_a_list_of_sequences_is_padded(random):
+def test_a_list_of_sequences_is_padded_by_the_batch(random):
     rows = [random.normal(size=(2 + row % 3, 2)) for row in range(N)]
     data = Dataset({"a": rows, "b": np.ones((N, 2))}, LABELS)
     assert data.lengths["a"].tolist() == [len(row) for row in rows]
@@ -121,7 +121,7 @@ def test_subset_restrict_and_replace(arrays):
     data = Dataset(arrays, LABELS, groups=np.arange(N) // 2, ids=[f"r{row}" for row in range(N)])
     part = data.subset(np.arange(N) % 2 == 0).subset([2, 0])
     assert part.ids.tolist() == ["r4", "r0"]
-    assert part.groups.tolist() == [2, 0]
+    assert part.groups.tolist() == ["2", "0"]
     np.testing.assert_array_equal(part.arrays["face"], arrays["face"][[4, 0]])
     np.testing.assert_array_equal(part.batch([0]).inputs["face"][0], arrays["face"][4].astype(np.float32))
     assert part.batch([0, 1]).ids.tolist() == [0, 1]
@@ -129,18 +129,18 @@ def test_subset_restrict_and_replace(arrays):
     assert not alone.present["audio"].any()
     assert alone.present["face"].all()
     assert part.present["audio"].all()
-    prepared = part.replace_array("audio", {"values": np.arange(2.0)})
+    prepared = part.replace_column("audio", {"values": np.arange(2.0)})
     assert prepared.subset([1]).batch([0]).inputs["audio"]["values"].tolist() == [1]
     assert prepared.modalities == ("audio", "face")
     with pytest.raises(DataError, match="3 rows, the data set 2"):
-        part.replace_array("audio", np.ones((3, 2)))
+        part.replace_column("audio", np.ones((3, 2)))
     with pytest.raises(DataError, match=r"no modality 'fase'\. Did you mean 'face'"):
         part.restrict(["fase"])
 
 
 def test_a_shorter_prepared_form_is_not_taken_for_padding(arrays):
     data = Dataset(arrays, LABELS, lengths={"audio": np.full(N, 2)})
-    assert data.replace_array("audio", np.ones((N, 4))).batch([0]).inputs["audio"].tolist() == [[1, 1, 1, 1]]
+    assert data.replace_column("audio", np.ones((N, 4))).batch([0]).inputs["audio"].tolist() == [[1, 1, 1, 1]]
 
 
 def test_batches_cover_the_rows_in_order(arrays):
@@ -171,7 +171,7 @@ def test_repr_says_what_matters(arrays):
 
 
 def test_memory_maps_are_checked_in_chunks_and_never_read_whole(tmp_path, monkeypatch):
-    """Every read of the map goes through ``__getitem__``, so that the largest one can be measured."""
+    """Every read of the map goes through `__getitem__`, so that the largest one can be measured."""
 
     class Watched(np.memmap):
         largest = 0
@@ -181,7 +181,7 @@ def test_memory_maps_are_checked_in_chunks_and_never_read_whole(tmp_path, monkey
             Watched.largest = max(Watched.largest, np.size(got))
             return got
 
-    monkeypatch.setattr(checks, "CHUNK", 64)
+    monkeypatch.setattr(base, "CHUNK", 64)
     np.save(tmp_path / "a.npy", np.ones((200, 8)))
     values = np.load(tmp_path / "a.npy", mmap_mode="r").view(Watched)
     labels = np.arange(200) % 2
@@ -206,7 +206,7 @@ def test_names_that_a_module_dict_cannot_hold(arrays, name):
     [
         (
             {"face": np.ones(N)},
-            "face: expected one row of features a sample, that is at least two axes, got shape (12,)",
+            "face: expected one row of features per sample, that is at least two axes, got shape (12,)",
         ),
         ({"face": np.ones((N, 0))}, "face: rows of shape (0,) hold no value"),
         ({"face": np.ones((N, 2), complex)}, "face: values of type complex128 are neither numbers nor text"),
@@ -216,7 +216,7 @@ def test_names_that_a_module_dict_cannot_hold(arrays, name):
         ),
         (
             {"face": np.full((N, 2), "x")},
-            "face: expected one string a sample, got an array of strings of shape (12, 2)",
+            "face: expected one string per sample, got an array of strings of shape (12, 2)",
         ),
         ({"face": ["x"] * 11 + [3]}, "face: row 11 is int among strings"),
         ({"face": [[1.0, 2.0]] * 11 + [[1.0]]}, "face: ragged rows: row 11 has shape (1,), row 0 has (2,)"),
@@ -224,7 +224,7 @@ def test_names_that_a_module_dict_cannot_hold(arrays, name):
         ({"face": [np.ones((2, 3))] * 11 + [np.ones((0, 3))]}, "face: row 11 is empty, shape (0, 3)"),
         ({"face": [[1.0, [2.0]]] * N}, "face: row 0 is not an array of numbers (list)"),
         ({"face": [None] * N}, "face: no row holds anything (12 rows)"),
-        ({"face": 3}, "face: expected an array, a tensor or a list with one entry a row, got int"),
+        ({"face": 3}, "face: expected an array, a tensor or a list with one entry per row, got int"),
         ({"face": {}}, "face: its arrays need equally many rows, got no array at all"),
         ({"face": {"a": np.ones((N, 2)), "b": np.ones((3, 2))}}, "got {'a': 12, 'b': 3}"),
         ({"face": {"a": np.full(N, "x")}}, "face[a]: expected an array of numbers, got <U1 of shape (12,)"),
@@ -253,7 +253,7 @@ def test_bad_arrays(arrays, change, message):
         ({"lengths": {"audio": [0, 0] + [1] * 10}}, "rows 0, 1 do not (row 0 has 0)"),
         (
             {"lengths": {"audio": [1, 2]}},
-            "audio: lengths must be one whole number a row, shape (12,), got int64 of shape (2,)",
+            "audio: lengths must be one whole number per row, shape (12,), got int64 of shape (2,)",
         ),
         ({"lengths": {"audio": [1.5] * N}}, "got float64 of shape (12,)"),
         ({"lengths": {"audoi": [1] * N}}, "lengths: there is no modality 'audoi'. Did you mean 'audio'?"),
@@ -271,11 +271,11 @@ def test_bad_arrays(arrays, change, message):
         ),
         ({"kinds": {"face": "text"}}, "face: kind 'text' needs strings (N,)"),
         ({"ids": [1] * 2 + list(range(2, N))}, "ids: 1 of them occur more than once, '1' in rows 0, 1"),
-        ({"ids": [1]}, "ids: expected one a row, shape (12,), got shape (1,)"),
-        ({"groups": [1]}, "groups: expected one a row, shape (12,), got shape (1,)"),
+        ({"ids": [1]}, "ids: expected one per row, shape (12,), got shape (1,)"),
+        ({"groups": [1]}, "groups: expected one per row, shape (12,), got shape (1,)"),
         ({"labels": [1] * N}, "labels: only one class (1); a classifier needs at least two"),
-        ({"labels": [0, 1]}, "labels: expected one a row, shape (12,), got shape (2,)"),
-        ({"labels": [[0, 1]] * N}, "labels: expected one label a row, shape (N,), got shape (12, 2)"),
+        ({"labels": [0, 1]}, "labels: expected one per row, shape (12,), got shape (2,)"),
+        ({"labels": [[0, 1]] * N}, "labels: expected one label per row, shape (N,), got shape (12, 2)"),
         ({"labels": [0.5, 1.0] * 6}, "labels: expected whole numbers or strings, got float64"),
         ({"labels": np.array([None] * N)}, "labels: row 0 is None"),
         ({"labels": ["a", "b", ""] * 4}, "labels: blank in rows 2, 5, 8, 11. Name the class, or leave the sample out."),
@@ -317,7 +317,7 @@ def test_flawed_rows_are_named(arrays):
 
 
 def test_the_first_flaw_is_found_in_whichever_chunk_it_lies(arrays, monkeypatch):
-    monkeypatch.setattr(checks, "CHUNK", 10)
+    monkeypatch.setattr(base, "CHUNK", 10)
     arrays["audio"][8, 4, 1] = np.inf
     fails(
         "audio: row 8 holds NaN or infinite values among others (the first at index (8, 4, 1))",

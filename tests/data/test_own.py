@@ -9,7 +9,8 @@ import yaml
 
 from equimodal.data.archive import npz_keys, read_array, write_npz
 from equimodal.data.dataset import Dataset
-from equimodal.data.own import Description, load_path
+from equimodal.data.description import Description
+from equimodal.data.own import load_path, load_unlabelled
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, DataError, EquimodalError, RunError
 
@@ -150,7 +151,7 @@ def test_labels_may_be_missing_for_prediction(folder):
     (folder / "labels.npy").unlink()
     np.save(folder / "split.npy", np.arange(N) % 3)
     fails("there are no labels. Add labels.npy", folder)
-    assert load_path(folder, labels_required=False).labels is None
+    assert load_unlabelled(folder).labels is None
 
 
 def test_a_split_that_shares_groups(folder):
@@ -164,7 +165,7 @@ def test_a_split_with_other_names(folder):
     fails("split: row 11 neither 0, 1, 2 nor train, validation, test: row 11 is 'dev'", folder)
     np.save(folder / "split.npy", np.zeros(3))
     (folder / "split.txt").unlink()
-    fails("split: expected one a row, shape (12,), got shape (3,)", folder)
+    fails("split: expected one per row, shape (12,), got shape (3,)", folder)
 
 
 def test_a_given_split_without_a_class_in_training(folder):

@@ -85,7 +85,7 @@ def encode(model: Any, batch: Batch, name: str) -> Tensor:
 
 
 def mean_loss(logits: Tensor, batch: Batch, mask: Tensor) -> Tensor:
-    """Return the mean cross entropy over the rows in ``mask``."""
+    """Return the mean cross entropy over the rows in `mask`."""
     return nn.functional.cross_entropy(logits[mask], batch.labels[mask])
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from equimodal.inference.predict import predict
+from equimodal.models.predict import class_probabilities
 from equimodal.seeds import permutation
 from equimodal.training.fit import fit
 from synthetic import make_model
@@ -83,10 +83,10 @@ def test_each_encoder_is_as_if_trained_alone(splits):
 def test_the_ensemble_averages_probabilities_and_is_its_own_reference(splits):
     run = fit(make_model(splits), splits, "unimodal_ensemble", epochs=2, quiet=True)
     test = splits.test
-    each = torch.stack([predict(run.model, test, [m]) for m in splits.modalities])
+    each = torch.stack([class_probabilities(run.model, test, [m]) for m in splits.modalities])
     present = torch.stack([torch.from_numpy(test.present[m]) for m in splits.modalities])
     expected = (each * present[..., None]).sum(0) / present.sum(0)[:, None]
-    assert torch.allclose(predict(run.model, test), expected, atol=1e-5)
+    assert torch.allclose(class_probabilities(run.model, test), expected, atol=1e-5)
     assert run.reference is not None and run.reference["test"] == run.test.alone
     assert run.test.utilisation is not None
     assert all(used is None or used == pytest.approx(1) for used in run.test.utilisation.values())
@@ -97,9 +97,11 @@ def test_it_may_average_logits(splits):
         fit(make_model(splits), splits, f"unimodal_ensemble:average={average}", epochs=2, quiet=True).model
         for average in ("logits", "probabilities")
     ]
-    logits, same = ({m: predict(model, splits.test, [m]).log() for m in splits.modalities} for model in ensembles)
+    logits, same = (
+        {m: class_probabilities(model, splits.test, [m]).log() for m in splits.modalities} for model in ensembles
+    )
     present = {m: torch.from_numpy(splits.test.present[m])[:, None] for m in splits.modalities}
     assert all(torch.allclose(logits[m], same[m], atol=1e-4) for m in splits.modalities)  # trained alike
     product = torch.stack([torch.where(present[m], logits[m], 0.0) for m in splits.modalities]).sum(0)
     expected = (product / sum(present.values())).softmax(1)
-    assert torch.allclose(predict(ensembles[0], splits.test), expected, atol=1e-5)
+    assert torch.allclose(class_probabilities(ensembles[0], splits.test), expected, atol=1e-5)

@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import torch
 
-from equimodal.comparison.comparison import Comparison, Result
+from equimodal.comparison.comparison import Comparison
+from equimodal.comparison.result import Result
 from equimodal.config.run import build_config
 from equimodal.contribution.coalitions import coalition_name
 from equimodal.contribution.measure import contribution
@@ -27,7 +28,7 @@ def measurement(
     samples: int = 1000,
     split: str = "test",
 ) -> Measurement:
-    """A measurement whose coalitions score the best of their members; all together ``fused``."""
+    """A measurement whose coalitions score the best of their members; all together `fused`."""
     n = len(names)
     scheme = plan(n)
     values = torch.full((2**n,), empty, dtype=torch.float64)
@@ -112,7 +113,7 @@ def make_comparison(
 ) -> Comparison:
     """Each method's accuracy moves a little with the seed, alternating's against joint's.
 
-    The third method's ``wobble`` is what keeps its differences to joint from being the same for all seeds.
+    The third method's `wobble` is what keeps its differences to joint from being the same for all seeds.
     """
     results = {}
     for i, method in enumerate(methods):

@@ -1,3 +1,4 @@
+import dataclasses
 import re
 from html.parser import HTMLParser
 
@@ -5,6 +6,7 @@ import pytest
 import yaml
 
 from equimodal.comparison.reading import reading
+from equimodal.comparison.result import Failure
 from equimodal.errors import RunError
 from equimodal.reports.pages import MOST_SUBSETS, subset_rows, write_comparison_page, write_run_page
 
@@ -253,3 +255,46 @@ def test_a_folder_in_the_way_is_answered_by_fitting_advice(made, write, request,
         write(request.getfixturevalue(made), tmp_path / "page")
     assert "choose another name, for a folder has this one, then write it again." in str(caught.value)
     assert "--resume" not in str(caught.value) and "space" not in str(caught.value)
+
+
+def test_a_comparison_states_its_splits_and_what_each_seed_tuned(comparison, tmp_path):
+    def with_design(result, rate):
+        split = {"how": "stratified by <class>", "seed": result.seed, "scarce": {"labels": 60, "seed": result.seed}}
+        sizes = {"train": 60, "validation": 50, "test": 50, "pool": 100}
+        return dataclasses.replace(result, split=split, sizes=sizes, tuned={"training.learning_rate": rate})
+
+    results = {method: tuple(with_design(r, 0.1 + r.seed) for r in each) for method, each in comparison.results.items()}
+    tune = {"trials": 2, "grid": {"training.learning_rate": [0.1, 1.1]}, "own": {}}
+    provenance = {**comparison.provenance, "configuration": {"compare": {"tune": tune}}, "test_groups": [7] * 50}
+    page = Page(page_of(dataclasses.replace(comparison, results=results, provenance=provenance), tmp_path))
+    assert page.tables["Splits"] == [
+        ["seed", "training", "validation", "test", "labels used"],
+        *([str(s), "100 (50%)", "50 (25%)", "50 (25%)", f"60 of 100, drawn with seed {s}"] for s in range(4)),
+    ]
+    assert page.tables["Tuning"][:2] == [["method", "training.learning_rate"], ["joint, seed 0", "0.1"]]
+    assert len(page.tables["Tuning"]) == 1 + 3 * 4
+    assert "Each seed drew its own split: stratified by <class>." in page.text
+    assert "At most 2 candidates per method" in page.text
+    assert "test_groups" not in page.text
+
+
+def test_runs_that_diverged_are_named(comparison, tmp_path):
+    lost = comparison.results["equilibrium"][1]
+    kept = tuple(r for r in comparison.results["equilibrium"] if r is not lost)
+    results = {**comparison.results, "equilibrium": kept}
+    failed = dataclasses.replace(
+        comparison, results=results, failures=(Failure("equilibrium", 1, "epoch 2: the loss is not finite"),)
+    )
+    page = Page(page_of(failed, tmp_path))
+    assert "1 run diverged and has no numbers: equilibrium, seed 1." in page.text
+    assert "(1 undefined)" in page.tables["Accuracy"][3][1]
+    assert "EDM is undefined" not in page.text
+
+
+def test_a_method_that_never_finished_is_not_judged(comparison, tmp_path):
+    failures = tuple(Failure("equilibrium", seed, "nan") for seed in comparison.seeds)
+    results = {**comparison.results, "equilibrium": ()}
+    page = Page(page_of(dataclasses.replace(comparison, results=results, failures=failures), tmp_path))
+    assert page.tables["Accuracy"][3][1:] == ["undefined", "\u2013", "not judged", "undefined"]
+    only = dataclasses.replace(comparison, methods=("equilibrium", "joint"), results=results, failures=failures)
+    assert "4 runs diverged and have no numbers" in Page(page_of(only, tmp_path)).text

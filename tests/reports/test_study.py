@@ -9,7 +9,7 @@ from equimodal.comparison.study import Study
 from equimodal.config.compare import Primary
 from equimodal.reports.study_figures import critical_differences, declared
 from equimodal.reports.verdict import study_verdict
-from equimodal.reports.write import write
+from equimodal.reports.write import report
 
 A = [0.62, 0.66, 0.61, 0.70, 0.64, 0.66]
 B = [0.60, 0.61, 0.60, 0.65, 0.62, 0.60]
@@ -31,20 +31,23 @@ def make(primary=DECLARED):
 
 def test_the_verdict_counts_what_was_decided():
     verdict = study_verdict(make())
-    assert verdict.headline == "Of 2 comparisons declared beforehand, 1 shows a difference that can be told from noise."
+    assert (
+        verdict.headline
+        == "Of 2 comparisons declared beforehand, 1 shows a difference that can be distinguished from noise."
+    )
     assert len(verdict.details) == 3
     assert verdict.details[0].startswith("a <b> vs b, accuracy: +0.0")
-    assert "cannot be told from noise" in verdict.details[1]
+    assert "cannot be distinguished from noise" in verdict.details[1]
     assert verdict.details[2].startswith("Ranks over 2 settings: a <b> is first on average.")
     assert study_verdict(make(())).headline.startswith("Nothing was declared")
 
 
 def test_the_page_holds_everything_escaped(tmp_path):
     study = make()
-    page = write(study, tmp_path / "report.html").read_text()
+    page = report(study, tmp_path / "report.html").read_text()
     assert "a &lt;b&gt;" in page and "a <b>" not in page
     assert 'href="one-only/report.html"' in page and 'href="two/report.html"' in page
-    assert write(study, tmp_path / "again.html").read_text() == page
+    assert report(study, tmp_path / "again.html").read_text() == page
     assert not re.search(r"https?://(?!www\.w3\.org)", page)
 
 
@@ -72,5 +75,5 @@ def test_one_setting_is_not_ranked(tmp_path):
     study = Study({"one": comparison({"b": B, "a <b>": A, "c": C})}, DECLARED)
     assert not study.ranked
     assert "rank" not in str(study).lower()
-    assert "mean rank" not in write(study, tmp_path / "report.html").read_text()
+    assert "mean rank" not in report(study, tmp_path / "report.html").read_text()
     assert study.save(tmp_path).is_file()

@@ -50,7 +50,7 @@ def test_well_used():
 
 def test_within_noise_of_equilibrium():
     detail = run_verdict(with_edm_interval(make_run(), 0.02, 0.2, 0.05)).details[0]
-    assert "not to be told from equilibrium" in detail
+    assert "cannot be distinguished from equilibrium" in detail
 
 
 def test_undefined():
@@ -92,9 +92,11 @@ def test_comparison_says_what_differs_and_what_does_not():
         "equilibrium is more accurate than joint: 95% sure that the difference is between +0.075 and +0.085 "
         "(measured +0.080)."
     )
-    assert "cannot be told from noise for alternating." in verdict.details[0]
+    assert "cannot be distinguished from noise for alternating." in verdict.details[0]
     text = " ".join(verdict.details)
-    assert "does not confirm equilibrium (with 6 seeds it cannot: that takes 7): luck is not ruled out." in text
+    assert (
+        "does not confirm equilibrium (with 6 seeds it cannot; at least 7 are needed): chance is not ruled out." in text
+    )
     assert "Contributions are most even under equilibrium: EDM" in text
     assert "share one split" not in text
     assert "All seeds share one split" in " ".join(comparison_verdict(make_comparison(redraw="none")).details)
@@ -132,10 +134,9 @@ def test_nothing_is_claimed_of_noise():
 @pytest.mark.parametrize("seeds", [5, 8])
 def test_comparison_does_not_judge_by_intervals_of_no_width(seeds):
     verdict = comparison_verdict(make_comparison(seeds=seeds, fused=(0.70, 0.701, 0.6), weak=(0.5, 0.5, 0.3), wobble=0))
-    assert verdict.headline == "Whether anything here is more accurate than joint is open."
+    assert verdict.headline == "Whether any method is more accurate than joint is open."
     assert (
-        "Not to be judged, for all seeds gave the same difference to joint: equilibrium (\u22120.100)."
-        in verdict.details
+        "Not judged, because all seeds gave the same difference to joint: equilibrium (\u22120.100)." in verdict.details
     )
     assert not any("text alone" in detail or "confirm" in detail for detail in verdict.details)
 
@@ -156,10 +157,25 @@ def test_few_seeds_give_no_verdict(seeds):
 
 
 def test_comparison_of_one_seed_or_one_method_claims_nothing():
-    assert "no difference can be told" in comparison_verdict(make_comparison(seeds=1)).headline
+    assert "no difference can be distinguished" in comparison_verdict(make_comparison(seeds=1)).headline
     assert "nothing to compare" in comparison_verdict(make_comparison(["joint"])).headline
 
 
 def test_comparison_with_edm_nowhere_defined():
     verdict = comparison_verdict(make_comparison(fused=(0.05, 0.05, 0.05)))
     assert "EDM is undefined for every method." in verdict.details
+
+
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        ({"image": 0.01, "text": 0.01}, "text is under-used"),
+        ({"image": 0.01, "text": 0.1}, "within the noise of 1000 test samples in 8 groups"),
+        (None, "is open: the smallest utilisation is 0.75 (text), and its noise over groups is not known"),
+    ],
+)
+def test_under_use_is_judged_by_the_noise_of_groups(errors, said):
+    run = make_run(alone=(0.7, 0.5))
+    measured = dataclasses.replace(run.test.contribution, groups=8, coalition_errors=errors)
+    run = dataclasses.replace(run, test=dataclasses.replace(run.test, contribution=measured))
+    assert said in run_verdict(run).headline

@@ -122,7 +122,7 @@ def test_a_real_comparison_on_a_fixed_split_stores_answers_and_groups(tmp_path):
     made = eq.compare(data, ["joint"], out=tmp_path / "out", **options)
     (right, again) = (unpack(r.test["right"], r.test["samples"]) for r in made.results["joint"])
     assert [right.mean(), again.mean()] == pytest.approx(made.values("joint", "accuracy"))
-    assert made.provenance["test_groups"] == np.unique(data.test.groups, return_inverse=True)[1].tolist()
+    assert made.provenance["test_groups"] == np.unique(data.test.groups.astype(int), return_inverse=True)[1].tolist()
     assert load_comparison(tmp_path / "out").summary("joint", "accuracy") == made.summary("joint", "accuracy")
     assert (
         "right" not in json.loads((tmp_path / "out" / "joint" / "seed-0" / "history.jsonl").read_text())["validation"]

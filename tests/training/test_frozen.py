@@ -12,10 +12,10 @@ from torch import nn
 
 from equimodal.batch import Batch
 from equimodal.errors import ConfigError, Interrupted, RunError
-from equimodal.inference.predict import predict
 from equimodal.methods.base import METHODS, Method
 from equimodal.models.classifier import Classifier
 from equimodal.models.encoded import coalition_outputs, encode_all
+from equimodal.models.predict import class_probabilities
 from equimodal.models.state import copy_of
 from equimodal.testing.watching import follow, watched
 from equimodal.training.checkpoint import load_tensors
@@ -86,7 +86,7 @@ def test_a_frozen_built_in_encoder_does_not_move_and_comes_back(tiny, tmp_path):
     assert not any("encoders.vector" in name for name in load_file(tmp_path / "model.safetensors"))
     again = load(tmp_path)
     assert_same_weights(run.model.state_dict(), again.model.state_dict())
-    assert torch.equal(predict(run.model, tiny.test), predict(again.model, tiny.test))
+    assert torch.equal(class_probabilities(run.model, tiny.test), class_probabilities(again.model, tiny.test))
 
 
 # Buffers move in the updates of their own modality
@@ -160,7 +160,7 @@ def test_every_excursion_restores_each_modules_own_mode(tiny):
     masks = torch.eye(2, dtype=torch.bool)
     coalition_outputs(model, encode_all(model, data, 5), masks)
     assert same()
-    predict(model, tiny.test)
+    class_probabilities(model, tiny.test)
     assert same()
     encoded = encode_all(model, data, 5)
     next(encoded)
@@ -174,7 +174,7 @@ def test_every_excursion_restores_each_modules_own_mode(tiny):
         raise ValueError("no")
 
     model.encoders["vector"].layers[4].register_forward_hook(refuse)
-    for excursion in (lambda: list(encode_all(model, data)), lambda: predict(model, tiny.test)):
+    for excursion in (lambda: list(encode_all(model, data)), lambda: class_probabilities(model, tiny.test)):
         with pytest.raises(ValueError, match="no"):
             excursion()
         assert same()
@@ -278,7 +278,7 @@ def test_a_run_on_a_frozen_base_is_loaded_from_the_module_and_the_trained_part(t
     for fresh in (OnFrozen(5), OnFrozen(5).requires_grad_(True)):  # how it is frozen now does not matter
         again = load(tmp_path, encoders={"vector": fresh, "sequence": Normed(3)})
         assert_same_weights(run.model.state_dict(), again.model.state_dict())
-        assert torch.equal(predict(run.model, tiny.test), predict(again.model, tiny.test))
+        assert torch.equal(class_probabilities(run.model, tiny.test), class_probabilities(again.model, tiny.test))
 
 
 def test_another_base_is_refused(tiny, tmp_path):

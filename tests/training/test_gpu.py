@@ -14,9 +14,9 @@ from equimodal.cli.main import main
 from equimodal.data.splits import Splits
 from equimodal.errors import Interrupted
 from equimodal.inference.evaluation import evaluate_run
-from equimodal.inference.predict import predict
 from equimodal.methods.base import METHODS
 from equimodal.models.classifier import Classifier
+from equimodal.models.predict import class_probabilities
 from equimodal.training.fit import fit
 from equimodal.training.run import load
 from synthetic import make_model
@@ -41,7 +41,7 @@ def test_every_method_trains(tiny: Splits, method: str, precision: str) -> None:
     for line in run.history:
         assert all(math.isfinite(loss) for loss in line["train"].values())
     assert all(tensor.isfinite().all() for tensor in weights(run.model).values())
-    assert predict(run.model, tiny.test).shape == (len(tiny.test), len(tiny.classes))
+    assert class_probabilities(run.model, tiny.test).shape == (len(tiny.test), len(tiny.classes))
 
 
 @pytest.mark.parametrize("method", ["joint", "equilibrium:memory.dropout=0", "paper:memory.dropout=0"])
@@ -52,7 +52,9 @@ def test_a_gpu_learns_what_a_cpu_learns(tiny: Splits, method: str) -> None:
         for model, where in zip(models, ("cpu", "cuda"), strict=True)
     )
     assert gpu.history[0]["train"] == pytest.approx(cpu.history[0]["train"], rel=1e-2)
-    torch.testing.assert_close(predict(gpu.model, tiny.test), predict(cpu.model, tiny.test), atol=2e-2, rtol=0)
+    torch.testing.assert_close(
+        class_probabilities(gpu.model, tiny.test), class_probabilities(cpu.model, tiny.test), atol=2e-2, rtol=0
+    )
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -60,9 +62,9 @@ def test_a_run_made_there_is_read_here(tiny: Splits, tmp_path: Path, precision: 
     run = fit_tiny(tiny, "equilibrium", tmp_path / "run", precision=precision, **GPU)
     here = load(tmp_path / "run").model
     assert here.device.type == "cpu"
-    there = predict(run.model, tiny.test)
-    torch.testing.assert_close(predict(here, tiny.test), there, atol=CLOSE, rtol=0)
-    torch.testing.assert_close(predict(run.model, tiny.test, batch_size=3), there, atol=CLOSE, rtol=0)
+    there = class_probabilities(run.model, tiny.test)
+    torch.testing.assert_close(class_probabilities(here, tiny.test), there, atol=CLOSE, rtol=0)
+    torch.testing.assert_close(class_probabilities(run.model, tiny.test, batch_size=3), there, atol=CLOSE, rtol=0)
 
 
 def test_an_interrupted_run_goes_on(tiny: Splits, tmp_path: Path) -> None:

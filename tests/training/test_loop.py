@@ -17,8 +17,8 @@ from torch import nn
 
 from equimodal.config.run import build_config
 from equimodal.errors import ConfigError, Interrupted, RunError
-from equimodal.inference.predict import predict
 from equimodal.methods.base import Method, MethodConfig, Phase, Update, cross_entropy
+from equimodal.models.predict import class_probabilities
 from equimodal.training.history import History
 from equimodal.training.loop import Trainer
 from equimodal.training.optimise import Updater
@@ -238,7 +238,7 @@ def test_brain_float_runs_and_learns_finite_numbers(tiny):
     run = fit_tiny(tiny, "paper", precision="bf16-mixed", epochs=3)
     assert all(math.isfinite(value) for line in run.history for value in line["train"].values())
     assert all(parameter.dtype == torch.float32 for parameter in run.model.parameters())
-    assert torch.isfinite(predict(run.model, tiny.test)).all()
+    assert torch.isfinite(class_probabilities(run.model, tiny.test)).all()
 
 
 def test_an_accelerator_that_is_not_here(tiny):
@@ -254,7 +254,7 @@ def test_the_best_epoch_is_kept(tiny, tmp_path):
     run = fit_tiny(tiny, "joint", tmp_path / "run", epochs=6, learning_rate=0.1, schedule="constant")
     ranks = [(line["validation"]["accuracy"], -line["validation"]["loss"]) for line in run.history]
     assert run.best_epoch == 1 + ranks.index(max(ranks)) < 6, "choose a seed at which the last epoch is not the best"
-    right = predict(run.model, tiny.validation).argmax(-1).numpy() == tiny.validation.labels
+    right = class_probabilities(run.model, tiny.validation).argmax(-1).numpy() == tiny.validation.labels
     assert right.mean() == pytest.approx(ranks[run.best_epoch - 1][0])
     assert run.validation.scores["loss"] == pytest.approx(-ranks[run.best_epoch - 1][1], abs=1e-6)
 

@@ -1,4 +1,4 @@
-"""Measurements against scikit-learn, torchmetrics and loops, and how often the encoders run."""
+"""Measurements against scikit-learn and loops, and how often the encoders run."""
 
 import json
 from itertools import combinations, permutations
@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import accuracy_score, f1_score, log_loss
-from torchmetrics.classification import MulticlassCalibrationError
 
 from equimodal.config.run import MeasureConfig
-from equimodal.errors import ConfigError
-from equimodal.inference.predict import predict
+from equimodal.errors import ConfigError, DataError
 from equimodal.models.encoded import coalition_outputs, encode_all
+from equimodal.models.predict import class_probabilities
 from equimodal.training.measure import Measurement, expected_calibration_error, measure
 from synthetic import make_model, make_splits
 from training.runs import fit_tiny
@@ -27,7 +26,11 @@ def trained(splits):
 
 
 def probabilities(model, data, names):
-    return predict(model, data, names).numpy() if names else np.tile(model.log_prior.exp().numpy(), (len(data), 1))
+    return (
+        class_probabilities(model, data, names).numpy()
+        if names
+        else np.tile(model.log_prior.exp().numpy(), (len(data), 1))
+    )
 
 
 def test_scores_of_all_and_of_each_alone(trained):
@@ -160,17 +163,75 @@ def test_many_modalities_are_sampled_within_the_budget():
     assert found.subsets[""] == pytest.approx(found.contribution.value_empty)
 
 
+@pytest.mark.parametrize("bins", [5, 15])
 @pytest.mark.parametrize("sharp", [0.0, 1.0, 5.0])
-def test_the_calibration_error_is_that_of_torchmetrics(sharp):
-    logits, labels = sharp * torch.randn(400, 4), torch.randint(0, 4, (400,))
-    expected = MulticlassCalibrationError(4, n_bins=15, norm="l1")(logits.softmax(-1), labels)
-    assert expected_calibration_error(logits, labels) == pytest.approx(float(expected), abs=1e-6)
+def test_the_calibration_error_agrees_with_a_loop_over_bins(sharp, bins):
+    generator = torch.Generator().manual_seed(0)
+    logits = sharp * torch.randn(400, 4, generator=generator, dtype=torch.float64)
+    labels = torch.randint(0, 4, (400,), generator=generator)
+    confidence, predicted = (part.numpy() for part in logits.softmax(-1).max(-1))
+    right, expected = predicted == labels.numpy(), 0.0
+    for low in np.arange(bins) / bins:
+        inside = (confidence >= low) & (confidence < low + 1 / bins)
+        if inside.any():
+            expected += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
+    assert expected_calibration_error(logits, labels, bins) == pytest.approx(expected, abs=1e-6)
 
 
-def test_a_calibrated_and_a_cocksure_classifier():
+def test_a_calibrated_and_an_overconfident_classifier():
     labels = torch.arange(1000) % 10
     sure_and_right = 50 * torch.nn.functional.one_hot(labels).float()
     assert expected_calibration_error(sure_and_right, labels) == pytest.approx(0, abs=1e-6)
     assert expected_calibration_error(sure_and_right, (labels + 1) % 10) == pytest.approx(1, abs=1e-6)
     guess = torch.tensor([0.75, 0.25]).log().expand(400, 2)
     assert expected_calibration_error(guess, (torch.arange(400) % 4 == 0).long()) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_calibration_error_is_known_by_hand():
+    """Over-confident in one bin and under-confident in another: the gaps add up, they do not cancel."""
+    logits = torch.tensor([0.95, 0.05]).log().repeat(20, 1)
+    logits[10:] = torch.tensor([0.55, 0.45]).log()
+    labels = torch.zeros(20, dtype=torch.long)
+    labels[:5] = 1  # of ten rows of confidence .95, half are right; of ten of .55, all
+    assert expected_calibration_error(logits, labels) == pytest.approx(0.5 * 0.45 + 0.5 * 0.45, abs=1e-6)
+    labels[:5], labels[10:] = 0, 1  # .95 and all right, .55 and none right
+    assert expected_calibration_error(logits, labels) == pytest.approx(0.5 * 0.05 + 0.5 * 0.55, abs=1e-6)
+
+
+def test_logits_between_0_and_1_are_not_taken_for_probabilities():
+    logits, labels = torch.rand(300, 3), torch.randint(0, 3, (300,))
+    shifted = expected_calibration_error(logits + 5, labels)
+    assert expected_calibration_error(logits, labels) == pytest.approx(shifted, abs=1e-5)
+
+
+def test_scores_and_contributions_are_attributes(trained):
+    model, prepared, _ = trained
+    found = measure(model, encode_all(model, prepared), MeasureConfig(bootstrap=20), split="test")
+    assert found.scores == {name: getattr(found, name) for name in ("accuracy", "macro_f1", "loss", "ece")}
+    measured = found.contribution
+    assert (found.phi, found.shares, found.edm) == (measured.phi, measured.shares, measured.edm)
+
+
+@pytest.mark.parametrize("value", ["accuracy", "macro_f1", "log_likelihood_gain", "true_class_probability"])
+@pytest.mark.parametrize("change", ["one row", "one class", "nothing present", "one modality"])
+def test_little_data_are_measured_as_far_as_they_go(trained, change, value):
+    model, prepared, data = trained
+    part = {
+        "one row": lambda: prepared.subset([0]),
+        "one class": lambda: prepared.subset(np.flatnonzero(data.labels == 0)),
+        "nothing present": lambda: prepared.restrict([]),
+        "one modality": lambda: prepared.restrict(["vector"]),
+    }[change]()
+    found = measure(model, encode_all(model, part), MeasureConfig(bootstrap=20, value=value), split="test")
+    assert found.samples == len(part) and str(found)
+    assert Measurement.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False))) == found
+    measured = found.contribution
+    assert sum(measured.phi.values()) == pytest.approx(measured.value_all - measured.value_empty)
+    if change == "nothing present":
+        assert found.edm is None and measured.reason is not None
+
+
+def test_no_rows_are_named(trained):
+    model, prepared, _ = trained
+    with pytest.raises(DataError, match="at least one row to measure, got none"):
+        measure(model, encode_all(model, prepared.subset([])), PLAIN, split="test")

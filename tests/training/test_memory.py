@@ -1,4 +1,4 @@
-"""The highest memory of a run: against memory of a known size, and where nothing can be known."""
+"""Peak memory of a run: against blocks of a known size, and where it cannot be measured."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from training.runs import fit_tiny
 CPU = torch.device("cpu")
 MIB = 64
 KERNEL = 4
-"""MiB by which the kernel's count may be off: it adds up what threads hold back now and then."""
+"""MiB by which the kernel's count may be off: threads report theirs with a delay."""
 
 
 def known() -> bool:
@@ -26,7 +26,7 @@ def known() -> bool:
     return memory.mib() is not None
 
 
-marked = pytest.mark.skipif(not known(), reason="the kernel does not set its mark of the highest memory back")
+marked = pytest.mark.skipif(not known(), reason="the kernel does not reset the peak memory")
 
 
 def test_linux_knows() -> None:

@@ -38,7 +38,7 @@ def test_plain_lines_come_at_most_so_often_and_the_last_one_always(capsys, monke
     reporter = PlainLines(every=2.0)
     reporter.start("joint", 5, 0)
     for epoch in range(5):
-        reporter.epoch(line(accuracy=epoch / 10))
+        reporter.step(summary(line(accuracy=epoch / 10)))
     reporter.finish()
     out, err = capsys.readouterr()
     assert out == ""
@@ -50,7 +50,7 @@ def test_plain_lines_come_at_most_so_often_and_the_last_one_always(capsys, monke
 def test_plain_lines_of_a_resumed_run_go_on_counting(capsys):
     reporter = PlainLines(every=0.0)
     reporter.start("joint", 5, 3)
-    reporter.epoch(line())
+    reporter.step(summary(line()))
     assert capsys.readouterr().err.startswith("joint 4/5  ")
 
 
@@ -60,7 +60,7 @@ def test_the_bar_shows_how_far_a_run_is(monkeypatch):
     reporter = make_reporter()
     assert isinstance(reporter, Bar)
     reporter.start("joint", 5, 3)
-    reporter.epoch(line())
+    reporter.step(summary(line()))
     reporter.start("alternating", 2, 0)  # a second phase follows without a word between
     reporter.finish()
     reporter.finish()

@@ -12,10 +12,10 @@ from torch import nn
 from equimodal.config.run import build_config
 from equimodal.data.dataset import Dataset
 from equimodal.errors import ConfigError, DataError, EquimodalError, Interrupted, RunError
-from equimodal.inference.predict import predict
 from equimodal.models.classifier import Classifier
 from equimodal.models.encoders.mlp import MLP
-from equimodal.reports.write import write
+from equimodal.models.predict import class_probabilities
+from equimodal.reports.write import report
 from equimodal.training.fit import fit, train
 from equimodal.training.folder import differences, read_config
 from equimodal.training.run import load, load_model
@@ -66,7 +66,9 @@ def test_a_loaded_run_is_the_run(tiny, tmp_path, method):
     assert (again.history, again.config, again.best_epoch) == (run.history, run.config, run.best_epoch)
     assert not again.model.training
     for names in (None, ["vector"], ["sequence"]):
-        assert torch.equal(predict(run.model, tiny.test, names), predict(again.model, tiny.test, names))
+        assert torch.equal(
+            class_probabilities(run.model, tiny.test, names), class_probabilities(again.model, tiny.test, names)
+        )
 
 
 def test_what_a_folder_holds(tiny, tmp_path):
@@ -203,7 +205,7 @@ def test_encoders_of_ones_own_are_trained_saved_and_asked_for(tiny, tmp_path):
         load(tmp_path / "run")
     again = load(tmp_path / "run", encoders={"sequence": Mean()})
     assert_same_weights(run.model.state_dict(), again.model.state_dict())
-    assert torch.equal(predict(run.model, tiny.test), predict(again.model, tiny.test))
+    assert torch.equal(class_probabilities(run.model, tiny.test), class_probabilities(again.model, tiny.test))
     with pytest.raises(RunError, match="its weights do not fit the encoders"):
         load(tmp_path / "run", encoders={"sequence": nn.Linear(3, 11)})
 
@@ -222,7 +224,7 @@ def test_a_saved_model_is_rebuilt_from_its_header_alone(tiny, tmp_path):
         fit_tiny(tiny, method, tmp_path / fusion, model=model)
         again = load_model(tmp_path / fusion / "model.safetensors")
         assert again.specification() == model.specification()
-        assert torch.equal(predict(again, tiny.test), predict(model, tiny.test))
+        assert torch.equal(class_probabilities(again, tiny.test), class_probabilities(model, tiny.test))
 
 
 # The reference
@@ -292,6 +294,6 @@ def test_a_fit_after_a_fit_goes_on_with_the_weights_there_are(tiny):
 
 
 def test_the_report_of_a_run_is_one_page(tiny, tmp_path):
-    page = write(fit_tiny(tiny, "equilibrium", tmp_path / "run", reference=True), tmp_path / "report.html")
+    page = report(fit_tiny(tiny, "equilibrium", tmp_path / "run", reference=True), tmp_path / "report.html")
     text = page.read_text(encoding="utf-8")
     assert text.lstrip().lower().startswith("<!doctype html>") and "<script src" not in text

@@ -9,9 +9,9 @@ from torch import nn
 
 from equimodal.data.dataset import Dataset
 from equimodal.errors import ConfigError
-from equimodal.inference.predict import predict
 from equimodal.methods.base import METHODS
 from equimodal.models.classifier import Classifier
+from equimodal.models.predict import class_probabilities
 from equimodal.models.user_modules import probe
 from equimodal.training.fit import fit
 from equimodal.training.run import load
@@ -236,7 +236,7 @@ def test_modules_of_other_kinds_train_and_come_back(tiny, tmp_path, method, make
         given.load_state_dict(run.model.encoders["vector"].state_dict())
     again = load(tmp_path, encoders={"vector": given})
     assert_same_weights(run.model.state_dict(), again.model.state_dict())
-    assert torch.equal(predict(run.model, tiny.test), predict(again.model, tiny.test))
+    assert torch.equal(class_probabilities(run.model, tiny.test), class_probabilities(again.model, tiny.test))
 
 
 def test_lazy_parameters_follow_from_the_seed(tiny):

@@ -1,1 +1,1 @@
-"""Analyses of the method: studies whose methods are made here, and what is read from their finished runs."""
+"""Analyses of the method: each makes the methods of a study, and reads their finished runs."""

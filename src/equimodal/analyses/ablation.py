@@ -9,10 +9,14 @@ from typing import Any, NamedTuple
 
 import torch
 
-from equimodal.analyses.base import Analysis, Arm, Found, Line, make_arm
-from equimodal.analyses.tables import SMALLEST, block, lines_of_arms, means, scores, told_scores
+from equimodal.analyses.arms import Arm, make_arm
+from equimodal.analyses.base import Analysis
+from equimodal.analyses.charts import arm_differences_chart, epoch_chart
+from equimodal.analyses.result import SettingResult
+from equimodal.analyses.tables import SCORES, SMALLEST, TableRow, arm_rows, make_table, means, scores, scores_in_words
 from equimodal.contribution.equilibrium import utilisation
 from equimodal.data.splits import Splits
+from equimodal.display.charts import Chart
 from equimodal.errors import ConfigError
 from equimodal.tables.table import Table
 from equimodal.training.run import Run
@@ -44,13 +48,13 @@ FULL = "full"
 
 
 class Ablation(Analysis):
-    """The recipe as it is, and with each part of :data:`PARTS` switched: off, or on where the recipe lacks it."""
+    """The recipe as it is, and with each part of `PARTS` switched: off, or on where the recipe lacks it."""
 
     kind = "ablation"
     title = "Ablation"
 
     def arms(self, modalities: Sequence[str]) -> tuple[list[Arm], list[str]]:
-        """Return the full method and one arm a part; what the configuration refuses is left out with its reason."""
+        """Return the full method and one arm per part; what the configuration refuses is left out with its reason."""
         made, left_out = [], []
         for recipe in self.recipes:
             full = make_arm(recipe, {"part": FULL}, {})
@@ -72,49 +76,62 @@ class Ablation(Analysis):
         return epoch_curves(run)
 
     @staticmethod
-    def lines(found: Found) -> list[Line]:
-        """Return a row for each arm."""
-        return lines_of_arms(found)
+    def rows(result: SettingResult) -> list[TableRow]:
+        """Return one row per arm."""
+        return arm_rows(result)
 
     @staticmethod
-    def blocks(found: Found) -> list[Table]:
+    def tables(result: SettingResult) -> list[Table]:
         """Return the tables: accuracy and balance, and cost."""
-        lines, relative = lines_of_arms(found), _relative(found)
+        rows, relative = arm_rows(result), _relative(result)
         against = "Set against the full method; paired by seed."
         missing = "Some missing: mean accuracy over all subsets of modalities but the empty one and the whole."
         return [
-            block(
+            make_table(
                 "Accuracy and balance",
                 f"{against} {SMALLEST} {missing}",
-                lines,
-                *scores(found, lines),
-                means(found, lines, "missing_mean", "some missing"),
+                rows,
+                *scores(result, rows),
+                means(result, rows, "missing_mean", "some missing"),
             ),
-            block(
+            make_table(
                 "Cost",
                 "Of one run: optimiser steps of all encoders together, and time in training over that of the full "
                 "method (runs that train side by side disturb one another).",
-                lines,
-                means(found, lines, "updates", "updates", 0, spread=False),
-                means(relative, lines, "relative", "relative time", 2),
+                rows,
+                means(result, rows, "updates", "updates", 0, spread=False),
+                means(relative, rows, "relative", "relative time", 2),
             ),
         ]
 
     @staticmethod
-    def sentences(found: Found) -> list[str]:
+    def charts(result: SettingResult) -> list[Chart]:
+        """Return each score's difference to the full method, and EDM and utilisation over epochs."""
+        used = {f"utilisation.{name}": f"Utilisation of {name} by epoch" for name in result.comparison.modalities}
+        return [
+            *(arm_differences_chart(result, score.column, score.words) for score in SCORES),
+            epoch_chart(result, "edm", "edm-epochs", "EDM by epoch", (0.0, 3.0)),
+            *(
+                epoch_chart(result, column, f"utilisation-{number}", title, (-0.5, 1.6), level=1.0)
+                for number, (column, title) in enumerate(used.items(), start=1)
+            ),
+        ]
+
+    @staticmethod
+    def sentences(result: SettingResult) -> list[str]:
         """Return what each switch changes."""
         return [
-            f"{line.name} against {FULL}: {told_scores(found, line.group, line.against)}."
-            for line in lines_of_arms(found)
-            if line.against
+            f"{row.name} against {FULL}: {scores_in_words(result, row.group, row.against)}."
+            for row in arm_rows(result)
+            if row.against
         ]
 
 
 def epoch_curves(run: Run) -> dict[str, Any]:
-    r"""Return lists with a value an epoch, measured on the probe; trials are left out.
+    r"""Return lists with one value per epoch, measured on the probe; trials are left out.
 
-    ``edm``, and ``utilisation.<m>`` with :math:`u_m = (v(\{m\}) - v(\emptyset)) / (v^*_m - v(\emptyset))`, where
-    :math:`v^*_m` is what the seed's unimodal ensemble reaches on validation. None where undefined.
+    `edm`, and `utilisation.<m>` with $u_m = (v(\{m\}) - v(\emptyset)) / (v^*_m - v(\emptyset))$. Here $v^*_m$ is the
+    value that the seed's unimodal ensemble reaches on validation. None where undefined.
     """
     lines = [line["validation"] for line in run.history if not line["trial"]]
     curves: dict[str, Any] = {"edm": [line["contribution"]["edm"] for line in lines]}
@@ -128,11 +145,11 @@ def epoch_curves(run: Run) -> dict[str, Any]:
     return {"curves": curves}
 
 
-def _relative(found: Found) -> Found:
-    """Return the same with a column ``relative``: seconds over those of the full method in the same seed."""
+def _relative(result: SettingResult) -> SettingResult:
+    """Return the same with a column `relative`: seconds over those of the full method in the same seed."""
     readings = {}
-    for arm in found.arms:
-        own = found.values((arm.label,), "seconds")
-        base = found.values((arm.against or arm.label,), "seconds")
+    for arm in result.arms:
+        own = result.values((arm.label,), "seconds")
+        base = result.values((arm.against or arm.label,), "seconds")
         readings[arm.label] = [{"relative": a / b if a and b else None} for a, b in zip(own, base, strict=True)]
-    return replace(found, readings=readings)
+    return replace(result, readings=readings)

@@ -44,12 +44,12 @@ def cross(model: Classifier, fusion: MemoryFusion, data: Dataset, batch_size: in
         batch_size: rows that are encoded at a time.
 
     Returns:
-        ``order``, the model's own, and accuracies:
+        `order`, the model's own, and accuracies:
 
-        - ``crossing.<order>``: fused, for each of :func:`reading_orders`; ``crossing.off`` without the refinement;
-        - ``alone.on.<m>`` and ``alone.off.<m>``: of each modality alone, with and without the refinement;
-        - ``step.<order>.<m>``: of each modality's step, which has read the memory of those before it, over the rows
-          that have the modality; ``step.alone.<m>``: of the modality alone on the same rows.
+        - `crossing.<order>`: fused, for each of `reading_orders`; `crossing.off` without the refinement;
+        - `alone.on.<m>` and `alone.off.<m>`: of each modality alone, with and without the refinement;
+        - `step.<order>.<m>`: of each modality's step, which has read the memory of those before it, over the rows
+          that have the modality; `step.alone.<m>`: of the modality alone on the same rows.
     """
     names, own = model.modalities, fusion.order
     known = joined(encode_all(model, data, batch_size))
@@ -60,23 +60,23 @@ def cross(model: Classifier, fusion: MemoryFusion, data: Dataset, batch_size: in
     def fused() -> float | None:
         return _accuracy(model.coalitions(encodings, present, every)[0], labels)
 
-    found: dict[str, Any] = {"order": list(own)}
+    accuracies: dict[str, Any] = {"order": list(own)}
     for title, order in reading_orders(own, names).items():
         with _read_in(fusion, order):
-            found[f"crossing.{title}"] = fused()
+            accuracies[f"crossing.{title}"] = fused()
             if not title.startswith("first."):
                 for name, logits in _steps(fusion, encodings, present).items():
-                    found[f"step.{title}.{name}"] = _accuracy(logits, labels, present[name])
+                    accuracies[f"step.{title}.{name}"] = _accuracy(logits, labels, present[name])
     for title, context in (("on", nullcontext), ("off", fusion.forgetting)):
         with context():
             alone = model.coalitions(encodings, present, each)
         for name, logits in zip(names, alone, strict=True):
-            found[f"alone.{title}.{name}"] = _accuracy(logits, labels)
+            accuracies[f"alone.{title}.{name}"] = _accuracy(logits, labels)
             if title == "on":
-                found[f"step.alone.{name}"] = _accuracy(logits, labels, present[name])
+                accuracies[f"step.alone.{name}"] = _accuracy(logits, labels, present[name])
     with fusion.forgetting():
-        found[OFF] = fused()
-    return found
+        accuracies[OFF] = fused()
+    return accuracies
 
 
 @contextmanager

@@ -1,9 +1,7 @@
-"""What an analysis found, over all settings: told, saved, loaded again, and written for others."""
+"""The findings of an analysis in all settings: as text, as Markdown and CSV, saved and loaded."""
 
 from __future__ import annotations
 
-import csv
-import io
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,17 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from equimodal.analyses.ablation import Ablation
-from equimodal.analyses.base import Analysis, Arm, Found
+from equimodal.analyses.arms import Arm
+from equimodal.analyses.base import Analysis
 from equimodal.analyses.order import Order
 from equimodal.analyses.overall import Overall
+from equimodal.analyses.result import SettingResult
 from equimodal.analyses.tau import Tau
 from equimodal.comparison.comparison import load_comparison
 from equimodal.comparison.reading import intervals
 from equimodal.comparison.record import read_record, write_record
 from equimodal.errors import RunError, did_you_mean
 from equimodal.files import safe_name, write_text
-from equimodal.tables import markdown, text
-from equimodal.tables.table import Table
+from equimodal.tables.csv import as_csv
+from equimodal.tables.markdown import bullets, markdown_section
+from equimodal.tables.table import Table, table_of_records
+from equimodal.tables.text import WIDTH, text_section
 
 FILE = "analysis.json"
 
@@ -32,29 +34,29 @@ ANALYSES: dict[str, type[Analysis]] = {analysis.kind: analysis for analysis in (
 
 @dataclass(frozen=True)
 class Part:
-    """One recipe in one setting: what is told together.
+    """One recipe in one setting: what is shown together.
 
     Args:
         title: of the two.
         setting: label of the setting.
-        found: what was found of the recipe there.
-        analysis: what lays it out.
+        result: of the recipe there.
+        analysis: the analysis, whose tables and sentences these are.
     """
 
     title: str
     setting: str
-    found: Found
+    result: SettingResult
     analysis: type[Analysis]
 
     @cached_property
-    def blocks(self) -> list[Table]:
+    def tables(self) -> list[Table]:
         """The tables."""
-        return self.analysis.blocks(self.found)
+        return self.analysis.tables(self.result)
 
     @cached_property
     def sentences(self) -> list[str]:
-        """What they say in plain words, and what the intervals are."""
-        return [*self.analysis.sentences(self.found), intervals(self.found.comparison)]
+        """What the tables say in plain words, and what the intervals are."""
+        return [*self.analysis.sentences(self.result), intervals(self.result.comparison)]
 
 
 @dataclass(frozen=True)
@@ -63,91 +65,80 @@ class Findings:
 
     Args:
         kind: name of the analysis.
-        settings: what was found in each, by label.
-        passed_over: what the configuration holds that is no part of an analysis.
-        command: what the user typed.
+        settings: the result in each setting, by label.
+        passed_over: what the configuration holds that is not part of an analysis.
+        command: the command line that was typed.
     """
 
     kind: str
-    settings: Mapping[str, Found]
+    settings: Mapping[str, SettingResult]
     passed_over: tuple[str, ...] = ()
     command: str | None = None
 
     @property
     def analysis(self) -> type[Analysis]:
-        """What lays it out."""
+        """The analysis, which says what is shown."""
         return ANALYSES[self.kind]
 
     def parts(self) -> list[Part]:
-        """Return what was found of each recipe in each setting."""
-        several = len({arm.recipe for found in self.settings.values() for arm in found.arms}) > 1
+        """Return the result of each recipe in each setting."""
+        several = len({arm.recipe for result in self.settings.values() for arm in result.arms}) > 1
         return [
-            Part(f"{label}, {recipe}" if several else label, label, found.only(recipe), self.analysis)
-            for label, found in self.settings.items()
-            for recipe in found.recipes
+            Part(f"{label}, {recipe}" if several else label, label, result.only(recipe), self.analysis)
+            for label, result in self.settings.items()
+            for recipe in result.recipes
         ]
 
     def overall(self) -> dict[str, Overall]:
-        """Return each recipe over all settings, by its label; nothing for a single setting."""
+        """Return each recipe over all settings, by its label; empty for a single setting."""
         if len(self.settings) < 2:
             return {}
-        recipes = dict.fromkeys(recipe for found in self.settings.values() for recipe in found.recipes)
+        recipes = dict.fromkeys(recipe for result in self.settings.values() for recipe in result.recipes)
         return {
-            recipe: Overall({label: found.only(recipe) for label, found in self.settings.items()}, self.analysis)
+            recipe: Overall({label: result.only(recipe) for label, result in self.settings.items()}, self.analysis)
             for recipe in recipes
         }
 
     @property
     def left_out(self) -> list[str]:
         """What could not be made, and why."""
-        return list(dict.fromkeys(reason for found in self.settings.values() for reason in found.left_out))
+        return list(dict.fromkeys(reason for result in self.settings.values() for reason in result.left_out))
 
     def __str__(self) -> str:
-        told = []
+        text = []
         for part in self.parts():
-            sentences = "\n".join(textwrap.fill(line, text.WIDTH, subsequent_indent="  ") for line in part.sentences)
-            told += [f"== {part.title} ==", *map(text.text_section, part.blocks), sentences]
-        told += [f"== {recipe} ==\n\n{text.text_section(whole.block())}" for recipe, whole in self.overall().items()]
-        return "\n\n".join([*told, *(textwrap.fill(f"Left out: {reason}", text.WIDTH) for reason in self.left_out)])
+            sentences = "\n".join(textwrap.fill(line, WIDTH, subsequent_indent="  ") for line in part.sentences)
+            text += [f"== {part.title} ==", *map(text_section, part.tables), sentences]
+        text += [f"== {recipe} ==\n\n{text_section(whole.table())}" for recipe, whole in self.overall().items()]
+        return "\n\n".join([*text, *(textwrap.fill(f"Left out: {reason}", WIDTH) for reason in self.left_out)])
 
     def to_markdown(self) -> str:
         """Return the tables of every part as Markdown, and what they say."""
-        told = [
-            f"## {recipe}\n\n{markdown.markdown_section(whole.block())}" for recipe, whole in self.overall().items()
-        ]
+        text = [f"## {recipe}\n\n{markdown_section(whole.table())}" for recipe, whole in self.overall().items()]
         for part in self.parts():
-            told += [f"## {part.title}", *map(markdown.markdown_section, part.blocks), markdown.bullets(part.sentences)]
+            text += [f"## {part.title}", *map(markdown_section, part.tables), bullets(part.sentences)]
         if self.left_out:
-            told += ["## Left out", markdown.bullets(self.left_out)]
-        return "\n\n".join(told) + "\n"
+            text += ["## Left out", bullets(self.left_out)]
+        return "\n\n".join(text) + "\n"
 
     def to_csv(self, path: str | Path) -> Path:
         """Write every run as one line: setting, method, what was varied, seed, all columns, all numbers read from it.
 
         Settings with other modalities have other columns; a cell that a run lacks is empty.
         """
-        lines = []
-        for label, found in self.settings.items():
-            for arm in found.arms:
+        records = []
+        for label, setting in self.settings.items():
+            for arm in setting.arms:
                 head = {"setting": label, "method": arm.label, "recipe": arm.recipe, **arm.factors}
-                results = found.comparison.results[arm.label]
-                for result, reading in zip(results, found.readings[arm.label], strict=True):
-                    read = {
-                        key: " > ".join(value) if isinstance(value, list) else value
-                        for key, value in reading.items()
-                        if not isinstance(value, dict)  # curves, which the run's history has
-                    }
-                    lines.append({**head, "seed": result.seed, **result.columns(), **read})
-        content = io.StringIO()
-        header = list(dict.fromkeys(key for line in lines for key in line))
-        writer = csv.DictWriter(content, header, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)
-        write_text(Path(path), content.getvalue(), then="write it again")
+                readings = dict(zip(setting.comparison.seeds, setting.readings[arm.label], strict=True))
+                for result in setting.comparison.results[arm.label]:
+                    numbers = {**result.columns(), **_numbers(readings[result.seed])}
+                    records.append({**head, "seed": result.seed, **numbers})
+        write_text(Path(path), as_csv(table_of_records("Runs", records)), then="write it again")
         return Path(path)
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``analysis.json``: what was varied, and what was read from the runs."""
+        """Write `analysis.json`: what was varied, and what was read from the runs."""
         content = {
             "kind": self.kind,
             "passed_over": self.passed_over,
@@ -155,11 +146,11 @@ class Findings:
             "settings": {
                 label: {
                     "place": safe_name(label),
-                    "arms": [arm.to_dict() for arm in found.arms],
-                    "left_out": found.left_out,
-                    "readings": found.readings,
+                    "arms": [arm.to_dict() for arm in result.arms],
+                    "left_out": result.left_out,
+                    "readings": result.readings,
                 }
-                for label, found in self.settings.items()
+                for label, result in self.settings.items()
             },
         }
         return write_record(Path(folder) / FILE, content)
@@ -169,12 +160,12 @@ def load_findings(folder: str | Path) -> Findings:
     """Return what an analysis in a folder found.
 
     Raises:
-        RunError: there is none, a file is damaged, or the analysis is not known here.
+        RunError: if there is no finished one, a file is damaged, or the analysis is not known here.
     """
     path = Path(folder) / FILE
 
     def parse(content: dict[str, Any]) -> Findings:
-        settings = {label: _found(path.parent / plain["place"], plain) for label, plain in content["settings"].items()}
+        settings = {label: _parse(path.parent / plain["place"], plain) for label, plain in content["settings"].items()}
         return Findings(content["kind"], settings, tuple(content["passed_over"]), content["command"])
 
     findings = read_record(path, "analysis", parse)
@@ -183,6 +174,15 @@ def load_findings(folder: str | Path) -> Findings:
     return findings
 
 
-def _found(place: Path, plain: Mapping[str, Any]) -> Found:
+def _parse(place: Path, plain: Mapping[str, Any]) -> SettingResult:
     arms = tuple(Arm.from_dict(arm) for arm in plain["arms"])
-    return Found(load_comparison(place), arms, tuple(plain["left_out"]), dict(plain["readings"]))
+    return SettingResult(load_comparison(place), arms, tuple(plain["left_out"]), dict(plain["readings"]))
+
+
+def _numbers(reading: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was read from a run without its curves, which the run's history has."""
+    return {
+        key: " > ".join(value) if isinstance(value, list) else value
+        for key, value in reading.items()
+        if not isinstance(value, dict)
+    }

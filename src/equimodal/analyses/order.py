@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from itertools import permutations
 from typing import Any, ClassVar
 
-from equimodal.analyses.base import Analysis, Arm, Found, Line, make_arm, memory_fusion
+from equimodal.analyses.arms import Arm, Group, make_arm
+from equimodal.analyses.base import Analysis, memory_fusion
+from equimodal.analyses.charts import LIMITS, SPREAD, estimate_mark, score_chart
 from equimodal.analyses.crossing import OFF, cross
+from equimodal.analyses.result import SettingResult
 from equimodal.analyses.tables import (
+    SCORES,
     SMALLEST,
-    block,
+    TableRow,
+    arm_rows,
+    difference_in_words,
     differences,
-    lines_of_arms,
+    make_table,
     means,
     scores,
-    told,
-    told_scores,
+    scores_in_words,
 )
 from equimodal.data.splits import Splits
+from equimodal.display.charts import Chart, Entry, Mark, Row, RowChart, Style, modality_styles
 from equimodal.methods.schedule import STRATEGIES
 from equimodal.tables.estimates import difference_cell
 from equimodal.tables.table import Cell, Column, Table
 from equimodal.training.run import Run
 
 BASE = STRATEGIES[0]
-"""The strategy that the others are set against."""
+"""The strategy that the others are compared with."""
 ALL_SEQUENCES_UP_TO = 3
-"""Most modalities of which every initial sequence is tried; of more, the declared one and its reverse."""
+"""Most modalities for which every initial sequence is tried; with more, the declared one and its reverse."""
 
 
 def initial_sequences(modalities: Sequence[str]) -> list[tuple[str, ...]]:
@@ -44,7 +50,7 @@ def initial_sequences(modalities: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def reading_columns(modalities: Sequence[str]) -> dict[str, str]:
-    """Return the columns of the crossing, with what tables call them."""
+    """Return the columns of the crossing, with their headers in tables."""
     firsts = {f"crossing.first.{name}": f"{name} first" for name in modalities}
     return {"crossing.own": "own order", "crossing.reversed": "reversed", **firsts, OFF: "without memory"}
 
@@ -54,10 +60,10 @@ class Order(Analysis):
 
     kind = "order"
     title = "Order of training"
-    also: ClassVar[Mapping[str, str]] = {**Analysis.also, OFF: "without memory"}
+    overall_columns: ClassVar[Mapping[str, str]] = {**Analysis.overall_columns, OFF: "without memory"}
 
     def arms(self, modalities: Sequence[str]) -> tuple[list[Arm], list[str]]:
-        """Return each strategy from each initial sequence, set against weak_to_strong from the same."""
+        """Return each strategy from each initial sequence, compared with weak_to_strong from the same one."""
         made = []
         for recipe in self.recipes:
             bases: dict[str, str] = {}
@@ -77,121 +83,194 @@ class Order(Analysis):
         return cross(run.model, memory_fusion(run), run.model.prepare(data().test))
 
     @staticmethod
-    def lines(found: Found) -> list[Line]:
-        """Return a row for each strategy."""
-        return strategy_lines(found)
+    def rows(result: SettingResult) -> list[TableRow]:
+        """Return one row per strategy."""
+        return strategy_rows(result)
 
     @staticmethod
-    def blocks(found: Found) -> list[Table]:
+    def tables(result: SettingResult) -> list[Table]:
         """Return the tables: by strategy, by initial sequence too, the crossing, modalities alone, and each step."""
-        by_strategy, names = strategy_lines(found), found.comparison.modalities
-        others = [line for line in by_strategy if line.against]
+        by_strategy, names = strategy_rows(result), result.comparison.modalities
+        others = [row for row in by_strategy if row.against]
         columns = reading_columns(names)
         paired = f"Differences are paired by seed. {SMALLEST}"
         return [
-            block(
+            make_table(
                 "By strategy",
                 f"Mean over the initial sequences of a seed; set against {BASE}. {paired}",
                 by_strategy,
-                *scores(found, by_strategy),
+                *scores(result, by_strategy),
             ),
-            block(
+            make_table(
                 "By strategy and initial sequence",
                 f"Set against {BASE} from the same initial sequence. {paired}",
-                lines_of_arms(found),
-                *scores(found, lines_of_arms(found)),
+                arm_rows(result),
+                *scores(result, arm_rows(result)),
             ),
-            block(
+            make_table(
                 "Training order by reading order",
-                "Accuracy on test of the models trained by a strategy (rows), read without training anew in their own "
+                "Accuracy on test of the models trained by a strategy (rows), read without further training in their own "
                 "order, its reverse, with one modality first and the others as they were, and with the memory's "
                 "refinement left out, where no order has any effect.",
                 by_strategy,
-                *(means(found, by_strategy, column, header) for column, header in columns.items()),
+                *(means(result, by_strategy, column, header) for column, header in columns.items()),
             ),
-            block(
+            make_table(
                 "What training did",
-                f"The same, each less {BASE} read in the same way: what is left where the way of reading is held equal "
-                f"was brought about in training. Paired by seed.",
+                f"The same, each less {BASE} read in the same way: a difference that remains where both are read in "
+                "the same way comes from training. Paired by seed.",
                 others,
-                *(differences(found, others, column, header) for column, header in columns.items()),
+                *(differences(result, others, column, header) for column, header in columns.items()),
             ),
-            block(
+            make_table(
                 "What reading does",
                 "Accuracy in the model's own order, less that of the same model read otherwise.",
                 by_strategy,
                 *(
-                    _within(found, by_strategy, "crossing.own", column, f"less {columns[column]}")
+                    _between_columns(result, by_strategy, "crossing.own", column, f"less {columns[column]}")
                     for column in ("crossing.reversed", OFF)
                 ),
             ),
-            block(
+            make_table(
                 "Modalities alone, with memory and without",
                 "Accuracy on test of each modality alone; without memory that of the encoder and the head.",
                 by_strategy,
                 *(
-                    means(found, by_strategy, f"alone.{way}.{name}", f"{name}, {words}")
+                    means(result, by_strategy, f"alone.{way}.{name}", f"{name}, {words}")
                     for name in names
                     for way, words in (("on", "with"), ("off", "without"))
                 ),
             ),
-            block(
+            make_table(
                 "What a step gains by the memory it received",
                 "Accuracy of each modality alone over the samples that have it, and by how much the logits of its "
-                "step, which has read the modalities before it, are better. A gain that only comes where others went "
-                "before is what they knew, not what the modality has learnt.",
+                "step, which has read the modalities before it, are better. A gain that appears only where other "
+                "modalities went before is their knowledge, not what the modality has learnt.",
                 by_strategy,
-                *_gains(found, by_strategy),
-                _firsts(found, by_strategy),
+                *_gain_columns(result, by_strategy),
+                _first_modality(result, by_strategy),
             ),
         ]
 
     @staticmethod
-    def sentences(found: Found) -> list[str]:
-        """Return what the strategies, and what reading and training apart, amount to."""
-        said = []
-        for line in strategy_lines(found):
-            if line.against:
-                said.append(f"{line.name} against {BASE}: {told_scores(found, line.group, line.against)}.")
-                less = told(found.difference(line.group, line.against, OFF))
-                said.append(f"{line.name} against {BASE}, both read without memory: accuracy {less}.")
-            backwards = told(found.difference(line.group, line.group, "crossing.reversed", "crossing.own"))
-            said.append(f"{line.name}, read in the reverse of its own order: accuracy {backwards}.")
-        return said
+    def charts(result: SettingResult) -> list[Chart]:
+        """Return scores by strategy and initial sequence, the crossing, and what each step gains by the memory."""
+        return [*_score_charts(result), _crossing_chart(result), _gain_chart(result)]
+
+    @staticmethod
+    def sentences(result: SettingResult) -> list[str]:
+        """Return the effect of each strategy, and how much of it comes from training and how much from reading."""
+        lines = []
+        for row in strategy_rows(result):
+            if row.against:
+                lines.append(f"{row.name} against {BASE}: {scores_in_words(result, row.group, row.against)}.")
+                less = difference_in_words(result.difference(row.group, row.against, OFF))
+                lines.append(f"{row.name} against {BASE}, both read without memory: accuracy {less}.")
+            reverse = result.difference(row.group, row.group, "crossing.reversed", "crossing.own")
+            lines.append(f"{row.name}, read in the reverse of its own order: accuracy {difference_in_words(reverse)}.")
+        return lines
 
 
-def strategy_lines(found: Found) -> list[Line]:
-    """Return a row for each strategy, over all initial sequences."""
-    base = found.group(strategy=BASE)
+def strategy_rows(result: SettingResult) -> list[TableRow]:
+    """Return one row per strategy, over all initial sequences."""
+    base = result.group(strategy=BASE)
     return [
-        Line(strategy, found.group(strategy=strategy), () if strategy == BASE else base)
-        for strategy in found.levels("strategy")
+        TableRow(strategy, result.group(strategy=strategy), () if strategy == BASE else base)
+        for strategy in result.levels("strategy")
     ]
 
 
-def _within(found: Found, lines: Sequence[Line], column: str, other: str, header: str) -> Column:
+def _between_columns(result: SettingResult, rows: Sequence[TableRow], column: str, other: str, header: str) -> Column:
     """Return how two columns of the same runs differ."""
-    cells = (difference_cell(asdict(found.difference(line.group, line.group, column, other))) for line in lines)
+    cells = (difference_cell(asdict(result.difference(row.group, row.group, column, other))) for row in rows)
     return Column(header, tuple(cells))
 
 
-def _gains(found: Found, lines: Sequence[Line]) -> list[Column]:
+def _gain_columns(result: SettingResult, rows: Sequence[TableRow]) -> list[Column]:
     columns = []
-    for name in found.comparison.modalities:
+    for name in result.comparison.modalities:
         alone = f"step.alone.{name}"
         columns += [
-            means(found, lines, alone, f"{name} alone"),
-            _within(found, lines, f"step.own.{name}", alone, f"{name}: own order"),
-            _within(found, lines, f"step.reversed.{name}", alone, f"{name}: reversed"),
+            means(result, rows, alone, f"{name} alone"),
+            _between_columns(result, rows, f"step.own.{name}", alone, f"{name}: own order"),
+            _between_columns(result, rows, f"step.reversed.{name}", alone, f"{name}: reversed"),
         ]
     return columns
 
 
-def _firsts(found: Found, lines: Sequence[Line]) -> Column:
+def _first_modality(result: SettingResult, rows: Sequence[TableRow]) -> Column:
     """Return in how many runs each modality came first in the model's own order."""
     cells = []
-    for line in lines:
-        first = [reading["order"][0] for label in line.group for reading in found.readings[label]]
-        counts = ", ".join(f"{name} {first.count(name)}" for name in found.comparison.modalities if name in first)
+    for row in rows:
+        first = [reading["order"][0] for label in row.group for reading in result.readings[label] if reading]
+        counts = ", ".join(f"{name} {first.count(name)}" for name in result.comparison.modalities if name in first)
         cells.append(Cell(f"{counts} of {len(first)}"))
     return Column("own order begins with", tuple(cells))
+
+
+def _score_charts(result: SettingResult) -> Iterator[Chart]:
+    """Yield each score by strategy and initial sequence, and its differences."""
+    sequences = result.levels("initial")
+    styles = modality_styles(sequences)
+    legend = tuple(Entry(f"from {sequence}", styles[sequence]) for sequence in sequences)
+    rows = strategy_rows(result)
+    for column, words, _, _ in SCORES:
+        values = tuple(Row(row.name, tuple(_value_marks(result, row, column, styles))) for row in rows)
+        changes = tuple(Row(row.name, tuple(_change_marks(result, row, column, styles))) for row in rows if row.against)
+        yield score_chart(column, words, values, legend=legend)
+        yield score_chart(column, words, changes, reference=BASE, legend=legend)
+
+
+def _value_marks(result: SettingResult, row: TableRow, column: str, styles: Mapping[str, Style]) -> Iterator[Mark]:
+    arms = _by_sequence(result, row.group)
+    for sequence, style in styles.items():
+        yield estimate_mark(result.summary(arms[sequence], column), style)
+
+
+def _change_marks(result: SettingResult, row: TableRow, column: str, styles: Mapping[str, Style]) -> Iterator[Mark]:
+    arms, bases = _by_sequence(result, row.group), _by_sequence(result, row.against)
+    for sequence, style in styles.items():
+        yield estimate_mark(result.difference(arms[sequence], bases[sequence], column), style)
+
+
+def _by_sequence(result: SettingResult, group: Group) -> dict[str, Group]:
+    """Return the arms of a group by their initial sequence."""
+    return {arm.factors["initial"]: (arm.label,) for arm in result.arms if arm.label in group}
+
+
+def _crossing_chart(result: SettingResult) -> Chart:
+    columns = reading_columns(result.comparison.modalities)
+    styles = modality_styles(list(columns))
+    return RowChart(
+        key="crossing",
+        title="Training order by reading order",
+        caption=f"Accuracy on test, {SPREAD}: models trained by a strategy (rows), read in other orders and without "
+        "the memory's refinement. Marks that differ within a row show what reading does; the same mark in two rows, "
+        "what training did.",
+        axis="accuracy",
+        limits=LIMITS["accuracy"],
+        rows=tuple(
+            Row(row.name, tuple(estimate_mark(result.summary(row.group, c), styles[c]) for c in columns))
+            for row in strategy_rows(result)
+        ),
+        legend=tuple(Entry(words, styles[column]) for column, words in columns.items()),
+    )
+
+
+def _gain_chart(result: SettingResult) -> Chart:
+    styles = modality_styles(result.comparison.modalities)
+
+    def mark(row: TableRow, name: str) -> Mark:
+        gain = result.difference(row.group, row.group, f"step.own.{name}", f"step.alone.{name}")
+        return estimate_mark(gain, styles[name])
+
+    return RowChart(
+        key="gains",
+        title="What a step gains by the memory it received",
+        caption="Accuracy of each modality's step less that of the modality alone, in the model's own order, "
+        f"{SPREAD}.",
+        axis="gain in accuracy",
+        rows=tuple(Row(row.name, tuple(mark(row, name) for name in styles)) for row in strategy_rows(result)),
+        level=0.0,
+        legend=tuple(Entry(name, style) for name, style in styles.items()),
+    )

@@ -1,4 +1,4 @@
-"""What an analysis comes to over all its settings."""
+"""The result of an analysis over all its settings."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from equimodal.analyses.base import Analysis, Found, Line
-from equimodal.analyses.tables import SMALLEST, score_columns
+from equimodal.analyses.base import Analysis
+from equimodal.analyses.result import SettingResult
+from equimodal.analyses.tables import SMALLEST, TableRow, score_columns
 from equimodal.statistics.estimates import Pooled, paired, pool
 from equimodal.tables.estimates import difference_cell, verdict_cell
 from equimodal.tables.table import Cell, Column, Table
@@ -28,47 +29,49 @@ class Overall:
     """One recipe over all settings.
 
     Args:
-        settings: by label, what was found of the recipe.
-        analysis: what lays it out.
+        settings: the recipe's result in each setting, by label.
+        analysis: the analysis, whose rows these are.
     """
 
-    settings: Mapping[str, Found]
+    settings: Mapping[str, SettingResult]
     analysis: type[Analysis]
 
     @cached_property
-    def lines(self) -> dict[str, list[tuple[Found, Line]]]:
-        """Each row of :meth:`Analysis.lines` that every setting has, by its name: the row in each setting."""
-        each = [(found, {line.name: line for line in self.analysis.lines(found)}) for found in self.settings.values()]
-        names = [name for name in each[0][1] if all(name in lines for _, lines in each)]
-        return {name: [(found, lines[name]) for found, lines in each] for name in names}
+    def rows(self) -> dict[str, list[tuple[SettingResult, TableRow]]]:
+        """Each row of `Analysis.rows` that every setting has, by its name: the row in each setting."""
+        each = [(result, {row.name: row for row in self.analysis.rows(result)}) for result in self.settings.values()]
+        names = [name for name in each[0][1] if all(name in rows for _, rows in each)]
+        return {name: [(result, rows[name]) for result, rows in each] for name in names}
 
     @property
     def compared(self) -> tuple[str, ...]:
-        """Names of the rows that are set against another."""
-        return tuple(name for name, line in self.lines.items() if line[0][1].against)
+        """Names of the rows that are compared with a reference."""
+        return tuple(name for name, rows in self.rows.items() if rows[0][1].against)
 
     def mean(self, name: str, column: str) -> float | None:
         """Return the mean over the settings of a column's means; None where it is defined in none."""
-        means = [found.summary(line.group, column).mean for found, line in self.lines[name]]
+        means = [result.summary(row.group, column).mean for result, row in self.rows[name]]
         known = [mean for mean in means if mean is not None]
         return float(np.mean(known)) if known else None
 
     def difference(self, name: str, column: str) -> Pooled:
-        """Return a row's paired difference to what it is set against, over all settings."""
+        """Return a row's paired difference to its reference, over all settings."""
         pairs = [
-            paired(found.values(line.group, column), found.values(line.against, column))
-            for found, line in self.lines[name]
+            paired(result.values(row.group, column), result.values(row.against, column))
+            for result, row in self.rows[name]
         ]
-        return pool(pairs, [found.comparison.overlap for found in self.settings.values()])
+        return pool(pairs, [result.comparison.overlap for result in self.settings.values()])
 
-    def block(self) -> Table:
-        """Return it as a table."""
+    def table(self, title: str = TITLE) -> Table:
+        """Return the result as a table."""
         columns = score_columns(self._means, self._differences, self._column("verdict", self._verdict))
-        columns += [self._differences(key, f"{header}: difference") for key, header in self.analysis.also.items()]
-        return Table(TITLE, f"{NOTE} {SMALLEST}", tuple(self.lines), tuple(columns))
+        columns += [
+            self._differences(key, f"{header}: difference") for key, header in self.analysis.overall_columns.items()
+        ]
+        return Table(title, f"{NOTE} {SMALLEST}", tuple(self.rows), tuple(columns))
 
     def _column(self, header: str, cell: Callable[[str], Cell]) -> Column:
-        return Column(header, tuple(map(cell, self.lines)))
+        return Column(header, tuple(map(cell, self.rows)))
 
     def _means(self, column: str, header: str, digits: int) -> Column:
         def cell(name: str) -> Cell:
@@ -78,10 +81,10 @@ class Overall:
         return self._column(header, cell)
 
     def _differences(self, column: str, header: str, digits: int = 3) -> Column:
-        return self._column(header, lambda name: difference_cell(self._told(name, column), digits))
+        return self._column(header, lambda name: difference_cell(self._change(name, column), digits))
 
     def _verdict(self, name: str) -> Cell:
-        return verdict_cell(self._told(name, "accuracy"))
+        return verdict_cell(self._change(name, "accuracy"))
 
-    def _told(self, name: str, column: str) -> dict[str, Any] | None:
+    def _change(self, name: str, column: str) -> dict[str, Any] | None:
         return asdict(self.difference(name, column)) if name in self.compared else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from equimodal._version import __version__
@@ -17,24 +16,23 @@ def write_analysis_page(findings: Findings, path: Path) -> Path:
 
     Args:
         findings: what the analysis found.
-        path: the file; its folder is made if need be.
+        path: the file; its folder is made if it does not exist.
 
     Returns:
         The path.
 
     Raises:
-        RunError: the file could not be written.
+        RunError: if the file could not be written.
     """
-    parts = findings.parts()
     return write_page(
         path,
         __package__ or "",
         "analysis",
         title=findings.analysis.title,
         findings=findings,
-        overall=[replace(whole.block(), title=recipe) for recipe, whole in findings.overall().items()],
+        overall=[whole.table(title=recipe) for recipe, whole in findings.overall().items()],
         overall_charts=overall_charts(findings),
-        sections=list(zip(parts, analysis_charts(findings), strict=True)),
+        sections=list(zip(findings.parts(), analysis_charts(findings), strict=True)),
         places={label: safe_name(label) for label in findings.settings},
         provenance={
             "command": findings.command or "from Python",

@@ -1,4 +1,4 @@
-"""Carrying out an analysis: a study of the methods it makes, then its own reading of the finished runs."""
+"""Run an analysis: a study of the methods it makes, then its own reading of the finished runs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Any, cast
 
 import torch
 
-from equimodal.analyses.base import METHOD, Analysis, Arm, Found
+from equimodal.analyses.arms import METHOD, Arm
+from equimodal.analyses.base import Analysis
 from equimodal.analyses.findings import Findings
+from equimodal.analyses.result import SettingResult
 from equimodal.comparison.comparison import Comparison
 from equimodal.comparison.jobs import Workers, seed_data
-from equimodal.comparison.study import carry_out_settings, setting_config
+from equimodal.comparison.study import run_settings, setting_config
 from equimodal.config.compare import Setting
 from equimodal.config.method import MethodSpec
 from equimodal.config.run import RunConfig
@@ -24,7 +26,7 @@ from equimodal.files import safe_name
 from equimodal.training.run import load as load_run
 
 MakeAnalysis = Callable[[Sequence[MethodSpec]], Analysis]
-"""From the recipes to the analysis of them: an analysis' class, perhaps with its options."""
+"""Makes the analysis of some recipes: the class of an analysis, or a function that calls it with options."""
 
 
 def run_analysis(
@@ -36,24 +38,24 @@ def run_analysis(
     quiet: bool = False,
     command: str | None = None,
 ) -> Findings:
-    """Carry out an analysis in each setting that a configuration of ``compare`` describes.
+    """Run an analysis in each setting that a configuration of `compare` describes.
 
-    The recipes are those of ``compare.methods`` that can be analysed, or the configuration's ``method`` where none is
-    listed. All runs lie in ``out``, finished ones are kept and interrupted ones go on, as in a study. Then each run is
-    loaded and read.
+    The recipes are those of `compare.methods` that can be analysed, or the configuration's `method` if none is listed.
+    All runs are kept in `out`; finished ones are kept and interrupted ones are resumed, as in a study. Then each run
+    is loaded and read.
 
     Args:
-        make: an analysis' class, or what makes one of recipes.
-        config: as for ``compare``.
+        make: the class of an analysis, or a function that makes one from recipes.
+        config: as for `compare`.
         out: the folder.
-        workers: see :func:`~equimodal.comparison.compare.run_comparison`; on Ray, runs are read here.
-        quiet: say nothing.
-        command: what the user typed, for provenance.
+        workers: see `equimodal.comparison.compare.run_comparison`; on Ray, runs are read in this process.
+        quiet: print nothing.
+        command: the command line that was typed, for provenance.
 
     Raises:
-        ConfigError: a method that has nothing to analyse, or any mistake of the configuration.
-        RunError: the folder holds something else.
-        Interrupted: Ctrl-C; the same call goes on.
+        ConfigError: if a method has nothing to analyse, or the configuration is wrong.
+        RunError: if the folder holds something else.
+        Interrupted: on Ctrl-C; the same call resumes.
     """
     plain, passed_over = prepare(config)
     analysis = make(plain.compare.methods)
@@ -67,7 +69,7 @@ def run_analysis(
             raise ConfigError(left_out)
         return [arm.method for arm in arms]
 
-    comparisons = carry_out_settings(
+    comparisons = run_settings(
         plain,
         out=out,
         recipe=f"{analysis.kind}-analysis.yaml",
@@ -76,7 +78,7 @@ def run_analysis(
         quiet=quiet,
         command=command,
     )
-    found = {}
+    results = {}
     for setting in plain.compare.settings:
         comparison = comparisons[setting.label]
         arms, left_out = made[comparison.modalities]
@@ -84,17 +86,17 @@ def run_analysis(
             print(f"{setting.label}: reading the runs", file=sys.stderr, flush=True)
         folder = Path(out) / safe_name(setting.label)
         readings = read_all(analysis, setting_config(plain, setting), comparison, folder, workers)
-        found[setting.label] = Found(comparison, tuple(arms), tuple(left_out), readings)
-    findings = Findings(analysis.kind, found, tuple(passed_over), command)
+        results[setting.label] = SettingResult(comparison, tuple(arms), tuple(left_out), readings)
+    findings = Findings(analysis.kind, results, tuple(passed_over), command)
     findings.save(out)
     return findings
 
 
 def prepare(config: RunConfig) -> tuple[RunConfig, list[str]]:
-    """Return the configuration of an analysis, its recipes as methods and its data as settings; and what it leaves out.
+    """Return the configuration of an analysis, recipes as methods and data as settings, and what is ignored.
 
-    What the configuration says of methods that an analysis does not train (other methods, comparisons declared
-    between them, options tuned by their labels) is no part of it.
+    Ignored is what concerns methods that an analysis does not train: other methods, comparisons declared between them,
+    options tuned by their labels.
     """
     compare, passed_over = config.compare, []
     recipes = [method for method in compare.methods if method.name == METHOD]
@@ -116,17 +118,19 @@ def prepare(config: RunConfig) -> tuple[RunConfig, list[str]]:
 def read_all(
     analysis: Analysis, config: RunConfig, comparison: Comparison, folder: Path, workers: Workers
 ) -> dict[str, tuple[Mapping[str, Any], ...]]:
-    """Return by method's label what the analysis reads from its runs, in the order of the seeds.
+    """Return what the analysis reads from the runs of each method, by its label, in the order of the seeds.
+
+    A run that diverged has no model to read: its reading is empty.
 
     Args:
         analysis: reads one run.
         config: of the comparison.
         comparison: whose runs are finished.
         folder: the comparison's.
-        workers: processes that read side by side; on Ray one, here.
+        workers: processes that read side by side; on Ray one, this one.
     """
     data = load(config.data.name, split_seed=config.data.split_seed)
-    runs = [(label, seed) for label in comparison.methods for seed in comparison.seeds]
+    runs = [(label, result.seed) for label in comparison.methods for result in comparison.results[label]]
     tasks = [(analysis, folder / safe_name(label) / f"seed-{seed}", config, data, seed) for label, seed in runs]
     if workers in (1, "ray"):
         read = [read_run(*task) for task in tasks]
@@ -136,7 +140,7 @@ def read_all(
         threads = max(1, cpu_count() // int(workers))
         read = cast(list[dict[str, Any]], Parallel(n_jobs=workers)(delayed(read_run)(*task, threads) for task in tasks))
     by_run = dict(zip(runs, read, strict=True))
-    return {label: tuple(by_run[label, seed] for seed in comparison.seeds) for label in comparison.methods}
+    return {label: tuple(by_run.get((label, seed), {}) for seed in comparison.seeds) for label in comparison.methods}
 
 
 def read_run(

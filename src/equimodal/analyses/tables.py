@@ -1,13 +1,14 @@
-"""The tables of an analysis: rows of arms, each set against the one it belongs to."""
+"""The tables of an analysis: rows of arms, each compared with its reference."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import NamedTuple
 
-from equimodal.analyses.base import Found, Group, Line
+from equimodal.analyses.arms import Group
+from equimodal.analyses.result import SettingResult
 from equimodal.statistics.estimates import Estimate
 from equimodal.statistics.verdict import verdict
 from equimodal.tables.estimates import DIRECTIONS, difference_cell, mean_cell, verdict_cell
@@ -15,8 +16,23 @@ from equimodal.tables.table import Column, Table
 from equimodal.tables.words import interval, number
 
 
+@dataclass(frozen=True)
+class TableRow:
+    """A row of a table.
+
+    Args:
+        name: its label.
+        group: the arms whose numbers are averaged in it.
+        against: the arms that it is compared with; empty where the row is a reference.
+    """
+
+    name: str
+    group: Group
+    against: Group = ()
+
+
 class Score(NamedTuple):
-    """A number that every analysis shows: its column, what sentences and tables call it, and its digits."""
+    """A number that every analysis shows: its column, its name in sentences, its header in tables, its digits."""
 
     column: str
     words: str
@@ -33,85 +49,78 @@ SMALLEST = "Smallest: utilisation of the least used modality."
 """How to read the header."""
 
 
-def lines_of_arms(found: Found) -> list[Line]:
-    """Return a row for each arm."""
-    return [Line(arm.words, (arm.label,), (arm.against,) if arm.against else ()) for arm in found.arms]
+def arm_rows(result: SettingResult) -> list[TableRow]:
+    """Return one row per arm."""
+    return [TableRow(arm.words, (arm.label,), (arm.against,) if arm.against else ()) for arm in result.arms]
 
 
-def block(title: str, note: str, lines: Sequence[Line], *columns: Column) -> Table:
-    """Return a table."""
-    return Table(title, note, tuple(line.name for line in lines), columns)
+def make_table(title: str, note: str, rows: Sequence[TableRow], *columns: Column) -> Table:
+    """Return a table of rows."""
+    return Table(title, note, tuple(row.name for row in rows), columns)
 
 
 def means(
-    found: Found, lines: Sequence[Line], column: str, header: str, digits: int = 3, *, spread: bool = True
+    result: SettingResult, rows: Sequence[TableRow], column: str, header: str, digits: int = 3, *, spread: bool = True
 ) -> Column:
     """Return the mean of a column in each row."""
-    numbers = (asdict(found.summary(line.group, column)) for line in lines)
+    numbers = (asdict(result.summary(row.group, column)) for row in rows)
     return Column(header, tuple(mean_cell(n, digits, spread=spread) for n in numbers))
 
 
-def differences(found: Found, lines: Sequence[Line], column: str, header: str, digits: int = 3) -> Column:
-    """Return each row's paired difference to what it is set against."""
-    return Column(
-        header,
-        tuple(
-            difference_cell(
-                asdict(found.difference(line.group, line.against, column)) if line.against else None, digits
-            )
-            for line in lines
-        ),
-    )
+def differences(result: SettingResult, rows: Sequence[TableRow], column: str, header: str, digits: int = 3) -> Column:
+    """Return each row's paired difference to its reference."""
+    each = (asdict(result.difference(row.group, row.against, column)) if row.against else None for row in rows)
+    return Column(header, tuple(difference_cell(difference, digits) for difference in each))
 
 
-def verdicts(found: Found, lines: Sequence[Line]) -> Column:
-    """Return in words what the differences in accuracy amount to."""
-    each = (asdict(found.difference(line.group, line.against, "accuracy")) if line.against else None for line in lines)
+def verdicts(result: SettingResult, rows: Sequence[TableRow]) -> Column:
+    """Return the verdicts on the differences in accuracy, in words."""
+    each = (asdict(result.difference(row.group, row.against, "accuracy")) if row.against else None for row in rows)
     return Column("verdict", tuple(map(verdict_cell, each)))
 
 
 def score_columns(
     mean: Callable[[str, str, int], Column], difference: Callable[[str, str, int], Column], judged: Column
 ) -> list[Column]:
-    """Return the columns of :data:`SCORES` in their order: each one's means and differences, and the verdict.
+    """Return the columns of `SCORES` in their order: each one's means and differences, and the verdict.
 
     Args:
         mean: makes the column of means, from the score's column, a header and digits.
         difference: likewise of differences.
-        judged: what the differences in accuracy amount to.
+        judged: the verdicts on the differences in accuracy.
     """
     columns = []
     for column, _, header, digits in SCORES:
-        says = "difference" if column == "accuracy" else f"{header} difference"
-        columns += [mean(column, header, digits), difference(column, says, digits)]
+        differs = "difference" if column == "accuracy" else f"{header} difference"
+        columns += [mean(column, header, digits), difference(column, differs, digits)]
         if column == "accuracy":
             columns.append(judged)
     return columns
 
 
-def scores(found: Found, lines: Sequence[Line]) -> list[Column]:
+def scores(result: SettingResult, rows: Sequence[TableRow]) -> list[Column]:
     """Return accuracy, EDM and smallest utilisation, each with its paired difference."""
-    return score_columns(partial(means, found, lines), partial(differences, found, lines), verdicts(found, lines))
+    return score_columns(partial(means, result, rows), partial(differences, result, rows), verdicts(result, rows))
 
 
-def told(estimate: Estimate, digits: int = 3) -> str:
+def difference_in_words(estimate: Estimate, digits: int = 3) -> str:
     """Return a paired difference in words.
 
     Example:
-        >>> print(told(Estimate(-0.25, -0.3, -0.2, -0.25, 5, 0)))
+        >>> print(difference_in_words(Estimate(-0.25, -0.3, -0.2, -0.25, 5, 0)))
         −0.250 [−0.300, −0.200], lower
     """
     if estimate.mean is None:
         return "undefined"
-    ends = (
-        ""
-        if estimate.low is None or estimate.high is None
-        else f" {interval(estimate.low, estimate.high, digits, sign=True)}"
-    )
+    ends = ""
+    if estimate.low is not None and estimate.high is not None:
+        ends = f" {interval(estimate.low, estimate.high, digits, sign=True)}"
     return f"{number(estimate.mean, digits, sign=True)}{ends}, {DIRECTIONS[verdict(asdict(estimate))]}"
 
 
-def told_scores(found: Found, group: Group, against: Group) -> str:
+def scores_in_words(result: SettingResult, group: Group, against: Group) -> str:
     """Return the differences in accuracy, EDM and smallest utilisation in words."""
-    each = (f"{score.words} {told(found.difference(group, against, score.column), score.digits)}" for score in SCORES)
-    return "; ".join(each)
+    return "; ".join(
+        f"{score.words} {difference_in_words(result.difference(group, against, score.column), score.digits)}"
+        for score in SCORES
+    )

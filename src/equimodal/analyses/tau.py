@@ -2,43 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-import torch
-
-from equimodal.analyses.base import Analysis, Arm, Found, Line, make_arm, memory_fusion
+from equimodal.analyses.arms import Arm, make_arm
+from equimodal.analyses.base import Analysis, memory_fusion
+from equimodal.analyses.charts import LIMITS, SPREAD, arm_differences_chart, arm_values_chart, estimate_mark
+from equimodal.analyses.kept import kept_correlations
+from equimodal.analyses.result import SettingResult
 from equimodal.analyses.tables import (
+    SCORES,
     SMALLEST,
-    block,
+    TableRow,
+    arm_rows,
     differences,
-    lines_of_arms,
+    make_table,
     means,
     scores,
-    told_scores,
+    scores_in_words,
 )
 from equimodal.config.method import MethodSpec
-from equimodal.data.dataset import Dataset
 from equimodal.data.splits import Splits
+from equimodal.display.charts import INK, Chart, Entry, Row, RowChart, Style, modality_styles
 from equimodal.errors import ConfigError
 from equimodal.methods.equilibrium import EquilibriumConfig
-from equimodal.models.classifier import Classifier
-from equimodal.models.fusions.memory import MemoryFusion
-from equimodal.models.mapping import alignment_weights
-from equimodal.seeds import permutation
-from equimodal.statistics.estimates import Estimate
 from equimodal.tables.table import Table
 from equimodal.tables.words import join_names, number
 from equimodal.training.run import Run
 
 VALUES = (0.1, 0.3, 0.5, 0.7, 0.9)
 ALIGNMENT = 0.1
-"""Weight of the alignment term where the recipe has none of its own."""
+"""Weight of the alignment term for a recipe without one."""
 OFF = "no tau"
-"""What the arm is called in which the sample level is switched off: the reference of the others."""
+"""Name of the arm in which the sample level is switched off: the reference of the others."""
 INERT = 0.001
-"""Share of the correlations under which a threshold is called inert (ours)."""
+"""Share of the correlations below which a threshold is called inert (ours)."""
 
 
 class Tau(Analysis):
@@ -46,10 +45,10 @@ class Tau(Analysis):
 
     Args:
         recipes: what is analysed.
-        values: of ``mapping.tau``.
+        values: of `mapping.tau`.
 
     Raises:
-        ConfigError: a recipe is of another method or has no mapping; a value is out of range or there twice.
+        ConfigError: if a recipe is of another method or has no mapping, or a value is out of range or given twice.
     """
 
     kind = "tau"
@@ -91,64 +90,120 @@ class Tau(Analysis):
     def read(self, run: Run, data: Callable[[], Splits]) -> dict[str, Any]:
         """Return the share of correlations that the run's threshold keeps, on training batches."""
         train = run.model.prepare(data().train)
-        return kept(run.model, memory_fusion(run), train, run.config.training.batch_size, run.config.seed)
+        return kept_correlations(run.model, memory_fusion(run), train, run.config.training.batch_size, run.config.seed)
 
     @staticmethod
-    def lines(found: Found) -> list[Line]:
-        """Return a row for each arm."""
-        return lines_of_arms(found)
+    def rows(result: SettingResult) -> list[TableRow]:
+        """Return one row per arm."""
+        return arm_rows(result)
 
     @staticmethod
-    def blocks(found: Found) -> list[Table]:
+    def tables(result: SettingResult) -> list[Table]:
         """Return the tables: accuracy and balance, modalities alone, and what the threshold keeps."""
-        lines, names = lines_of_arms(found), found.comparison.modalities
-        swept = [line for line in lines if line.against]
+        rows, names = arm_rows(result), result.comparison.modalities
+        swept = [row for row in rows if row.against]
         against = "Set against the same recipe with the sample level switched off; paired by seed."
         return [
-            block("Accuracy and balance", f"{against} {SMALLEST}", lines, *scores(found, lines)),
-            block(
+            make_table("Accuracy and balance", f"{against} {SMALLEST}", rows, *scores(result, rows)),
+            make_table(
                 "Modalities alone",
                 f"Accuracy on test where only one modality is there. {against}",
-                lines,
+                rows,
                 *(
                     column
                     for name in names
                     for column in (
-                        means(found, lines, f"unimodal.{name}", name),
-                        differences(found, lines, f"unimodal.{name}", f"{name}: difference"),
+                        means(result, rows, f"unimodal.{name}", name),
+                        differences(result, rows, f"unimodal.{name}", f"{name}: difference"),
                     )
                 ),
             ),
-            block(
+            make_table(
                 "What the threshold keeps",
                 "Of the correlations between different samples of a training batch, the share that tau keeps, and the "
                 "weight that a row gives to other samples; with the kept weights, in the model's own order. Nothing "
                 "kept: the sample level does nothing, and a flat line says nothing about it.",
                 swept,
-                means(found, swept, "kept", "kept", 4),
-                *(means(found, swept, f"kept.{name}", f"kept, {name}", 4) for name in names if len(names) > 2),
-                means(found, swept, "mixed", "weight on others", 4),
+                means(result, swept, "kept", "kept", 4),
+                *(means(result, swept, f"kept.{name}", f"kept, {name}", 4) for name in names if len(names) > 2),
+                means(result, swept, "mixed", "weight on others", 4),
             ),
         ]
 
     @staticmethod
-    def sentences(found: Found) -> list[str]:
-        """Return for each value what it changes, and which values keep nothing."""
-        said = []
-        for term in found.levels("term"):
+    def charts(result: SettingResult) -> list[Chart]:
+        """Return accuracy of all modalities and of each, EDM, and what the threshold keeps, by tau."""
+        return [
+            _accuracy_chart(result),
+            arm_values_chart(result, "edm", "EDM"),
+            *(arm_differences_chart(result, score.column, score.words) for score in SCORES),
+            _kept_chart(result),
+        ]
+
+    @staticmethod
+    def sentences(result: SettingResult) -> list[str]:
+        """Return what each value changes, and which values keep nothing."""
+        sentences = []
+        for term in result.levels("term"):
             rows = [
-                line
-                for line, arm in zip(lines_of_arms(found), found.arms, strict=True)
-                if line.against and arm.factors["term"] == term
+                row
+                for row, arm in zip(arm_rows(result), result.arms, strict=True)
+                if row.against and arm.factors["term"] == term
             ]
-            said += [f"{row.name}: {told_scores(found, row.group, row.against)}." for row in rows]
-            said.append(_inert(found, rows))
-        return said
+            sentences += [f"{row.name}: {scores_in_words(result, row.group, row.against)}." for row in rows]
+            sentences.append(_inert(result, rows))
+        return sentences
 
 
-def _inert(found: Found, rows: Sequence[Line]) -> str:
-    shares: list[tuple[str, Estimate]] = [(row.name, found.summary(row.group, "kept")) for row in rows]
-    known = [(name, share.mean) for name, share in shares if share.mean is not None]
+def _accuracy_chart(result: SettingResult) -> Chart:
+    modalities = modality_styles(result.comparison.modalities)
+    shown = {"accuracy": Entry("all modalities", Style(INK))}
+    shown |= {f"unimodal.{name}": Entry(f"{name} alone", style) for name, style in modalities.items()}
+    return RowChart(
+        key="accuracy",
+        title="Accuracy by threshold",
+        caption=f"On test, {SPREAD}. '{OFF}', with the sample level switched off, is the reference.",
+        axis="accuracy",
+        limits=LIMITS["accuracy"],
+        rows=_rows_of_columns(result, result.arms, shown),
+        legend=tuple(shown.values()),
+    )
+
+
+def _kept_chart(result: SettingResult) -> Chart:
+    modalities = modality_styles(result.comparison.modalities)
+    shown = {"kept": Entry("all", Style(INK))}
+    if len(modalities) > 2:
+        shown |= {f"kept.{name}": Entry(name, style) for name, style in modalities.items()}
+    return RowChart(
+        key="kept",
+        title="What the threshold keeps",
+        caption="Share of the correlations between different samples of a training batch that reach tau, with the "
+        f"kept weights, {SPREAD}. At 0 the sample level does nothing.",
+        axis="share kept",
+        limits=(0.0, 1.0),
+        rows=_rows_of_columns(result, [arm for arm in result.arms if arm.against], shown),
+        legend=() if len(shown) == 1 else tuple(shown.values()),
+    )
+
+
+def _rows_of_columns(result: SettingResult, arms: Sequence[Arm], shown: Mapping[str, Entry]) -> tuple[Row, ...]:
+    """Return a row for each arm, with a mark for each column."""
+    return tuple(
+        Row(
+            arm.words,
+            tuple(
+                estimate_mark(result.summary((arm.label,), column), entry.style or Style())
+                for column, entry in shown.items()
+            ),
+        )
+        for arm in arms
+    )
+
+
+def _inert(result: SettingResult, rows: Sequence[TableRow]) -> str:
+    shares = {row.name: result.summary(row.group, "kept").mean for row in rows}
+    known = [(name, share) for name, share in shares.items() if share is not None]
     idle = [name for name, mean in known if mean < INERT]
     if not known:
         return "What tau keeps is not known: no two modalities are ever there together."
@@ -156,53 +211,6 @@ def _inert(found: Found, rows: Sequence[Line]) -> str:
     if idle:
         text += f" At {join_names(idle)} the threshold keeps next to nothing: it is inert, and nothing follows from it."
     return text
-
-
-@torch.no_grad()
-def kept(model: Classifier, fusion: MemoryFusion, train: Dataset, batch_size: int, seed: int) -> dict[str, Any]:
-    """Return what the threshold of the mapping keeps of the correlations between samples of a training batch.
-
-    Encoders are in evaluation mode; batches are drawn as an epoch's are.
-
-    Args:
-        model: the classifier.
-        fusion: the model's.
-        train: the training part, in the form that the encoders take.
-        batch_size: as in training, for the correlations are those within a batch.
-        seed: of the draw of batches.
-
-    Returns:
-        ``kept``, the share of pairs of different samples, both with this modality and one before it, whose correlation
-        reaches tau; ``kept.<m>``, the same of one modality (None where it always comes first); ``mixed``, the mean
-        weight that a row gives to other rows.
-    """
-    pairs, stay, rows, weight = (dict.fromkeys(model.modalities, 0.0) for _ in range(4))
-    tau = fusion.mapping.tau
-    for batch in train.batches(batch_size, permutation(len(train), seed, "order", "kept").numpy()):
-        encodings = model.encode(batch)
-        chain = fusion.start(len(batch))
-        for name in fusion.order:
-            present = batch.present[name]
-            if chain.previous is not None and chain.seen is not None:
-                valid = present & chain.seen
-                weights = alignment_weights(chain.previous, fusion.mapping.map(name, encodings[name]), tau, valid)
-                others = weights - torch.diag(weights.diagonal())
-                count = int(valid.sum())
-                pairs[name] += count * (count - 1)
-                stay[name] += float((others > 0).sum())
-                rows[name] += count
-                weight[name] += float(others.sum())
-            _, chain = fusion.step(name, encodings[name], present, chain)
-
-    def share(part: float, whole: float) -> float | None:
-        return part / whole if whole else None
-
-    each = {f"kept.{name}": share(stay[name], pairs[name]) for name in model.modalities}
-    return {
-        "kept": share(sum(stay.values()), sum(pairs.values())),
-        **each,
-        "mixed": share(sum(weight.values()), sum(rows.values())),
-    }
 
 
 def _config(recipe: MethodSpec) -> EquilibriumConfig:

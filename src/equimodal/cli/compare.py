@@ -1,4 +1,4 @@
-"""``equimodal compare``."""
+"""`equimodal compare`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ def compare(
     """Compare methods over seeds: means, intervals, paired differences, and a report.
 
     A YAML may name several settings (compare.settings): each is compared, then all are summed up. Finished runs in the
-    folder (default: comparisons/DATA, or the YAML's name) are kept and interrupted ones go on, so the same command
-    continues after any stop.
+    folder (default: comparisons/DATA, or the YAML's name) are kept and interrupted ones are resumed, so the same
+    command continues after any stop. A run that diverges does not end the others: the exit code is then 3.
     """
     from pathlib import Path
 
+    from equimodal.cli.outcome import end_with
     from equimodal.cli.setup import configure_comparison, typed_command
     from equimodal.comparison.compare import run_comparison
     from equimodal.comparison.jobs import parse_workers
@@ -46,3 +47,4 @@ def compare(
     print(
         f"\nruns in {folder}, report {page}, tables {', '.join(dict.fromkeys(path.name for path in tables))} beside it"
     )
+    end_with(comparison.failures)

@@ -1,4 +1,4 @@
-"""The program ``equimodal``: its commands, and how a user's mistake ends."""
+"""The program `equimodal`: its commands, and what a user's mistake ends in."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from equimodal.cli.evaluate import evaluate
 from equimodal.cli.list import list_known
 from equimodal.cli.predict import predict
 from equimodal.cli.report import report
+from equimodal.cli.terminal import print_anywhere
 from equimodal.cli.train import train
 from equimodal.errors import EquimodalError, Interrupted
 
@@ -50,7 +51,11 @@ def _program(
 
 
 def main() -> None:
-    """Run the program; a user's mistake is one message on standard error and exit code 2, Ctrl-C is 130."""
+    """Run the program; a user's mistake is one message on standard error and exit code 2, Ctrl-C is 130.
+
+    See `equimodal.cli.outcome` for 3.
+    """
+    print_anywhere()
     try:
         app()
     except EquimodalError as error:

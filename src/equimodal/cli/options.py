@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from equimodal.errors import ConfigError
+
 Recipe = Annotated[
     str | None,
     typer.Argument(
@@ -71,5 +73,14 @@ Split = Annotated[
 
 
 def names(text: str | None) -> list[str] | None:
-    """Return the names in a list separated by commas."""
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
+    """Return the names in a list separated by commas.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if text is None:
+        return None
+    found = [name.strip() for name in text.split(",") if name.strip()]
+    if not found:
+        raise ConfigError(f"--present: names no modality, got '{text}'. Leave it out to use all that are there.")
+    return found

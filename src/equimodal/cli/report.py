@@ -1,4 +1,4 @@
-"""``equimodal report``."""
+"""`equimodal report`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def report(
     out: Out = None,
 ) -> None:
     """Write the report of a run, a comparison, a study or an analysis as one self-contained HTML page."""
-    from equimodal.reports.write import write
+    from equimodal.reports.write import report as write_report
 
     if (folder / "analysis.json").is_file():
         from equimodal.analyses.findings import load_findings as load
@@ -25,4 +25,4 @@ def report(
         from equimodal.comparison.comparison import load_comparison as load
     else:
         from equimodal.training.run import load
-    print(write(load(folder), out or folder / "report.html"))
+    print(write_report(load(folder), out or folder / "report.html"))

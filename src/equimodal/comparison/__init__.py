@@ -1,1 +1,1 @@
-"""Comparisons: methods by data sets by seeds, declared comparisons, tuning, and the numbers that come of them."""
+"""Comparisons: methods by data sets by seeds, declared comparisons, tuning, and the numbers that result."""

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
-from equimodal.comparison.comparison import Comparison, Result
-from equimodal.comparison.folder import open_folder, provenance
-from equimodal.comparison.jobs import Job, ModelMaker, Workers, carry_out_all, is_finished, make_job
-from equimodal.comparison.preflight import check_names, ensemble_and_others, rehearse
-from equimodal.comparison.progress import Progress, announce
-from equimodal.config.run import MethodSpec, RunConfig, build_config
+from torch import nn
+
+from equimodal.comparison.comparison import Comparison
+from equimodal.comparison.folder import opened, provenance
+from equimodal.comparison.jobs import (
+    EncoderMaker,
+    Job,
+    Making,
+    ModelMaker,
+    Workers,
+    is_finished,
+    make_job,
+    run_jobs,
+)
+from equimodal.comparison.preflight import check, check_names, ensemble_and_others
+from equimodal.comparison.progress import RunProgress, announce
+from equimodal.comparison.result import Failure, Result
+from equimodal.config.run import MethodSpec, RunConfig, TrainingOptions, build_config
 from equimodal.data.splits import Splits, check_splits
-from equimodal.errors import ConfigError, Interrupted
+from equimodal.errors import ConfigError, Diverged, Interrupted
 from equimodal.files import safe_name
 from equimodal.training.names import NAMES, resolve
 
@@ -23,6 +35,8 @@ def compare(
     methods: Sequence[str | Mapping[str, Any] | MethodSpec],
     *,
     seeds: int = 5,
+    encoders: Mapping[str, str | Mapping[str, Any] | nn.Module | EncoderMaker] | None = None,
+    width: int = 64,
     model: ModelMaker | None = None,
     out: str | Path | None = None,
     resume: bool = True,
@@ -30,36 +44,43 @@ def compare(
     workers: Workers = 1,
     quiet: bool = False,
     measure: Mapping[str, Any] | None = None,
-    **training: Any,
+    **training: Unpack[TrainingOptions],
 ) -> Comparison:
-    """Train every method over several seeds and set their numbers side by side.
+    """Train every method over several seeds and compare their numbers.
 
-    A seed draws a split and initial encoders that all methods share. The unimodal ensemble is trained first
-    with the same budget, listed or not: it is the reference of utilisation. For scarce labels give
-    ``data.scarce(labels, seed=0)``: its rows are then what is redrawn.
+    A seed draws a split and initial encoders that all methods share. The unimodal ensemble is trained first with the
+    same budget, listed or not: it is the reference of utilisation. For scarce labels give
+    `data.scarce(labels, seed=0)`: its rows are then redrawn.
+
+    A run that diverges (an infinite or NaN loss, weight or output) does not end the comparison: the other runs finish,
+    and the run is in `Comparison.failures`.
 
     Args:
         data: training, validation and test part.
-        methods: names of methods or recipes, ``"name:key=value"``, or mappings with ``name``, options and
-            perhaps a ``label``. The first is the baseline of the paired differences.
-        seeds: how many; 0, 1, 2 ...
-        model: called with a seed, returns an untrained classifier; torch's seed is set before. None: the
-            default for each seed's data. It must not read the data's own split where splits are redrawn.
+        methods: names of methods or recipes, `"name:key=value"`, or mappings with `name`, options and an optional
+            `label`. The first is the baseline of the paired differences.
+        seeds: how many: 0, 1, 2 ...
+        encoders: for some modalities the name of an encoder, a mapping with `name` and its options, a module of yours,
+            or a function that returns a new one. Each seed builds its encoders on its own training rows: shapes and
+            statistics are those of its split. A module is copied for each run, with the weights that it has; a
+            function is called for each run, after torch's generator was seeded with the seed.
+        width: size of the encodings.
+        model: in place of `encoders` and `width`: called with a seed, after torch's generator was seeded with it,
+            returns the whole untrained classifier. It must not read the rows of `data` where splits are redrawn.
         out: a folder, with a run folder for each method and seed; None keeps everything in memory.
-        resume: keep the finished runs in ``out``, and go on with interrupted ones. The folder cannot know
-            what ``model`` makes: choose another folder when that changes.
-        redraw: "split" draws the rows anew into parts for each seed; "none" keeps the split (training noise
-            only).
-        workers: processes that train side by side, or "ray" for a Ray cluster. Results do not depend on it but
-            for float rounding where torch gets another number of threads. Methods of your own must then be
-            importable (an entry point).
-        quiet: say nothing while training.
-        measure: options of :class:`~equimodal.config.run.MeasureConfig`.
-        training: options of :class:`~equimodal.config.run.TrainingConfig`: ``epochs=30`` and so on.
+        resume: keep the finished runs in `out`, and resume interrupted ones. The folder does not know your modules or
+            what `model` returns: choose another folder when that changes.
+        redraw: "split" draws a new split for each seed; "none" keeps the split (training noise only).
+        workers: processes that train in parallel, or "ray" for a Ray cluster. Results do not depend on it, except for
+            float rounding where torch uses another number of threads. Your own methods must then be importable (an
+            entry point).
+        quiet: print nothing while training.
+        measure: options of `equimodal.config.run.MeasureConfig`.
+        training: options of `equimodal.config.run.TrainingConfig`: `epochs=30` and so on.
 
     Raises:
         ConfigError: an option is wrong, or two methods share a label.
-        RunError: ``out`` holds something else, or a run failed.
+        RunError: `out` holds something else or is in use, a run failed, or every run diverged.
 
     Example:
         >>> import numpy as np, equimodal as eq
@@ -73,57 +94,77 @@ def compare(
     check_splits(data)
     if isinstance(methods, (str, Mapping, MethodSpec)):
         raise ConfigError("compare.methods: expected a list of methods, got one. Write [method].")
-    source = data.provenance.get("source")
+    if model is not None and (encoders is not None or width != 64):
+        raise ConfigError("model: makes the whole classifier. Leave out model, or encoders and width.")
+    named, modules = _divide(encoders or {})
+    source = data.provenance.get("source") or {"name": data.name, "labels": None}
+    if redraw == "split":  # each seed has its own; rows that were drawn from fewer labels cannot be loaded again
+        source = {"name": source["name"] if source["labels"] is None else data.name}
     config = build_config(
         {
-            "data": {"name": source["name"] if source and source["labels"] is None else data.name},
+            "data": source,
+            "model": {"width": width, "encoders": named},
             "training": training,
             "measure": dict(measure or {}),
             "compare": {"methods": list(methods), "seeds": seeds, "redraw": redraw},
         },
         NAMES,
     )
-    return run_comparison(config, data, model=model, out=out, resume=resume, workers=workers, quiet=quiet)
+    making = Making(model, modules or None)
+    return run_comparison(config, data, making=making, out=out, resume=resume, workers=workers, quiet=quiet)
+
+
+def _divide(encoders: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, nn.Module | EncoderMaker]]:
+    """Return the encoders that a configuration can name, and those that are modules or functions of the user."""
+    named = {name: given for name, given in encoders.items() if isinstance(given, (str, Mapping))}
+    modules = {name: given for name, given in encoders.items() if name not in named}
+    if problems := [
+        f"encoders.{name}: expected a name, a mapping, a module or a function that returns one, "
+        f"got {type(given).__name__}."
+        for name, given in modules.items()
+        if not callable(given)
+    ]:
+        raise ConfigError(problems)
+    return named, modules
 
 
 def run_comparison(
     config: RunConfig,
     data: Splits,
     *,
-    model: ModelMaker | None = None,
+    making: Making | None = None,
     out: str | Path | None = None,
     resume: bool = True,
     workers: Workers = 1,
     quiet: bool = False,
     command: str | None = None,
 ) -> Comparison:
-    """Carry out the comparison that a configuration describes; see :func:`compare`.
+    """Run the comparison that a configuration describes; see `compare`.
 
-    The seeds are ``config.seed``, ``config.seed + 1`` and so on, ``config.compare.seeds`` of them.
+    The seeds are `config.seed`, `config.seed + 1` and so on, `config.compare.seeds` of them.
 
     Args:
-        config: methods, seeds and redraw in ``config.compare``; ``config.method`` and ``config.reference``
-            are not looked at.
-        data: all training rows: ``config.data.labels`` is applied here, after each redraw (see
-            :func:`seed_data`).
-        model: see :func:`compare`.
-        out: see :func:`compare`.
-        resume: see :func:`compare`.
-        workers: see :func:`compare`.
-        quiet: see :func:`compare`.
-        command: what the user typed, for provenance.
+        config: methods, seeds and redraw are in `config.compare`; `config.method` and `config.reference` are not used.
+        data: all training rows: `config.data.labels` is applied here, after each redraw (see `seed_data`).
+        making: how classifiers are made; None: as configured.
+        out: see `compare`.
+        resume: see `compare`.
+        workers: see `compare`.
+        quiet: see `compare`.
+        command: the command that the user typed, for provenance.
 
     Raises:
-        ConfigError: no method, two of one label, or a fusion that a method cannot train.
-        Interrupted: Ctrl-C; the same call goes on.
+        ConfigError: no method, two methods with the same label, or a fusion that a method cannot train.
+        RunError: see `compare`.
+        Interrupted: Ctrl-C; the same call resumes.
     """
-    config = resolve(config)
-    check_names(config, model, workers)
-    seconds = rehearse(config, data, model, timed=not quiet)
+    config, making = resolve(config), making or Making()
+    check_names(config, making.model, workers)
+    seconds = check(config, data, making, timed=not quiet)
     folder = None if out is None else Path(out)
     if not quiet:
         announce({data.name: time_left(config, folder, seconds)}, workers)
-    return carry_out(config, data, model, folder, resume=resume, workers=workers, quiet=quiet, command=command)
+    return run_checked(config, data, making, folder, resume=resume, workers=workers, quiet=quiet, command=command)
 
 
 def time_left(config: RunConfig, folder: Path | None, seconds: Mapping[str, float]) -> tuple[int, int, float]:
@@ -137,17 +178,17 @@ def time_left(config: RunConfig, folder: Path | None, seconds: Mapping[str, floa
     total, finished, left = 0, 0, 0.0
     for job in _jobs(config, folder, [method for wave in ensemble_and_others(config) for method in wave], {}):
         total += 1
-        if any(is_finished(job.folder, found) for found in job.tuned or (job.config,)):
+        if any(is_finished(job.folder, found) for found in job.candidates or (job.config,)):
             finished += 1
         else:
-            left += seconds[job.config.method.label] * (1 + len(job.tuned))
+            left += seconds[job.config.method.label] * (1 + len(job.candidates))
     return total, finished, left
 
 
-def carry_out(
+def run_checked(
     config: RunConfig,
     data: Splits,
-    model: ModelMaker | None,
+    making: Making,
     folder: Path | None,
     *,
     resume: bool,
@@ -155,38 +196,51 @@ def carry_out(
     quiet: bool,
     command: str | None,
 ) -> Comparison:
-    """Carry out a comparison that was checked; see :func:`run_comparison`."""
-    if folder is not None:  # only now: a mistake found before leaves no folder behind
-        open_folder(folder, config, data, resume)
+    """Run a comparison that was checked; see `run_comparison`."""
     ensemble, others = ensemble_and_others(config)
     seeds = range(config.seed, config.seed + config.compare.seeds)
-    results: dict[tuple[str, int], Result] = {}
-    with Progress(len(seeds) * (1 + len(others)), quiet) as progress:
+    outcomes: dict[tuple[str, int], Result | Failure] = {}
+    with (
+        opened(folder, config, data, resume),  # only now: a mistake found before leaves no folder behind
+        RunProgress(len(seeds) * (1 + len(others)), quiet) as progress,
+    ):
         try:
-            for wave in (ensemble, others):  # the first wave's results are the second's reference
-                jobs = _jobs(config, folder, wave, {seed: r.reference for (_, seed), r in results.items()})
-                for result, trained in carry_out_all(jobs, data, model, workers):
-                    results[result.method, result.seed] = result
-                    progress.finished(result, trained)
+            for wave in (ensemble, others):  # the results of the first wave are the reference of the second
+                known = {seed: r.reference for (_, seed), r in outcomes.items() if isinstance(r, Result)}
+                jobs = _jobs(config, folder, wave, known)
+                for outcome, trained in run_jobs(jobs, data, making, workers):
+                    outcomes[outcome.method, outcome.seed] = outcome
+                    progress.finished(outcome, trained)
         except (Interrupted, KeyboardInterrupt) as error:
             if folder is None:
                 raise
             raise Interrupted(
                 f"Interrupted: {progress.done} of {progress.total} runs are finished. "
-                f"Everything is kept in {folder}; the same command goes on."
+                f"Everything is kept in {folder}; the same command resumes."
             ) from error
-    methods = config.compare.methods
-    comparison = Comparison(
-        methods=tuple(method.label for method in methods),
-        seeds=tuple(seeds),
-        modalities=data.modalities,
-        results={m.label: tuple(results[m.label, seed] for seed in seeds) for m in methods},
-        redraw=config.compare.redraw,
-        provenance=provenance(config, data, command),
-    )
-    if folder is not None:
-        comparison.save(folder)
+        comparison = _gather(config, data, outcomes, provenance(config, data, command))
+        if folder is not None:
+            comparison.save(folder)
     return comparison
+
+
+def _gather(
+    config: RunConfig, data: Splits, outcomes: Mapping[tuple[str, int], Result | Failure], origin: dict[str, Any]
+) -> Comparison:
+    """Return the comparison of what was found.
+
+    Raises:
+        Diverged: every run of the listed methods diverged.
+    """
+    methods = tuple(method.label for method in config.compare.methods)
+    seeds = tuple(range(config.seed, config.seed + config.compare.seeds))
+    found = {method: [outcomes[method, seed] for seed in seeds] for method in methods}
+    results = {method: tuple(r for r in each if isinstance(r, Result)) for method, each in found.items()}
+    failures = tuple(outcome for _, outcome in sorted(outcomes.items()) if isinstance(outcome, Failure))
+    if not any(results.values()):
+        first = failures[0]
+        raise Diverged(f"Every run diverged, for instance {first.method}, seed {first.seed}: {first.reason}")
+    return Comparison(methods, seeds, data.modalities, results, config.compare.redraw, origin, failures)
 
 
 def _jobs(

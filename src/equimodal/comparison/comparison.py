@@ -1,21 +1,21 @@
-"""The outcome of a comparison: every run's numbers, and the table that follows from them."""
+"""The outcome of a comparison: the numbers of every run, and the statistics over seeds."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from equimodal.comparison.design import split_table, tuning_table
 from equimodal.comparison.primary import Decision, declared_decisions
 from equimodal.comparison.reading import reading
 from equimodal.comparison.record import read_record, write_record
+from equimodal.comparison.result import Failure, Result
 from equimodal.comparison.tables import caption, comparison_tables
-from equimodal.config.yaml import read_yaml_file
-from equimodal.errors import ConfigError, RunError, did_you_mean
+from equimodal.errors import ConfigError, did_you_mean
 from equimodal.files import write_text
 from equimodal.statistics.estimates import Estimate, estimate, paired
 from equimodal.statistics.permutation import holm, permutation_p
@@ -25,124 +25,9 @@ from equimodal.tables.latex import as_latex
 from equimodal.tables.markdown import as_markdown
 from equimodal.tables.table import Table, table_of_records
 from equimodal.tables.text import as_text
-from equimodal.training.history import read_history
 from equimodal.training.measure import unpack
-from equimodal.training.memory import highest
-
-if TYPE_CHECKING:
-    from equimodal.training.run import Run
 
 FILE = "comparison.json"
-
-
-@dataclass(frozen=True)
-class Result:
-    """The numbers of one run of a comparison.
-
-    Args:
-        method: the method's label.
-        seed: the run's seed.
-        test: :meth:`Measurement.to_dict` of the test part.
-        validation_accuracy: accuracy on the whole validation part, with the best weights.
-        best_epoch: the epoch whose weights were kept.
-        updates: optimiser steps that each modality's encoder took.
-        seconds: of training, without validation.
-        sizes: samples of the training, validation and test part; as ``pool`` those of the training part before
-            labels were left out.
-        reference: value of each modality in the seed's unimodal ensemble, by split: what utilisation is
-            relative to.
-        memory: highest memory of training in MiB, see :class:`~equimodal.training.memory.PeakMemory`; None where it
-            is not known.
-    """
-
-    method: str
-    seed: int
-    test: dict[str, Any]
-    validation_accuracy: float
-    best_epoch: int
-    updates: dict[str, int]
-    seconds: float
-    sizes: dict[str, int]
-    reference: dict[str, dict[str, float]]
-    memory: float | None = None
-
-    @classmethod
-    def from_run(cls, run: Run, split: Mapping[str, Any]) -> Result:
-        """Return the numbers of a run that has just finished, on a split of this provenance."""
-        metrics = {
-            "seed": run.config.seed,
-            "best_epoch": run.best_epoch,
-            "reference": run.reference,
-            "validation": run.validation.to_dict(),
-            "test": run.test.to_dict(),
-        }
-        return cls._assemble(run.config.method.label, metrics, run.history, split)
-
-    @classmethod
-    def from_folder(cls, folder: Path, method: str) -> Result:
-        """Return the numbers of a finished run from its folder, without loading its model.
-
-        Raises:
-            RunError: a file is missing or damaged.
-        """
-        try:
-            metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-            config = read_yaml_file(folder / "config.yaml")
-            history = read_history(folder / "history.jsonl")
-            return cls._assemble(method, metrics, history, config["provenance"]["split"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise RunError(
-                f"{folder}: a file of the run is missing or damaged ({error}). Delete the folder to train it anew."
-            ) from error
-
-    @classmethod
-    def _assemble(
-        cls,
-        method: str,
-        metrics: Mapping[str, Any],
-        history: Sequence[Mapping[str, Any]],
-        split: Mapping[str, Any],
-    ) -> Result:
-        modalities = metrics["test"]["unimodal"]
-        sizes = split["sizes"]
-        return cls(
-            method=method,
-            seed=metrics["seed"],
-            test=metrics["test"],
-            validation_accuracy=metrics["validation"]["accuracy"],
-            best_epoch=metrics["best_epoch"],
-            updates={name: sum(line["updates"].get(name, 0) for line in history) for name in modalities},
-            seconds=sum(line["seconds"]["train"] for line in history),
-            sizes={**sizes, "pool": split.get("pool", sizes["train"])},
-            reference={split: dict(values) for split, values in metrics["reference"].items()},
-            memory=highest(history),
-        )
-
-    def columns(self) -> dict[str, float | None]:
-        """Return the run's numbers by column (see :attr:`Comparison.columns`); None where undefined."""
-        test = self.test
-        used = test["utilisation"] or dict.fromkeys(test["unimodal"])
-        known = [value for value in used.values() if value is not None]
-        return {
-            "accuracy": test["accuracy"],
-            "macro_f1": test["macro_f1"],
-            "loss": test["loss"],
-            "ece": test["ece"],
-            **{f"unimodal.{name}": scores["accuracy"] for name, scores in test["unimodal"].items()},
-            "edm": test["contribution"]["edm"],
-            **{f"utilisation.{name}": value for name, value in used.items()},
-            "smallest_utilisation": min(known, default=None),
-            "subset_mean": test["subset_mean"],
-            "missing_mean": self._missing_mean(),
-            "updates": float(sum(self.updates.values())),
-            "seconds": self.seconds,
-            "memory": self.memory,
-        }
-
-    def _missing_mean(self) -> float | None:
-        n = len(self.test["unimodal"])
-        proper = [value for name, value in self.test["subsets"].items() if name and name.count("+") < n - 1]
-        return float(np.mean(proper)) if proper else None
 
 
 @dataclass(frozen=True)
@@ -151,11 +36,13 @@ class Comparison:
 
     Args:
         methods: labels; the first is the baseline of all differences.
-        seeds: each gave every method one run on the same split, from the same initial encoders.
+        seeds: in each seed every method has one run, on the same split and from the same initial encoders.
         modalities: names.
-        results: for each label its runs, in the order of ``seeds``.
-        redraw: "split" where each seed drew its own splits, "none" where all share one.
+        results: for each label its finished runs, in the order of `seeds`.
+        redraw: "split" if each seed drew its own split, "none" if all seeds share one.
         provenance: data, configuration and its hash, command, versions.
+        failures: the runs that diverged, those of an unlisted unimodal ensemble included. A seed without a number is
+            left out of the statistics of that method and column, and counted as undefined.
 
     Example:
         >>> table = load_comparison("comparisons/emoji")  # doctest: +SKIP
@@ -169,6 +56,7 @@ class Comparison:
     results: dict[str, tuple[Result, ...]]
     redraw: str
     provenance: dict[str, Any]
+    failures: tuple[Failure, ...] = ()
 
     @property
     def baseline(self) -> str:
@@ -179,30 +67,34 @@ class Comparison:
     def columns(self) -> tuple[str, ...]:
         """Names of the columns.
 
-        On test: ``accuracy``, ``macro_f1``, ``loss`` (negative log-likelihood), ``ece``,
-        ``unimodal.<modality>`` (its accuracy alone), ``edm``, ``utilisation.<modality>``,
-        ``smallest_utilisation`` (over those defined), ``subset_mean`` (mean accuracy over all subsets of
-        modalities but the empty one) and ``missing_mean`` (but the empty one and the whole: something is missing).
-        Of training: ``updates`` (steps of all encoders together), ``seconds`` (without validation) and ``memory``
-        (highest, in MiB).
+        On test: `accuracy`, `macro_f1`, `loss` (negative log-likelihood), `ece`, `unimodal.<modality>` (accuracy of
+        the modality alone), `edm`, `utilisation.<modality>`, `smallest_utilisation` (over those defined),
+        `subset_mean` (mean accuracy over all non-empty subsets of the modalities) and `missing_mean` (over all subsets
+        in which some modality is missing, but not all). Of training: `updates` (steps of all encoders together),
+        `seconds` (without validation) and `memory` (highest, in MiB).
         """
-        return tuple(self.results[self.baseline][0].columns())
+        return tuple(next(iter(self._by_seed().values())).columns())
 
     @property
     def overlap(self) -> float:
-        """What the variance of correlated seeds is corrected by: n_test / n_train, or 0 on one fixed split.
+        """The correction of the variance of correlated seeds: n_test / n_train, or 0 on one fixed split.
 
-        n_train counts the training part before labels are left out. What redrawn splits share is the more, the larger
-        the share of all rows that test takes, and that is not changed by using few of the others: seeds of few labels
-        share fewer training rows, not more.
+        n_train counts the training part before labels are left out. Redrawn splits share more test rows, the larger
+        the test part is. Training on few of the other rows does not change that: seeds with few labels share fewer
+        training rows, not more.
         """
         if self.redraw == "none":
             return 0.0
-        sizes = [result.sizes for result in self.results[self.baseline]]
+        sizes = [result.sizes for result in self._by_seed().values()]
         return float(np.mean([size["test"] / size.get("pool", size["train"]) for size in sizes]))
 
+    def _by_seed(self) -> dict[int, Result]:
+        """Return a finished run of each seed, of any method: all methods of a seed share its split."""
+        found = {result.seed: result for method in self.methods for result in self.results[method]}
+        return {seed: found[seed] for seed in self.seeds if seed in found}
+
     def values(self, method: str, column: str) -> list[float | None]:
-        """Return one column of one method, a value a seed; None where it is undefined.
+        """Return one column of one method, one value per seed; None if it is undefined or the run diverged.
 
         Raises:
             ConfigError: there is no such method or column.
@@ -211,13 +103,14 @@ class Comparison:
             raise ConfigError(f"No method '{method}' in this comparison.{did_you_mean(method, self.methods)}")
         if column not in self.columns:
             raise ConfigError(f"No column '{column}' in this comparison.{did_you_mean(column, self.columns)}")
-        return [result.columns()[column] for result in self.results[method]]
+        known = {result.seed: result.columns()[column] for result in self.results[method]}
+        return [known.get(seed) for seed in self.seeds]
 
     def summary(self, method: str, column: str) -> Estimate:
         """Return what the seeds say about one column of one method.
 
-        The interval is Student's t, corrected for redrawn splits (see :func:`estimate`); that of accuracy on a fixed
-        split draws seeds and test groups anew (see :func:`resampled_interval`).
+        The interval is Student's t, corrected for redrawn splits (see `estimate`). For accuracy on a fixed split it is
+        a bootstrap of seeds and test groups (see `resampled_interval`).
 
         Raises:
             ConfigError: there is no such method or column.
@@ -226,7 +119,7 @@ class Comparison:
         return self.resampled(found, self.right(method)) if column == "accuracy" else found
 
     def difference(self, method: str, against: str, column: str) -> Estimate:
-        """Return what the seeds say about a method's column minus another's, paired by seed; see :meth:`summary`.
+        """Return what the seeds say about a method's column minus another's, paired by seed; see `summary`.
 
         Raises:
             ConfigError: there is no such method or column.
@@ -238,29 +131,41 @@ class Comparison:
         return self.resampled(found, one - other)
 
     def right(self, method: str) -> np.ndarray | None:
-        """Return 1 where a seed's model is right (J, N), on a fixed split and where that is known."""
+        """Return 1 where a seed's model predicts the label, else 0 (J, N): NaN for a seed whose run diverged.
+
+        None with redrawn splits, one seed, or runs that do not have it.
+        """
         if self.redraw == "split" or len(self.seeds) < 2:
             return None
-        known = [result.test for result in self.results[method]]
-        if any(test.get("right") is None for test in known):
+        known = {result.seed: result.test for result in self.results[method]}
+        if not known or any(test.get("right") is None for test in known.values()):
             return None
-        return np.stack([unpack(test["right"], test["samples"]) for test in known]).astype(float)
+        missing = np.full(next(iter(known.values()))["samples"], np.nan)
+        rows = (unpack(known[s]["right"], known[s]["samples"]) if s in known else missing for s in self.seeds)
+        return np.stack(list(rows)).astype(float)
 
     def resampled(self, found: Estimate, scores: np.ndarray | None) -> Estimate:
-        """Return the estimate with the interval of scores (J, N) whose seeds and test groups are both drawn anew."""
+        """Return the estimate with the bootstrap interval of scores (J, N) over seeds and test groups.
+
+        Seeds whose scores are NaN are left out; with fewer than two seeds, or without scores, the estimate is
+        unchanged.
+        """
         if scores is None:
+            return found
+        scores = scores[~np.isnan(scores).any(axis=1)]
+        if len(scores) < 2:
             return found
         groups = self.provenance.get("test_groups") or np.arange(scores.shape[1])
         low, high = resampled_interval(scores, groups)
         return replace(found, low=low, high=high)
 
     def table(self) -> list[dict[str, Any]]:
-        """Return one row a method: ``method``, and under each column's name what the seeds say about it.
+        """Return one row per method: `method`, and under each column's name what the seeds say about it.
 
-        That is a dict of ``mean``, ``low``, ``high`` (95% interval), ``median``, ``count``, ``undefined``
-        (seeds in which it is not defined), and ``difference``: the same of the paired differences to the
-        baseline (None in the baseline's own row). The difference in accuracy has also ``p`` (exact paired
-        permutation) and ``p_holm`` (corrected for the number of methods set against the baseline).
+        That is a dict of `mean`, `low`, `high` (95% interval), `median`, `count`, `undefined` (seeds in which it is
+        undefined), and `difference`: the same for the paired differences to the baseline (None in the baseline's row).
+        The difference in accuracy also has `p` (paired permutation test) and `p_holm` (corrected for the number of
+        methods compared with the baseline).
         """
         rows = []
         for method in self.methods:
@@ -288,6 +193,13 @@ class Comparison:
         """Return the numbers as tables: accuracy, modalities alone, balance, calibration, cost."""
         return comparison_tables(self)
 
+    def design(self) -> list[Table]:
+        """Return how the comparison was run, as tables: the splits and labels of its seeds, and what was tuned."""
+        configuration = self.provenance.get("configuration") or {}
+        tuning = configuration.get("compare", {}).get("tune")
+        made = [split_table(list(self._by_seed().values())), tuning_table(self.results, tuning)]
+        return [table for table in made if table is not None]
+
     def __str__(self) -> str:
         return as_text(self.tables(), reading(self))
 
@@ -300,10 +212,10 @@ class Comparison:
         return as_latex(self.tables(), caption(self), str(self.provenance.get("data", "data")))
 
     def to_csv(self, path: str | Path) -> Path:
-        """Write every run as one line: method, seed, validation accuracy, best epoch, all columns, updates.
+        """Write one line per run: method, seed, validation accuracy, best epoch, all columns, updates.
 
-        These are the raw numbers, from which any program can repeat the statistics; an undefined one is an empty cell.
-        The updates of each modality's encoder are under `updates.<modality>`.
+        These are the raw numbers, from which any program can repeat the statistics; an undefined one is an empty cell,
+        and a run that diverged has no numbers. The updates of each modality's encoder are under `updates.<modality>`.
         """
         records = [
             {
@@ -317,6 +229,7 @@ class Comparison:
             for method in self.methods
             for result in self.results[method]
         ]
+        records += [{"method": failure.method, "seed": failure.seed} for failure in self.failures]
         write_text(Path(path), as_csv(table_of_records("Runs", records)), then="write it again")
         return Path(path)
 
@@ -329,11 +242,12 @@ class Comparison:
             "redraw": self.redraw,
             "provenance": self.provenance,
             "results": [asdict(result) for method in self.methods for result in self.results[method]],
+            "failures": [asdict(failure) for failure in self.failures],
         }
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Comparison:
-        """Return the comparison that :meth:`to_dict` wrote."""
+        """Return the comparison whose `to_dict` is given."""
         results = [Result(**fields) for fields in plain["results"]]
         return cls(
             methods=tuple(plain["methods"]),
@@ -344,10 +258,11 @@ class Comparison:
             },
             redraw=plain["redraw"],
             provenance=plain["provenance"],
+            failures=tuple(Failure(**fields) for fields in plain.get("failures", ())),
         )
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``comparison.json`` into a folder, whole or not at all."""
+        """Write `comparison.json` into a folder, whole or not at all."""
         return write_record(Path(folder) / FILE, self.to_dict())
 
 

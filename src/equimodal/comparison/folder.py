@@ -1,19 +1,22 @@
-"""The folder of a comparison: what it holds, and whether another may go on in it."""
+"""The folder of a comparison: its configuration, and whether another call may resume it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from equimodal._version import __version__
 from equimodal.config.run import RunConfig, build_config
 from equimodal.config.yaml import read_yaml_file, write_yaml
+from equimodal.data.identifiers import numbered
 from equimodal.data.splits import Splits
 from equimodal.errors import RunError
 from equimodal.files import write_text
+from equimodal.locks import locked
 from equimodal.training.folder import differences, refuse_foreign
 from equimodal.training.names import NAMES
 
@@ -21,13 +24,16 @@ FILE = "compare.yaml"
 
 
 def provenance(config: RunConfig, data: Splits, command: str | None) -> dict[str, Any]:
-    """Return what a comparison's numbers rest on, JSON-safe."""
+    """Return where the numbers of a comparison come from, JSON-safe.
+
+    The split is that of `data` only if no seed redraws it; how a seed's split was drawn is in each `Result.split`.
+    """
     return {
         "config": config.hash(),
         "configuration": config.to_dict(),
         "data": data.name,
         "fingerprint": data.fingerprint(),
-        "split": data.provenance,
+        "split": _split(config, data),
         "test_groups": _test_groups(data) if config.compare.redraw == "none" else None,
         "command": command,
         "equimodal": __version__,
@@ -35,26 +41,50 @@ def provenance(config: RunConfig, data: Splits, command: str | None) -> dict[str
     }
 
 
+def _split(config: RunConfig, data: Splits) -> dict[str, Any]:
+    if config.compare.redraw == "none":
+        return data.provenance
+    return {"how": "redrawn for each seed", "groups": data.provenance["groups"], "sizes": data.provenance["sizes"]}
+
+
 def _test_groups(data: Splits) -> list[int] | None:
-    """Return the number of each test sample's group, what intervals on a fixed split draw anew."""
+    """Return the number of each test row's group: what the bootstrap on a fixed split draws."""
     if data.test.groups is None:
         return None
-    return np.unique(data.test.groups, return_inverse=True)[1].tolist()
+    return numbered(data.test.groups).tolist()
 
 
-def open_folder(folder: Path, config: RunConfig, data: Splits, resume: bool) -> None:
-    """Write ``compare.yaml``, or check that what is there is the same comparison, with perhaps fewer runs.
+@contextmanager
+def opened(folder: Path | None, config: RunConfig, data: Splits, resume: bool) -> Iterator[None]:
+    """Hold the folder of a comparison while the block runs: no other process writes into it.
 
-    Methods and seeds may come and go between two calls, since each run has a folder and a configuration of
-    its own; everything else must be as it was.
+    Writes `compare.yaml`, or checks that the folder holds the same comparison. Methods and seeds may differ between two
+    calls, since each run has a folder and a configuration of its own; everything else must be the same.
+
+    Args:
+        folder: of the comparison; None: nothing is written.
+        config: of the comparison.
+        data: with all its training rows.
+        resume: whether the comparison may be there already.
 
     Raises:
-        RunError: the folder holds something else, or may not be gone on with.
+        RunError: the folder holds something else, may not be resumed, or another process uses it.
     """
+    if folder is None:
+        yield
+        return
+    if not (folder / FILE).exists():
+        refuse_foreign(folder, "a comparison")
+    with locked(folder, "a comparison"):
+        _open(folder, config, data, resume)
+        yield
+
+
+def _open(folder: Path, config: RunConfig, data: Splits, resume: bool) -> None:
     path = folder / FILE
     if path.exists():
         if not resume:
-            raise RunError(f"{folder}: holds a comparison already. Go on with it (resume), or choose another folder.")
+            raise RunError(f"{folder}: holds a comparison already. Resume it (resume=True), or choose another folder.")
         content = read_yaml_file(path)
         known = content.pop("provenance", {})
         found = _changes(build_config(content, NAMES), config)
@@ -65,20 +95,18 @@ def open_folder(folder: Path, config: RunConfig, data: Splits, resume: bool) -> 
                 f"{folder}: holds a comparison with another configuration ({'; '.join(found)}). "
                 "Choose another folder, or give the same configuration; only methods and seeds may be added."
             )
-    else:
-        refuse_foreign(folder, "a comparison")
     about = {
         "data": data.name,
         "fingerprint": data.fingerprint(),
         "equimodal": __version__,
         "torch": str(torch.__version__),
     }
-    content = config.to_dict() | {"provenance": about}
+    content = config.for_compare() | {"provenance": about}
     write_text(path, write_yaml(content), then="give the same command again")
 
 
 def _changes(before: RunConfig, now: RunConfig) -> list[str]:
-    found = differences(before.to_dict(), now.to_dict())
+    found = differences(before.for_compare(), now.for_compare())
     if before.compare.redraw != now.compare.redraw:
         found.append(f"compare.redraw: '{before.compare.redraw}' there, '{now.compare.redraw}' here")
     there = {method.label: method for method in before.compare.methods}

@@ -1,4 +1,4 @@
-"""How long a run will take, from a few of its batches."""
+"""Estimate how long a run takes, from a few of its batches."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ BATCHES = 3
 
 
 def seconds_of_run(trainer: Trainer) -> float:
-    """Return the rough seconds of a run, from a few batches of each kind of phase and one pass over validation.
+    """Return the approximate seconds of a run, from a few batches of each kind of phase and one pass over validation.
 
     Args:
-        trainer: of the run, set up and not begun; it is of no use afterwards.
+        trainer: of the run, set up and not started; do not use it afterwards.
     """
     total, finished, epochs = 0.0, 0, trainer.config.training.epochs
     known: dict[str, float] = {}

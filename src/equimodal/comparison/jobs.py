@@ -1,40 +1,46 @@
-"""The runs of a comparison, one by one: their configurations, and carrying them out here, side by side, or on Ray."""
+"""The runs of a comparison: their configurations, and running them one by one, in several processes, or on Ray."""
 
 from __future__ import annotations
 
 import copy
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
+from torch import nn
 
-from equimodal.comparison.comparison import Result
-from equimodal.comparison.tuning import candidates, choose
+from equimodal.comparison.result import Failure, Result
+from equimodal.comparison.tuning import candidates, choose, tuned_values
 from equimodal.config.method import MethodSpec
 from equimodal.config.run import RunConfig
 from equimodal.data.splits import Splits
-from equimodal.errors import ConfigError, EquimodalError, Interrupted
+from equimodal.errors import ConfigError, Diverged, EquimodalError, Interrupted
 from equimodal.models.classifier import Classifier
 from equimodal.seeds import derive_seed
 from equimodal.training.fit import train
 from equimodal.training.run import REFERENCE, Reference
 
 ModelMaker = Callable[[int], Classifier]
+"""From a seed to an untrained classifier."""
+EncoderMaker = Callable[[], nn.Module]
+"""Returns a new encoder."""
+Encoders = Mapping[str, nn.Module | EncoderMaker]
+"""By modality an encoder of the user, or a function that makes one."""
 Workers = int | Literal["ray"]
 
 TRIALS = "_tuning"
-"""Folder of the candidates that were tried, beside those of the methods."""
+"""Folder of the candidates that were tried, beside the folders of the methods."""
 
 
 def parse_workers(text: str) -> Workers:
-    """Return what ``--workers`` says.
+    """Return the value of `--workers`.
 
     Raises:
-        ConfigError: it is neither a whole number above 0 nor "ray".
+        ConfigError: it is not a whole number above 0, and not "ray".
     """
     if text == "ray":
         return "ray"
@@ -45,27 +51,35 @@ def parse_workers(text: str) -> Workers:
 
 @dataclass(frozen=True)
 class Job:
-    """One run to carry out.
+    """One run of a comparison.
 
     Args:
-        config: what to run.
-        folder: where it is kept; None: in memory.
-        reference: what each modality reaches alone; None for the ensemble, which finds it out.
-        tuned: what may be tuned before; the first is ``config`` itself.
+        config: its configuration.
+        folder: of the run; None: in memory.
+        reference: value of each modality alone; None for the ensemble, which measures it, and in seeds whose ensemble
+            diverged.
+        candidates: the configurations from which one is chosen on validation; the first is `config`. Empty: nothing is
+            tuned.
     """
 
     config: RunConfig
     folder: Path | None
     reference: Reference | None
-    tuned: tuple[RunConfig, ...] = ()
+    candidates: tuple[RunConfig, ...] = ()
+
+    @property
+    def trials(self) -> Path | None:
+        """Folder of the candidates that are tried."""
+        folder = self.folder
+        return None if folder is None else folder.parents[1] / TRIALS / folder.parent.name / folder.name
 
 
 def make_job(config: RunConfig, method: MethodSpec, seed: int, folder: Path | None, reference: Reference | None) -> Job:
     """Return the job of one method and seed of a comparison."""
     run = run_config(config, method, seed)
     tuning = config.compare.tune
-    tuned = () if tuning is None else tuple(candidates(run, method.label, tuning))
-    return Job(run, folder, reference, tuned)
+    tried = () if tuning is None else tuple(candidates(run, method.label, tuning))
+    return Job(run, folder, reference, tried)
 
 
 def run_config(config: RunConfig, method: MethodSpec, seed: int) -> RunConfig:
@@ -73,7 +87,7 @@ def run_config(config: RunConfig, method: MethodSpec, seed: int) -> RunConfig:
     changes: dict[str, Any] = {"method": method, "seed": seed, "reference": False}
     if config.compare.redraw == "split":
         changes["data"] = config.data.model_copy(update={"split_seed": seed})
-    if method.name == REFERENCE:  # it has a late fusion of its own, whatever the others share
+    if method.name == REFERENCE:  # it always has its own late fusion
         changes["model"] = config.model.model_copy(update={"fusion": None, "fusion_options": {}})
     return config.model_copy(update=changes)
 
@@ -90,29 +104,61 @@ def seed_data(config: RunConfig, data: Splits, seed: int) -> Splits:
         data: with all its training rows.
         seed: of the run.
     """
-    draw = config.data.split_seed or 0
     if config.compare.redraw == "split":
-        data, draw = data.redraw(seed), seed
-    return data if config.data.labels is None else data.scarce(config.data.labels, draw)
+        return data.with_settings(seed, config.data.labels)
+    labels = config.data.labels
+    return data if labels is None else data.scarce(labels, config.data.split_seed or 0)
 
 
-def untrained(model: ModelMaker | None, config: RunConfig) -> Classifier | None:
-    """Return the user's classifier of a seed: equal for every method, and a copy, should it be one object."""
-    if model is None:
-        return None
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive_seed(config.seed, "model"))
-        made = model(config.seed)
-    if not isinstance(made, Classifier):
-        raise ConfigError(f"model: expected a Classifier for seed {config.seed}, got {type(made).__name__}.")
-    made = copy.deepcopy(made)
-    if config.method.name == REFERENCE:
-        made.clear_fusion()
+@dataclass(frozen=True)
+class Making:
+    """How the classifier of a run is made, where the configuration alone does not say it.
+
+    Args:
+        model: called with the seed, returns the whole classifier.
+        encoders: modules by modality, or functions that make them; see `classifier`.
+    """
+
+    model: ModelMaker | None = None
+    encoders: Encoders | None = None
+
+    def classifier(self, config: RunConfig, data: Splits) -> Classifier | None:
+        """Return a new classifier for a run; None: make it as configured.
+
+        All methods of a seed get the same initial weights: torch's generator is seeded before a function of the user
+        is called, and a module or classifier is copied. Encoders are fitted to `data`, the split of the run's seed:
+        the others get its shapes and training statistics.
+
+        Args:
+            config: of the run.
+            data: its split.
+        """
+        if self.model is None and self.encoders is None:
+            return None
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(config.seed, "model"))
+            if self.model is not None:
+                made = copy.deepcopy(self.model(config.seed))
+            else:
+                given = {name: _encoder(name, encoder) for name, encoder in (self.encoders or {}).items()}
+                encoders = {**config.model.encoders, **given}
+                made = Classifier.for_data(data, encoders, width=config.model.width, seed=config.seed)
+        if not isinstance(made, Classifier):
+            raise ConfigError(f"model: expected a Classifier for seed {config.seed}, got {type(made).__name__}.")
+        if config.method.name == REFERENCE:
+            made.clear_fusion()
+        return made
+
+
+def _encoder(modality: str, given: nn.Module | EncoderMaker) -> nn.Module:
+    made = copy.deepcopy(given) if isinstance(given, nn.Module) else given()
+    if not isinstance(made, nn.Module):
+        raise ConfigError(f"encoders.{modality}: expected a function that returns a module, got {type(made).__name__}.")
     return made
 
 
 def is_finished(folder: Path | None, config: RunConfig) -> bool:
-    """Return whether the folder holds this very run, finished; :class:`Result` tells of damaged files."""
+    """Return whether the folder holds this run, finished; `Result.from_folder` reports damaged files."""
     path = None if folder is None else folder / "metrics.json"
     try:
         return (
@@ -124,26 +170,33 @@ def is_finished(folder: Path | None, config: RunConfig) -> bool:
         return True
 
 
-def carry_out_all(
-    jobs: Sequence[Job], data: Splits, model: ModelMaker | None, workers: Workers
-) -> Iterator[tuple[Result, bool]]:
-    """Yield each run's numbers as it finishes, and whether it was trained now."""
+def run_jobs(
+    jobs: Sequence[Job], data: Splits, making: Making, workers: Workers
+) -> Iterator[tuple[Result | Failure, bool]]:
+    """Yield each run's outcome as it finishes, and whether it was trained now.
+
+    Args:
+        jobs: the runs.
+        data: with all its training rows, see `seed_data`.
+        making: how their classifiers are made.
+        workers: number of processes, or "ray".
+    """
     if workers == "ray":
-        yield from _on_ray(jobs, data, model)
+        yield from _on_ray(jobs, data, making)
     elif workers == 1:
-        yield from (carry_out(job, data, model) for job in jobs)
+        yield from (run_job(job, data, making) for job in jobs)
     else:
         from joblib import Parallel, cpu_count, delayed
 
         threads = max(1, cpu_count() // workers)
-        # joblib shares large arrays with the workers through one memory map; each redraws its own rows of it.
+        # joblib writes large arrays to one memory map, which all workers read; each redraws its own rows of it.
         parallel = Parallel(n_jobs=workers, return_as="generator_unordered")
-        tasks = (delayed(carry_out)(job, data, model, threads) for job in jobs)
-        yield from cast(Iterator[tuple[Result, bool]], parallel(tasks))
+        tasks = (delayed(run_job)(job, data, making, threads) for job in jobs)
+        yield from cast(Iterator[tuple[Result | Failure, bool]], parallel(tasks))
 
 
-def _on_ray(jobs: Sequence[Job], data: Splits, model: ModelMaker | None) -> Iterator[tuple[Result, bool]]:
-    """Carry out jobs on a Ray cluster, one CPU each; folders must be on a disk that all its machines share.
+def _on_ray(jobs: Sequence[Job], data: Splits, making: Making) -> Iterator[tuple[Result | Failure, bool]]:
+    """Run jobs on a Ray cluster, one CPU each; folders must be on a disk that all its machines share.
 
     Raises:
         ConfigError: Ray is not installed.
@@ -155,10 +208,10 @@ def _on_ray(jobs: Sequence[Job], data: Splits, model: ModelMaker | None) -> Iter
         raise ConfigError("workers: Ray is not installed. pip install 'equimodal[ray]'.") from error
     if not ray.is_initialized():
         ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    shared = ray.put((data, model))  # once, not once a job
+    shared = ray.put((data, making))  # once, not once per job
 
-    def work(job: Job, shared: tuple[Splits, ModelMaker | None]) -> tuple[Result, bool]:
-        return carry_out(job, *shared, threads=1)
+    def work(job: Job, shared: tuple[Splits, Making]) -> tuple[Result | Failure, bool]:
+        return run_job(job, *shared, threads=1)
 
     remote = ray.remote(work)
     waiting = [remote.remote(job, shared) for job in jobs]
@@ -174,24 +227,37 @@ def _on_ray(jobs: Sequence[Job], data: Splits, model: ModelMaker | None) -> Iter
             ray.cancel(task, force=True)
 
 
-def carry_out(job: Job, data: Splits, model: ModelMaker | None, threads: int | None = None) -> tuple[Result, bool]:
-    """Return a run's numbers, trained now or found finished, and whether it was trained now."""
+def run_job(job: Job, data: Splits, making: Making, threads: int | None = None) -> tuple[Result | Failure, bool]:
+    """Return a run's outcome, and whether it was trained now: a finished run is read from its folder.
+
+    A run that diverges is an outcome, not an error. Given again, it resumes at its last checkpoint, and diverges again.
+
+    Args:
+        job: the run.
+        data: see `run_jobs`.
+        making: how its classifier is made.
+        threads: of torch; None: as they are.
+
+    Raises:
+        EquimodalError: anything else that stops the run, with its method and seed.
+    """
     config, folder = job.config, job.folder
+    label, seed = config.method.label, config.seed
     if threads is not None:
         torch.set_num_threads(threads)
     try:
-        splits: Splits | None = None
-        if job.tuned:
-            splits = seed_data(config, data, config.seed)
-            where = None if folder is None else folder.parents[1] / TRIALS / folder.parent.name / folder.name
-            config = choose(job.tuned, splits, lambda: untrained(model, job.config), where)
+        splits, tuned = None, None
+        if job.candidates:
+            drawn = splits = seed_data(config, data, seed)
+            chosen = choose(job.candidates, drawn, lambda tried: making.classifier(tried, drawn), job.trials)
+            config, tuned = chosen, tuned_values(job.candidates, chosen)
         if folder is not None and is_finished(folder, config):
-            return Result.from_folder(folder, config.method.label), False
-        splits = splits or seed_data(config, data, config.seed)
+            return Result.from_folder(folder, label, tuned), False
+        splits = splits or seed_data(config, data, seed)
         run = train(
             config,
             splits,
-            untrained(model, config),
+            making.classifier(config, splits),
             folder=folder,
             resume=folder is not None,
             quiet=True,
@@ -199,6 +265,8 @@ def carry_out(job: Job, data: Splits, model: ModelMaker | None, threads: int | N
         )
     except Interrupted:
         raise
+    except Diverged as error:
+        return Failure(label, seed, str(error)), True
     except EquimodalError as error:
-        raise type(error)(f"{config.method.label}, seed {config.seed}: {error}") from error
-    return Result.from_run(run, splits.provenance), True
+        raise type(error)(f"{label}, seed {seed}: {error}") from error
+    return Result.from_run(run, splits.provenance, tuned), True

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from equimodal.comparison.result import Failure
 from equimodal.statistics.estimates import Estimate
 
 
@@ -34,6 +35,11 @@ class Numbers(Protocol):
     @property
     def provenance(self) -> Mapping[str, Any]:
         """Data, configuration, command, versions."""
+        ...
+
+    @property
+    def failures(self) -> Sequence[Failure]:
+        """The runs that diverged."""
         ...
 
     @property

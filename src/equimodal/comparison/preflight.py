@@ -1,4 +1,4 @@
-"""What is checked, and how long it will take, before a comparison begins."""
+"""The checks before a comparison begins, and how long it will take."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from itertools import combinations
 import torch
 
 from equimodal.comparison.forecast import seconds_of_run
-from equimodal.comparison.jobs import TRIALS, ModelMaker, make_job, seed_data, untrained
+from equimodal.comparison.jobs import TRIALS, Making, make_job, seed_data
 from equimodal.config.method import MethodSpec, parse_method
 from equimodal.config.run import LARGEST_SEED, RunConfig
 from equimodal.data.splits import Splits
-from equimodal.errors import ConfigError
+from equimodal.errors import ConfigError, DataError, Diverged
 from equimodal.files import safe_name
 from equimodal.methods.base import METHODS
 from equimodal.training.fit import set_up
@@ -21,7 +21,7 @@ from equimodal.training.run import REFERENCE
 
 
 def ensemble_and_others(config: RunConfig) -> tuple[list[MethodSpec], list[MethodSpec]]:
-    """Return the unimodal ensemble, listed or not, and all other methods: the first is the others' reference."""
+    """Return the unimodal ensemble, listed or not, and all other methods: it is the reference of the others."""
     methods = config.compare.methods
     listed = next((method for method in methods if method.name == REFERENCE), None)
     ensemble = listed or parse_method(REFERENCE, names=NAMES)
@@ -29,7 +29,7 @@ def ensemble_and_others(config: RunConfig) -> tuple[list[MethodSpec], list[Metho
 
 
 def check_names(config: RunConfig, model: object, workers: object) -> None:
-    """Check everything that the configuration alone can tell.
+    """Check everything that needs the configuration only.
 
     Raises:
         ConfigError: all mistakes, together.
@@ -78,20 +78,21 @@ def check_names(config: RunConfig, model: object, workers: object) -> None:
         raise ConfigError(problems)
 
 
-def rehearse(config: RunConfig, data: Splits, model: ModelMaker | None, *, timed: bool) -> dict[str, float]:
-    """Set up the first seed's run of every method, so that a mistake is told before hours of training.
+def check(config: RunConfig, data: Splits, making: Making, *, timed: bool) -> dict[str, float]:
+    """Set up the first seed's run of every method and draw every seed's split, so that mistakes show before training.
 
     Args:
         config: of the comparison.
-        data: see :func:`~equimodal.comparison.compare.run_comparison`.
-        model: see there.
-        timed: train some batches of each method, too, to tell how long it will take.
+        data: see `equimodal.comparison.compare.run_comparison`.
+        making: how classifiers are made.
+        timed: also train some batches of each method, to estimate how long it takes.
 
     Returns:
-        Seconds of one run by method's label; 0 where not timed.
+        Seconds of one run by method's label; 0 if not timed.
 
     Raises:
         ConfigError: all mistakes, together.
+        DataError: the split of a seed cannot be drawn.
     """
     splits = seed_data(config, data, config.seed)
     problems: list[str] = []
@@ -99,12 +100,19 @@ def rehearse(config: RunConfig, data: Splits, model: ModelMaker | None, *, timed
     for method in (method for wave in ensemble_and_others(config) for method in wave):
         try:
             job = make_job(config, method, config.seed, None, None)
-            for tuned in job.tuned[1:]:
-                set_up(tuned, splits, untrained(model, tuned))
-            trainer = set_up(job.config, splits, untrained(model, job.config))
+            for tried in job.candidates[1:]:
+                set_up(tried, splits, making.classifier(tried, splits))
+            trainer = set_up(job.config, splits, making.classifier(job.config, splits))
             seconds[method.label] = seconds_of_run(trainer) if timed else 0.0
+        except Diverged:
+            seconds[method.label] = 0.0  # reported when it is run
         except ConfigError as error:
             problems += [problem for problem in error.problems if problem not in problems]
     if problems:
         raise ConfigError(problems)
+    for seed in range(config.seed + 1, config.seed + config.compare.seeds):
+        try:
+            seed_data(config, data, seed)
+        except DataError as error:
+            raise DataError(f"seed {seed}: {error}") from error
     return seconds

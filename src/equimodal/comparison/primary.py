@@ -1,4 +1,4 @@
-"""The comparisons that a study was to decide, declared before any result was seen."""
+"""The comparisons that a study decides, declared before any result was seen."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Decision:
         high: upper end.
         p: of the paired permutation test.
         p_holm: corrected for the number of declared comparisons.
-        smallest_p: the lowest p that so many pairs could give.
-        detectable: the difference that would have been found with probability .8, at the level divided by the number
-            of declared comparisons; None without spread.
+        smallest_p: the lowest p that this number of pairs can give.
+        detectable: the true difference that would be found with probability .8, at the level divided by the number of
+            declared comparisons; None without spread.
         pairs: seeds times settings.
     """
 
@@ -43,9 +43,9 @@ class Decision:
 
     @property
     def decided(self) -> bool:
-        """Whether the corrected p is at most the level *and* the interval leaves out 0 (ours).
+        """Whether the corrected p is at most the level *and* the interval excludes 0 (ours).
 
-        The test takes redrawn splits for independent, the interval does not; a method should win by both.
+        The test treats redrawn splits as independent, the interval does not; a difference has to pass both.
         """
         return self._rejected and self.low is not None and self.high is not None and self.low * self.high > 0
 
@@ -57,9 +57,9 @@ class Decision:
         if self.mean is None:
             return f"{self.primary}: undefined in every seed."
         ends = "" if self.low is None or self.high is None else f" {interval(self.low, self.high, sign=True)}"
-        verdict = "a difference" if self.decided else "cannot be told from noise"
+        verdict = "a difference" if self.decided else "cannot be distinguished from noise"
         if self._rejected and not self.decided:
-            verdict = "open, for the test finds a difference and the interval does not"
+            verdict = "open: the test finds a difference, and the interval does not"
         power = ""
         if self.detectable is not None:
             power = f"; a difference of {number(self.detectable)} would have been found 4 times in 5"
@@ -74,15 +74,15 @@ class Decision:
 
 
 def decide(comparisons: Mapping[str, Numbers], declared: Sequence[Primary]) -> list[Decision]:
-    """Return what each declared comparison came to, p values corrected for one another by Holm.
+    """Return the outcome of each declared comparison, with p values corrected by Holm for their number.
 
-    One over several settings takes the mean of the settings' mean differences. Its interval adds up the settings'
-    corrected variances (Welch and Satterthwaite's degrees of freedom), and the permutation flips the sign of every
-    (setting, seed) pair for itself.
+    A comparison over several settings takes the mean of the settings' mean differences. Its interval adds up the
+    settings' corrected variances (degrees of freedom of Welch and Satterthwaite), and the permutation test flips the
+    sign of every (setting, seed) pair independently.
 
     Args:
         comparisons: by setting's label.
-        declared: see :class:`~equimodal.config.compare.Primary`.
+        declared: see `equimodal.config.compare.Primary`.
 
     Raises:
         ConfigError: a comparison has no such method or column.
@@ -116,7 +116,7 @@ def _decide(comparisons: Mapping[str, Numbers], primary: Primary, declared: int)
         return Decision(primary, None, None, None, None, None, lowest, None, 0)
     low, high, detectable = found.low, found.high, None
     if found.error is not None and found.free is not None:
-        if len(chosen) == 1:  # on a fixed split, test groups are drawn anew too
+        if len(chosen) == 1:  # on a fixed split, the bootstrap includes test groups
             alone = chosen[0].difference(primary.method, primary.against, primary.column)
             low, high = alone.low, alone.high
         detectable = detectable_difference(found.error, found.free, LEVEL / declared)

@@ -1,4 +1,4 @@
-"""What a comparison says while it goes: a line a finished run, and a bar on a terminal."""
+"""Progress of a comparison: one line per finished run, and how long the others will take."""
 
 from __future__ import annotations
 
@@ -6,61 +6,42 @@ import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from equimodal.comparison.comparison import Result
+from equimodal.comparison.result import Failure, Result
+from equimodal.training.progress import make_reporter
 
 
-class Progress:
+class RunProgress:
     """Count finished runs on standard error, with an estimate of the time left.
 
     Args:
         total: runs in all.
-        quiet: say nothing.
+        quiet: show nothing.
     """
 
     def __init__(self, total: int, quiet: bool) -> None:
-        self.total, self.quiet = total, quiet
+        self.total = total
         self.done = 0
         self._trained = 0
         self._started = time.monotonic()
-        self._bar: Any = None
+        self._reporter = make_reporter(quiet)
 
     def __enter__(self) -> Self:
-        if not self.quiet and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-            from rich.progress import Progress as RichProgress
-
-            columns = (TextColumn("comparing"), BarColumn(bar_width=20), MofNCompleteColumn())
-            self._bar = RichProgress(*columns, console=Console(stderr=True))
-            self._task = self._bar.add_task("", total=self.total)
-            self._bar.start()
+        self._reporter.start("run", self.total, 0)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        self._reporter.finish()
 
-    def finished(self, result: Result, trained: bool) -> None:
-        """Tell of a run; ``trained`` is False where it was found finished."""
+    def finished(self, outcome: Result | Failure, trained: bool) -> None:
+        """Report a run; `trained` is False if it was found finished."""
         self.done += 1
         self._trained += trained
-        if self.quiet:
-            return
-        edm = result.test["contribution"]["edm"]
-        line = (
-            f"{result.method}, seed {result.seed}: accuracy {result.test['accuracy']:.3f}, "
-            f"EDM {'undefined' if edm is None else f'{edm:.3f}'}  "
-            f"({self.done} of {self.total}{self._left(trained)})"
-        )
-        if self._bar is None:
-            print(line, file=sys.stderr, flush=True)
-        else:
-            self._bar.console.print(line, markup=False, highlight=False)
-            self._bar.advance(self._task)
+        text = f"{outcome.method}, seed {outcome.seed}: {_outcome(outcome)}{self._left(trained)}"
+        self._reporter.step(text, keep=True)
 
     def _left(self, trained: bool) -> str:
         if not trained:
@@ -71,20 +52,27 @@ class Progress:
         return f", about {duration(seconds)} left"
 
 
+def _outcome(outcome: Result | Failure) -> str:
+    if isinstance(outcome, Failure):
+        return f"diverged ({outcome.reason})"
+    edm = outcome.test["contribution"]["edm"]
+    return f"accuracy {outcome.test['accuracy']:.3f}, EDM {'undefined' if edm is None else f'{edm:.3f}'}"
+
+
 def announce(settings: Mapping[str, tuple[int, int, float]], workers: int | str) -> None:
-    """Tell on standard error how many runs there are and how long they will take.
+    """Print on standard error how many runs there are and how long they will take.
 
     Args:
         settings: for each, its runs, how many are finished, and the seconds of the others in one process.
-        workers: how many train side by side, or "ray".
+        workers: how many train in parallel, or "ray".
     """
     for label, (runs, finished, seconds) in settings.items():
         done = f", {finished} finished" if finished else ""
         print(f"{label}: {runs} runs{done}, about {duration(seconds)} of computing", file=sys.stderr)
     if isinstance(workers, int):
         total = sum(seconds for _, _, seconds in settings.values())
-        beside = f" with {workers} side by side" if workers > 1 else ""
-        print(f"About {duration(total / workers)} in all{beside}.", file=sys.stderr, flush=True)
+        parallel = f" with {workers} in parallel" if workers > 1 else ""
+        print(f"About {duration(total / workers)} in all{parallel}.", file=sys.stderr, flush=True)
 
 
 def duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""The JSON file in which a comparison, a study or an analysis keeps what it found."""
+"""The JSON file of a comparison, a study or an analysis."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ T = TypeVar("T")
 
 
 def write_record(path: Path, content: dict[str, Any]) -> Path:
-    """Write the file, whole or not at all; JSON has no NaN, and none may be in the content."""
+    """Write the file completely or not at all; the content must have no NaN, which JSON does not know."""
     write_text(path, json.dumps(content, indent=1, allow_nan=False) + "\n", then="give the same command again")
     return path
 
 
 def read_record(path: Path, what: str, parse: Callable[[dict[str, Any]], T]) -> T:
-    """Return what a file holds.
+    """Return the content of a file.
 
     Args:
         path: of the file.
@@ -28,12 +28,11 @@ def read_record(path: Path, what: str, parse: Callable[[dict[str, Any]], T]) -> 
         parse: from the file's content to the result.
 
     Raises:
-        RunError: there is no file, it is no JSON, or ``parse`` cannot read its content.
+        RunError: there is no file, it is not JSON, or `parse` cannot read its content.
     """
     if not path.is_file():
         raise RunError(
-            f"{path.parent}: holds no finished {what} (there is no {path.name}). "
-            "The command that began it goes on with it."
+            f"{path.parent}: holds no finished {what} (there is no {path.name}). The command that began it resumes it."
         )
     try:
         return parse(json.loads(path.read_text(encoding="utf-8")))

@@ -1,20 +1,20 @@
-"""Methods by settings: one comparison a setting, ranks over all of them, and the comparisons declared beforehand."""
+"""Methods by settings: one comparison per setting, ranks over all settings, and the comparisons declared beforehand."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from equimodal.comparison.compare import carry_out, time_left
+from equimodal.comparison.compare import run_checked, time_left
 from equimodal.comparison.comparison import Comparison, load_comparison
-from equimodal.comparison.jobs import Workers
-from equimodal.comparison.preflight import check_names, rehearse
+from equimodal.comparison.jobs import Making, Workers
+from equimodal.comparison.preflight import check, check_names
 from equimodal.comparison.primary import Decision, decide
 from equimodal.comparison.progress import announce
 from equimodal.comparison.record import read_record, write_record
+from equimodal.comparison.result import Failure
 from equimodal.comparison.study_tables import study_reading, study_tables
 from equimodal.config.compare import Primary, Setting
 from equimodal.config.method import MethodSpec
@@ -22,8 +22,9 @@ from equimodal.config.run import RunConfig, build_config
 from equimodal.config.yaml import merge, write_yaml
 from equimodal.data.catalogue import load
 from equimodal.data.splits import Splits
-from equimodal.errors import ConfigError, DataError, Interrupted
+from equimodal.errors import ConfigError, DataError, Diverged, Interrupted
 from equimodal.files import safe_name, write_text
+from equimodal.locks import locked
 from equimodal.statistics.ranks import Ranking, rank
 from equimodal.tables.table import Table
 from equimodal.tables.text import as_text
@@ -43,8 +44,8 @@ class Study:
 
     Args:
         comparisons: by setting's label.
-        primary: what the study was to decide.
-        command: what the user typed.
+        primary: the comparisons that the study decides.
+        command: the command that the user typed.
     """
 
     comparisons: dict[str, Comparison]
@@ -57,12 +58,17 @@ class Study:
         return next(iter(self.comparisons.values())).methods
 
     @property
+    def failures(self) -> tuple[Failure, ...]:
+        """The runs that diverged, in all settings."""
+        return tuple(failure for comparison in self.comparisons.values() for failure in comparison.failures)
+
+    @property
     def ranked(self) -> bool:
         """Whether there is anything to rank: several methods in several settings."""
         return len(self.methods) > 1 and len(self.comparisons) > 1
 
     def ranking(self, column: str = "accuracy") -> Ranking:
-        """Return the methods' ranks over the settings, by mean of a column of which more is better."""
+        """Return the methods' ranks over the settings, by the mean of a column; the highest mean has rank 1."""
         means = {}
         for method in self.methods:
             values = [[v for v in c.values(method, column) if v is not None] for c in self.comparisons.values()]
@@ -70,7 +76,7 @@ class Study:
         return rank(means)
 
     def decisions(self) -> list[Decision]:
-        """Return what the declared comparisons came to."""
+        """Return the outcome of the declared comparisons."""
         return decide(self.comparisons, self.primary)
 
     def tables(self) -> list[Table]:
@@ -85,17 +91,13 @@ class Study:
         return as_text(self.tables(), self.reading())
 
     def save(self, folder: str | Path) -> Path:
-        """Write ``study.json``: what is where, the ranks and the decisions."""
+        """Write `study.json`: the folder of each setting, the ranks and the decisions."""
         ranking = self.ranking()
         content = {
             "settings": {label: safe_name(label) for label in self.comparisons},
             "primary": [primary.model_dump() for primary in self.primary],
             "command": self.command,
-            "ranks": {
-                **vars(ranking),
-                "p": None if ranking.p is None or math.isnan(ranking.p) else ranking.p,  # JSON has no NaN
-                "groups": [list(group) for group in ranking.groups],
-            },
+            "ranks": {**vars(ranking), "groups": [list(group) for group in ranking.groups]},
             "decisions": [decision.to_dict() for decision in self.decisions()],
         }
         return write_record(Path(folder) / FILE, content)
@@ -121,7 +123,7 @@ def setting_config(config: RunConfig, setting: Setting) -> RunConfig:
     """Return the configuration of the comparison in one setting.
 
     Raises:
-        ConfigError: the setting changes something that cannot be so.
+        ConfigError: the setting changes something to a value that is not possible.
     """
     plain = config.to_dict()
     plain["compare"] = {**plain["compare"], "settings": [], "primary": []}
@@ -141,30 +143,30 @@ def run_study(
     quiet: bool = False,
     command: str | None = None,
 ) -> Study:
-    """Carry out the comparison that a configuration describes in each of its settings.
+    """Run the comparison that a configuration describes in each of its settings.
 
-    Everything is checked, and the time told, before the first run. Each setting is a comparison with a folder of its
-    own in ``out``; finished runs are kept, and interrupted ones go on.
+    Everything is checked, and the time estimated, before the first run. Each setting is a comparison with a folder of
+    its own in `out`; finished runs are kept, and interrupted ones are resumed.
 
     Args:
-        config: with ``compare.settings``.
-        out: the study's folder.
-        workers: see :func:`~equimodal.comparison.compare.run_comparison`.
-        quiet: say nothing.
-        command: what the user typed, for provenance.
+        config: with `compare.settings`.
+        out: folder of the study.
+        workers: see `equimodal.comparison.compare.run_comparison`.
+        quiet: print nothing.
+        command: the command that the user typed, for provenance.
 
     Raises:
         ConfigError: all mistakes of all settings, together.
-        RunError: the folder holds something else.
-        Interrupted: Ctrl-C; the same call goes on.
+        RunError: the folder holds something else or is in use, or every run of a setting diverged.
+        Interrupted: Ctrl-C; the same call resumes.
     """
-    comparisons = carry_out_settings(config, out=out, workers=workers, quiet=quiet, command=command)
+    comparisons = run_settings(config, out=out, workers=workers, quiet=quiet, command=command)
     study = Study(comparisons, tuple(config.compare.primary), command)
     study.save(out)
     return study
 
 
-def carry_out_settings(
+def run_settings(
     config: RunConfig,
     *,
     out: str | Path,
@@ -174,16 +176,16 @@ def carry_out_settings(
     quiet: bool = False,
     command: str | None = None,
 ) -> dict[str, Comparison]:
-    """Carry out one comparison a setting, and return them by the settings' labels; see :func:`run_study`.
+    """Run one comparison per setting, and return them by the settings' labels; see `run_study`.
 
     Args:
-        config: with ``compare.settings``.
+        config: with `compare.settings`.
         out: the folder.
-        recipe: the file in it that says what it holds.
+        recipe: name of the file in it that holds the configuration.
         methods: the methods of a setting, from the names of its modalities; None: those of the configuration.
-        workers: see :func:`run_study`.
-        quiet: see :func:`run_study`.
-        command: see :func:`run_study`.
+        workers: see `run_study`.
+        quiet: see `run_study`.
+        command: see `run_study`.
     """
     out, config = Path(out), resolve(config)
     check_names(config, None, workers)
@@ -198,7 +200,7 @@ def carry_out_settings(
                 made = found.compare.model_copy(update={"methods": list(methods(data.modalities))})
                 found = found.model_copy(update={"compare": made})
                 check_names(found, None, workers)
-            seconds = rehearse(found, data, None, timed=not quiet)
+            seconds = check(found, data, Making(), timed=not quiet)
         except (ConfigError, DataError) as error:
             problems.append(f"{setting.label}: {error}")
             continue
@@ -206,19 +208,24 @@ def carry_out_settings(
         times[setting.label] = time_left(found, out / safe_name(setting.label), seconds)
     if problems:
         raise ConfigError(problems)
+    what = f"{'an' if recipe[0] in 'aeiou' else 'a'} {Path(recipe).stem}"
     if not (out / recipe).exists():
-        refuse_foreign(out, f"{'an' if recipe[0] in 'aeiou' else 'a'} {Path(recipe).stem}")
-    content = write_yaml(config.to_dict())
-    write_text(out / recipe, content, then="give the same command again")
-    if not quiet:
-        announce(times, workers)
-    comparisons = {}
-    for label, (found, data) in plans.items():
-        folder = out / safe_name(label)
-        try:
-            comparisons[label] = carry_out(
-                found, data, None, folder, resume=True, workers=workers, quiet=quiet, command=command
-            )
-        except Interrupted as error:
-            raise Interrupted(f"{label}: {error}") from error
+        refuse_foreign(out, what)
+    comparisons: dict[str, Comparison] = {}
+    with locked(out, what):
+        write_text(out / recipe, write_yaml(config.for_compare()), then="give the same command again")
+        if not quiet:
+            announce(times, workers)
+        for label, (found, data) in plans.items():
+            folder = out / safe_name(label)
+            try:
+                comparisons[label] = run_checked(
+                    found, data, Making(), folder, resume=True, workers=workers, quiet=quiet, command=command
+                )
+            except Interrupted as error:
+                raise Interrupted(f"{label}: {error}") from error
+            except Diverged as error:
+                problems.append(f"{label}: {error}")
+    if problems:
+        raise Diverged(f"{' '.join(problems)} The other settings are finished, and kept in {out}.")
     return comparisons

@@ -50,7 +50,7 @@ def study_tables(comparisons: Mapping[str, Numbers], ranking: Ranking | None) ->
 
 
 def study_reading(decisions: Sequence[Decision], ranking: Ranking | None) -> list[str]:
-    """Return what a study says in plain sentences: what was declared, one item of a list each, then the ranks."""
+    """Return a study in plain sentences: what was declared, as a list, then the ranks."""
     lines = []
     if decisions:
         lines.append(f"Declared before the run ({len(decisions)}; p corrected for one another by Holm, level {LEVEL}):")
@@ -64,7 +64,7 @@ def _ranks(ranking: Ranking) -> str:
     best = next(iter(ranking.ranks))
     text = (
         f"Ranks over {ranking.settings} settings: {best} is first on average. "
-        f"Methods whose mean ranks differ by less than {ranking.critical_difference:.1f} cannot be told apart "
+        f"Methods whose mean ranks differ by less than {ranking.critical_difference:.1f} cannot be distinguished "
         "(Friedman and Nemenyi)"
     )
     if ranking.groups and len(ranking.groups[0]) == len(ranking.ranks):
@@ -72,4 +72,4 @@ def _ranks(ranking: Ranking) -> str:
     if ranking.p is not None:
         text += f"; that all are alike has p {ranking.p:.3g}"
     groups = "; ".join(join_names(list(group)) for group in ranking.groups)
-    return f"{text}. Not told apart: {groups or 'none'}."
+    return f"{text}. Not distinguished: {groups or 'none'}."

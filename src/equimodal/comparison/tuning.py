@@ -1,9 +1,9 @@
-"""Choosing each method's settings on validation, with the same budget for every method; test is never touched."""
+"""Choose the settings of each method on validation, with the same budget for every method; test is never read."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from equimodal.config.compare import Tuning
 from equimodal.config.run import RunConfig, build_config
 from equimodal.config.yaml import merge, nest
 from equimodal.data.splits import Splits
-from equimodal.errors import ConfigError
+from equimodal.errors import ConfigError, Diverged
 from equimodal.files import write_text
 from equimodal.models.classifier import Classifier
 from equimodal.seeds import derive_seed
@@ -23,20 +23,22 @@ from equimodal.training.folder import open_folder
 from equimodal.training.names import NAMES
 
 FILE = "validation.json"
+WORST = (float("-inf"), float("-inf"))
+"""Score of a candidate that diverged."""
 
 
 def candidates(config: RunConfig, label: str, tuning: Tuning) -> Iterator[RunConfig]:
-    """Yield the configurations that a method may try: the untouched one, then others of its grid, ``trials`` in all.
+    """Yield the configurations that a method may try: the unchanged one, then others of its grid, `trials` in all.
 
-    A grid that holds more is drawn from without replacement, by the run's seed.
+    From a larger grid they are drawn without replacement, by the run's seed.
 
     Args:
         config: of the run.
-        label: the method's, under which ``tuning.own`` lists its own options.
+        label: of the method, under which `tuning.own` lists the method's own options.
         tuning: what may be tuned.
 
     Raises:
-        ConfigError: a value that the configuration cannot take.
+        ConfigError: a value that the configuration does not accept.
 
     Example:
         >>> tuning = Tuning(trials=4, grid={"training.learning_rate": [0.01, 0.1]}, own={"uniform": {"weight": [1, 2]}})
@@ -63,24 +65,53 @@ def candidates(config: RunConfig, label: str, tuning: Tuning) -> Iterator[RunCon
             yield found
 
 
-def choose(
-    tuned: Sequence[RunConfig], data: Splits, model: Callable[[], Classifier | None], folder: Path | None
-) -> RunConfig:
-    """Train every candidate and return the one with the best validation score, ties to the earlier.
-
-    The score is that which selects epochs, on the whole validation part. What was trained before is not trained again.
+def tuned_values(tried: Sequence[RunConfig], chosen: RunConfig) -> dict[str, Any]:
+    """Return the settings that differ among the candidates, by dotted key, as they were chosen.
 
     Args:
-        tuned: the candidates.
+        tried: the candidates.
+        chosen: one of them.
+
+    Example:
+        >>> one, other = (build_config({"training": {"learning_rate": rate}}) for rate in (0.01, 0.1))
+        >>> tuned_values([one, other], other)
+        {'training.learning_rate': 0.1}
+    """
+    plain = [_flat(config.to_dict()) for config in tried]
+    keys = dict.fromkeys(key for each in plain for key in each if any(other.get(key) != each[key] for other in plain))
+    found = _flat(chosen.to_dict())
+    return {key: found.get(key) for key in keys}
+
+
+def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in nested.items():
+        if isinstance(value, Mapping) and value:
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def choose(
+    tried: Sequence[RunConfig], data: Splits, model: Callable[[RunConfig], Classifier | None], folder: Path | None
+) -> RunConfig:
+    """Train every candidate and return the one with the best validation score; the earlier one if two are equal.
+
+    The score is that which selects epochs, on the whole validation part. A candidate that diverges is worse than all
+    others. A candidate that was trained before is not trained again.
+
+    Args:
+        tried: the candidates.
         data: of the seed; test is not read.
-        model: gives a new untrained classifier for each candidate.
-        folder: keeps a folder a candidate; None: in memory.
+        model: returns a new untrained classifier for a candidate.
+        folder: keeps one folder per candidate; None: in memory.
     """
     scores = [
-        _score(config, data, model(), None if folder is None else folder / f"trial-{number}")
-        for number, config in enumerate(tuned)
+        _score(config, data, model(config), None if folder is None else folder / f"trial-{number}")
+        for number, config in enumerate(tried)
     ]
-    return tuned[max(range(len(tuned)), key=scores.__getitem__)]
+    return tried[max(range(len(tried)), key=scores.__getitem__)]
 
 
 def _score(config: RunConfig, data: Splits, model: Classifier | None, folder: Path | None) -> tuple[float, float]:
@@ -88,16 +119,22 @@ def _score(config: RunConfig, data: Splits, model: Classifier | None, folder: Pa
     if path is not None and path.is_file():
         known = json.loads(path.read_text(encoding="utf-8"))
         if known["config"] == config.hash():
-            return tuple(known["score"])
+            return WORST if known["score"] is None else tuple(known["score"])
     trainer = set_up(config, data, model, folder=folder)
     if folder is not None:
         open_folder(folder, config, data, trainer.model.specification(), resume=True)
         trainer.resume()
-    trainer.run()
-    scores = measure_part(trainer, trainer.data.validation, "validation").scores
-    by = config.training.select
-    score = (-scores["loss"] if by == "loss" else scores[by], -scores["loss"])
+    content: dict[str, Any] = {"config": config.hash()}
+    score = WORST
+    try:
+        trainer.run()
+        scores = measure_part(trainer, trainer.data.validation, "validation").scores
+    except Diverged as error:
+        content |= {"score": None, "diverged": str(error)}
+    else:
+        by = config.training.select
+        score = (-scores["loss"] if by == "loss" else scores[by], -scores["loss"])
+        content |= {"score": score, "accuracy": scores["accuracy"]}
     if path is not None:
-        content = {"config": config.hash(), "score": score, "accuracy": scores["accuracy"]}
         write_text(path, json.dumps(content) + "\n", then="give the same command again")
     return score

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
 
@@ -114,6 +114,7 @@ class TrainingConfig(Section):
         accelerator: Fabric's: "auto", "cpu", "cuda" ...
         select: validation score that chooses the best epoch: "accuracy", "macro_f1" or "loss".
         patience: stop after so many epochs without a better score; None: never.
+        loader_workers: processes that read batches ahead, for slow data; 0: none. The results are the same.
     """
 
     epochs: int = Field(default=60, ge=1)
@@ -128,6 +129,25 @@ class TrainingConfig(Section):
     accelerator: str = "cpu"
     select: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
     patience: int | None = Field(default=None, ge=1)
+    loader_workers: int = Field(default=0, ge=0)
+
+
+class TrainingOptions(TypedDict, total=False):
+    """The fields of `TrainingConfig` as keyword arguments, for editors and type checkers."""
+
+    epochs: int
+    batch_size: int
+    optimiser: Literal["adamw", "sgd"]
+    learning_rate: float
+    weight_decay: float
+    schedule: Literal["cosine", "linear", "constant"]
+    warmup: float
+    clip_norm: float | None
+    precision: Literal["32-true", "bf16-mixed"]
+    accelerator: str
+    select: Literal["accuracy", "macro_f1", "loss"]
+    patience: int | None
+    loader_workers: int
 
 
 class MeasureConfig(Section):
@@ -194,13 +214,19 @@ class RunConfig(Section):
         plain["compare"] = self.compare.to_dict()
         return plain
 
-    def hash(self) -> str:
-        """Return a short hash of everything that decides the result of the run; the label of its method does not.
+    def for_compare(self) -> dict[str, Any]:
+        """Return what `compare` reads, as plain values: all but `method` and `reference`, which `train` reads."""
+        return {key: value for key, value in self.to_dict().items() if key not in ("method", "reference")}
 
-        It is that of a run only where the options of the method are complete, as they are in a run that was set up.
+    def hash(self) -> str:
+        """Return a short hash of everything that decides the result of the run.
+
+        The label of its method and the number of workers that read data do not. It is the hash of a run only where the
+        options of the method are complete, as they are in a run that was set up.
         """
         plain = {key: value for key, value in self.to_dict().items() if key != "compare"}
         plain["method"].pop("label", None)
+        plain["training"].pop("loader_workers")
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
 
 

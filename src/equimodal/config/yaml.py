@@ -58,13 +58,23 @@ for _name, _pattern, _first in _PLAIN:
         _class.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(f"(?:{_pattern})$"), _first)
 
 
-def read_yaml(text: str, where: str) -> dict[str, Any]:
+class _WordLoader(_Loader):
+    """Every scalar is text as it is written: a class may be called `true`, `7` or `1e3`. Only null is null."""
+
+    yaml_implicit_resolvers = {
+        first: [entry for entry in resolvers if entry[0] in ("tag:yaml.org,2002:null", "tag:yaml.org,2002:merge")]
+        for first, resolvers in _Loader.yaml_implicit_resolvers.items()
+    }
+
+
+def read_yaml(text: str, where: str, *, words: bool = False) -> dict[str, Any]:
     """Return the mapping that a YAML text holds.
 
     Args:
         text: the YAML. Only `true` and `false` are booleans, only numbers without leading zeros are numbers, and every
             key is text as it is written.
         where: what it is, for messages.
+        words: read every scalar except null as text.
 
     Raises:
         ConfigError: it is not valid YAML, holds a key twice, or is not a mapping.
@@ -74,7 +84,7 @@ def read_yaml(text: str, where: str) -> dict[str, Any]:
         {'classes': ['no', '007'], 'rate': 0.001, 'on': True}
     """
     try:
-        content = yaml.load(text, _Loader)
+        content = yaml.load(text, _WordLoader if words else _Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -86,7 +96,7 @@ def read_yaml(text: str, where: str) -> dict[str, Any]:
     return content
 
 
-def read_yaml_file(path: Path) -> dict[str, Any]:
+def read_yaml_file(path: Path, *, words: bool = False) -> dict[str, Any]:
     """Return the mapping that a YAML file holds; see `read_yaml`.
 
     Raises:
@@ -96,7 +106,7 @@ def read_yaml_file(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read as a text file ({error}).") from error
-    return read_yaml(text, str(path))
+    return read_yaml(text, str(path), words=words)
 
 
 def write_yaml(content: Mapping[str, Any]) -> str:

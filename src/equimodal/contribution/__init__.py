@@ -1,8 +1,8 @@
 """Measure how much each modality contributes to a model, and how far that is from equilibrium.
 
 Pure functions on tensors, from the bottom up: coalitions, value functions, Shapley values and interactions,
-shares and EDM; :func:`contribution` puts them together for stored outputs, :func:`diagnose` for any model.
-Nothing here knows how models are built or trained. The torchmetrics classes are loaded when first asked for.
+shares and EDM. `contribution` combines them for stored outputs, `diagnose` for any model.
+Nothing here depends on how models are built or trained. The torchmetrics classes are imported when first used.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from equimodal.contribution.equilibrium import (
     target_vector,
     utilisation,
 )
-from equimodal.contribution.games import Game, play
+from equimodal.contribution.games import Game, coalition_outputs, play
 from equimodal.contribution.interactions import interaction_index
 from equimodal.contribution.measure import contribution
 from equimodal.contribution.result import Contribution, Intervals
@@ -40,6 +40,7 @@ __all__ = [
     "ValueFunction",
     "all_coalitions",
     "coalition_name",
+    "coalition_outputs",
     "contribution",
     "deviation",
     "diagnose",

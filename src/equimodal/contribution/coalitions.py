@@ -14,7 +14,7 @@ MAX_EXACT = 10
 
 
 def all_coalitions(n: int) -> Tensor:
-    """Return every subset of ``n`` modalities; row k is the bit mask k, bit i standing for modality i.
+    """Return every subset of `n` modalities. Row k is the bit mask k; bit i is modality i.
 
     Row 0 is the empty coalition, the last row the grand one.
 
@@ -25,7 +25,7 @@ def all_coalitions(n: int) -> Tensor:
         bool (2**n, n).
 
     Raises:
-        ConfigError: ``n`` is out of range.
+        ConfigError: `n` is out of range.
 
     Example:
         >>> all_coalitions(2).int().tolist()
@@ -40,7 +40,7 @@ def all_coalitions(n: int) -> Tensor:
 
 
 def bit_masks(coalitions: Tensor) -> Tensor:
-    """Return the row number of each coalition in :func:`all_coalitions`: bool (K, n) -> int64 (K,).
+    """Return the row number of each coalition in `all_coalitions`: bool (K, n) -> int64 (K,).
 
     Example:
         >>> bit_masks(torch.tensor([[True, True], [False, True]])).tolist()
@@ -50,7 +50,7 @@ def bit_masks(coalitions: Tensor) -> Tensor:
 
 
 def coalition_name(members: Tensor, modalities: Sequence[str]) -> str:
-    """Return a coalition's name, such as ``"audio+image"``; the empty one is ``""``.
+    """Return a coalition's name, such as `"audio+image"`; the empty one is `""`.
 
     Example:
         >>> coalition_name(torch.tensor([True, False, True]), ["audio", "text", "image"])
@@ -60,7 +60,7 @@ def coalition_name(members: Tensor, modalities: Sequence[str]) -> str:
 
 
 def antithetic_permutations(n: int, pairs: int, seed: int) -> Tensor:
-    """Draw ``pairs`` random orders of ``n`` modalities, each followed by its reverse.
+    """Draw `pairs` random orders of `n` modalities, each followed by its reverse.
 
     Returns:
         int64 (pairs, 2, n).

@@ -1,18 +1,18 @@
-"""Contributions of the modalities of any model, through one callback."""
+"""Contributions of the modalities to the predictions of any model, through one callback."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-import numpy as np
 from torch import Tensor
 
 from equimodal.batch import Batch
+from equimodal.contribution.bootstrap import Groups
 from equimodal.contribution.equilibrium import Target, target_vector
-from equimodal.contribution.games import Predict, play
+from equimodal.contribution.games import Predict, Prior, play
 from equimodal.contribution.measure import contribution
 from equimodal.contribution.result import Contribution
 from equimodal.contribution.shapley import plan
@@ -22,7 +22,10 @@ from equimodal.errors import ConfigError, DataError
 
 @runtime_checkable
 class Batched(Protocol):
-    """Data that come in batches, in a fixed order; a ``name`` attribute, if any, names the split."""
+    """Data that come in batches, in a fixed order.
+
+    An attribute `name`, if any, names the split; an attribute `groups` (N,), if any, has the group of each row.
+    """
 
     def batches(self, batch_size: int) -> Iterable[Batch]:
         """Yield every sample once, in order."""
@@ -40,35 +43,40 @@ def diagnose(
     bootstrap: int = 200,
     seed: int = 0,
     modalities: Sequence[str] | None = None,
-    prior: Tensor | Sequence[float] | None = None,
-    groups: Sequence[Any] | np.ndarray | Tensor | None = None,
+    prior: Prior | None = None,
+    groups: Groups | None = None,
 ) -> Contribution:
-    """Measure how much each modality contributes to any model's predictions.
+    """Measure how much each modality contributes to the predictions of any model.
 
-    v(S) is the value of the predictions when each sample keeps what it has of S. Where it has nothing of S,
-    the label prior predicts. Put the model in evaluation mode first; gradients are switched off here.
+    v(S) is the value of the predictions when each sample keeps what it has of S. What is absent is hidden from the
+    model before the call: numbers are 0, strings are empty, lengths are 1, and `present` is False. Where a sample has
+    nothing of S, the label prior predicts. Gradients are switched off. A torch module is in evaluation mode
+    meanwhile; if `predict` is a function, put its model in evaluation mode first.
 
     Args:
-        predict: ``predict(inputs, present) -> logits (B, C)``, where ``inputs`` holds a batch's inputs by
-            modality and ``present`` a bool tensor (B,) by modality. What is not present must not influence
-            the result: how the model does without is its own matter (zeros, a mean, a mask). Sequence lengths
-            come as ``lengths=`` if the function names such a parameter.
-        data: anything with ``batches(batch_size)``, one batch, or batches.
-        value: a name in :data:`~equimodal.contribution.VALUES`, or a value function.
-        target: the shares that count as equilibrium; see :func:`~equimodal.contribution.contribution`.
+        predict: `predict(inputs, present) -> logits (B, C)`, where `inputs` holds a batch's inputs by modality and
+            `present` a bool tensor (B,) by modality. If it names a third parameter `lengths`, the lengths of the
+            sequences are passed too. If its only parameter is named `batch`, it gets a `Batch`. A function, or a
+            module, of which `forward` is read. Logits or probabilities, as a tensor, a NumPy array or a list; row i is
+            the prediction for row i of the inputs.
+        data: anything with `batches(batch_size)`, such as a `Dataset`; one batch; or batches.
+        value: a name in `equimodal.contribution.VALUES`, or a value function.
+        target: the shares that count as equilibrium; see `equimodal.contribution.contribution`.
         budget: the greatest number of coalitions to evaluate; by default all up to 10 modalities, 1024 above.
-        batch_size: given to ``data.batches``.
+        batch_size: passed to `data.batches`.
         bootstrap: replicates; 0 for no intervals.
         seed: of sampled coalitions and bootstrap.
-        modalities: the players, in order; by default those of the data. Others are absent throughout.
-        prior: class probabilities (C,) of the training labels (a constant output (C,) for regression). By
-            default those of the labels of ``data``, and a note says so.
-        groups: one label a sample, in the data's order; see :func:`~equimodal.contribution.contribution`.
+        modalities: the players, in order; by default those of the data. Others are hidden throughout.
+        prior: class probabilities (C,) of the training labels (a constant output (C,) for regression), as a run has
+            them. By default those of a trained `Classifier`; else those of the labels of `data`, and a note says so.
+        groups: one label per row, in the data's order; by default those of the data, if they have any. The bootstrap
+            draws whole groups. `range(len(data))` resamples rows although the data have groups.
 
     Raises:
-        ConfigError: unknown value function, impossible target, too small a budget.
+        ConfigError: unknown value function, impossible target, too small a budget, a function that cannot be called.
         DataError: no data, all parts of a split instead of one, something that holds no batches, unknown
-            modalities, predictions or a prior of the wrong shape.
+            modalities, predictions or a prior of the wrong shape, or predictions that never change although
+            modalities are hidden.
 
     Example:
         >>> import torch
@@ -83,7 +91,7 @@ def diagnose(
         >>> c.shares["a"], c.shares["b"], c.minor
         (1.0, 0.0, ('b',))
 
-    Source: shares and EDM from the paper; the callback and the prior at absent samples are ours.
+    Source: shares and EDM from the paper; the callback, hidden inputs and the prior at absent samples are ours.
     """
     if not callable(predict):
         raise ConfigError(
@@ -94,11 +102,23 @@ def diagnose(
     first = next(stream, None)
     if first is None:
         raise DataError("Expected at least one batch to diagnose, got none.")
+    if isinstance(modalities, str):
+        raise ConfigError(f"modalities: expected a list of names, got '{modalities}'. Write ['{modalities}', ...].")
     names = tuple(first.modalities if modalities is None else modalities)
     scheme = plan(len(names), budget=budget, seed=seed)
     value_function(value)  # mistakes here are reported before the model runs
     target_vector(target, names)
+    prior = _own_prior(predict) if prior is None else prior
     played = play(predict, chain([first], stream), scheme.coalitions, names, prior)
+    if played.reacts is False:
+        raise DataError(
+            "predict: its predictions are the same whichever modalities are present, so that nothing can be "
+            "measured. Absent inputs are hidden before the call (0 or empty, present False): predict from the inputs "
+            "that it is called with, not from stored data or outputs. A model that always predicts the same has no "
+            "contributions either."
+        )
+    if groups is None and isinstance(data, Batched):
+        groups = getattr(data, "groups", None)
     result = contribution(
         played.outputs,
         scheme,
@@ -114,9 +134,17 @@ def diagnose(
     notes = list(result.notes)
     if played.never_present:
         notes.append(f"no sample has {', '.join(played.never_present)}: no contribution")
+    if played.probabilities:
+        notes.append("predict returns probabilities: their logarithms are the logits")
     if prior is None:
-        notes.append("v(none) is the prior of these labels; give prior= those of the training labels")
+        notes.append("v(none) is the prior of these labels; pass the training labels' as prior=")
     return replace(result, notes=tuple(notes))
+
+
+def _own_prior(predict: Predict) -> Tensor | None:
+    """Return the training prior that a classifier of this library holds, else None."""
+    log_prior = getattr(predict, "log_prior", None)
+    return log_prior.detach().double().softmax(-1) if isinstance(log_prior, Tensor) else None
 
 
 def _stream(data: Batched | Batch | Iterable[Batch], batch_size: int) -> Iterator[Batch]:

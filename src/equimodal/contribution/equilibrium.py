@@ -16,9 +16,9 @@ Target = Mapping[str, float] | Sequence[float] | Tensor | None
 def shares(phi: Tensor) -> Tensor:
     r"""Return each modality's share of what all of them achieve, psi_m = phi_m / sum phi.
 
-    The sum is v(all) - v(empty). Where it is not above 0 the model is no better than the prior, there is
-    nothing to share, and every share is NaN. A sum within rounding of 0 counts as 0. Shares below 0 or above
-    1 occur where a modality's phi is negative.
+    The sum is v(all) - v(empty). Where it is not above 0 the model is no better than the prior, and every share is
+    NaN. A sum within rounding of 0 counts as 0. Shares below 0 or above 1 occur where the phi of a modality is
+    negative.
 
     Args:
         phi: Shapley values (..., n).
@@ -76,11 +76,11 @@ def equilibrium_deviation(shares: Tensor, target: Tensor) -> Tensor:
 def noise_floor(replicates: Tensor, shares: Tensor) -> Tensor:
     """Return the EDM that noise alone would show if the true shares were on target.
 
-    The mean of sum_m |psi*_m - psi_m| over bootstrap replicates psi*: replicates centred on the estimate vary
-    about it as the estimate varies about the truth.
+    It is the mean of sum_m |psi*_m - psi_m| over bootstrap replicates psi*: replicates vary about the estimate as
+    the estimate varies about the truth.
 
     Args:
-        replicates: psi* (R, n); replicates with undefined (NaN) shares are passed over.
+        replicates: psi* (R, n); replicates with undefined (NaN) shares are ignored.
         shares: psi (n,).
 
     Returns:
@@ -98,10 +98,10 @@ def noise_floor(replicates: Tensor, shares: Tensor) -> Tensor:
 def utilisation(values_single: Tensor, values_reference: Tensor, value_empty: Tensor | float) -> Tensor:
     r"""Return how much of what a modality could do alone it still does alone in the fused model.
 
-    .. math:: u_m = \frac{v(\{m\}) - v(\varnothing)}{v_\mathrm{alone}(m) - v(\varnothing)}
+    $$u_m = \frac{v(\{m\}) - v(\varnothing)}{v_\mathrm{alone}(m) - v(\varnothing)}$$
 
-    Read it beside EDM: harming the strong modality lowers EDM, and shows here. NaN where the reference itself
-    is no better than the prior.
+    Read it beside EDM: harming the strong modality lowers EDM, and lowers its utilisation. NaN where the reference
+    itself is no better than the prior.
 
     Args:
         values_single: v({m}) of the fused model (..., n).
@@ -123,15 +123,15 @@ def utilisation(values_single: Tensor, values_reference: Tensor, value_empty: Te
 
 
 def target_vector(target: Target, modalities: Sequence[str]) -> Tensor:
-    """Return eta as a float64 tensor (n,) in the order of ``modalities``.
+    """Return eta as a float64 tensor (n,) in the order of `modalities`.
 
     Args:
-        target: None for 1/n each, shares by name, or shares in the order of ``modalities``.
+        target: None for 1/n each, shares by name, or shares in the order of `modalities`.
         modalities: the names.
 
     Raises:
-        ConfigError: names that do not fit, a wrong number, a share that is not positive, a sum that is not 1;
-            all mistakes at once.
+        ConfigError: names that do not fit, a wrong number, a share that is not positive, a sum that is not 1.
+            All mistakes are reported together.
 
     Example:
         >>> target_vector({"text": 0.75, "image": 0.25}, ["image", "text"]).tolist()

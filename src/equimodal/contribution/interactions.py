@@ -15,13 +15,12 @@ from equimodal.errors import DataError
 def interaction_index(values: Tensor) -> Tensor:
     r"""Return the pairwise Shapley interaction index: above 0 synergy, below 0 redundancy.
 
-    .. math::
-        I_{ij} = \sum_{S \not\ni i,j} \frac{|S|!\,(n - |S| - 2)!}{(n - 1)!}
-                 \bigl(v(S \cup ij) - v(S \cup i) - v(S \cup j) + v(S)\bigr)
+    $$I_{ij} = \sum_{S \not\ni i,j} \frac{|S|!\,(n - |S| - 2)!}{(n - 1)!}
+    \bigl(v(S \cup ij) - v(S \cup i) - v(S \cup j) + v(S)\bigr)$$
 
     Args:
         values: v(S) for all coalitions (..., 2**n), in the order of
-            :func:`~equimodal.contribution.all_coalitions`; leading dimensions are kept.
+            `equimodal.contribution.all_coalitions`; leading dimensions are kept.
 
     Returns:
         float64 (..., n, n), symmetric, with zeros on the diagonal.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from numbers import Integral
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from equimodal.contribution.answers import are_probabilities
 from equimodal.contribution.bootstrap import (
+    Groups,
     bootstrap_weights,
-    group_numbers,
     multinomial_counts,
     percentile_intervals,
 )
@@ -27,14 +28,15 @@ from equimodal.contribution.equilibrium import (
 from equimodal.contribution.interactions import interaction_index
 from equimodal.contribution.result import Contribution, Intervals
 from equimodal.contribution.shapley import Plan, plan
-from equimodal.contribution.values import ValueFunction, value_function
+from equimodal.contribution.units import FEWEST_UNITS, Units, units_of
+from equimodal.contribution.values import OF_LOGITS, ValueFunction, value_function
 from equimodal.errors import ConfigError, DataError
 
 
 def contribution(
-    outputs: Tensor,
+    outputs: Tensor | np.ndarray,
     coalitions: Plan | Tensor,
-    targets: Tensor | None,
+    targets: Tensor | np.ndarray | None,
     modalities: Sequence[str],
     *,
     value: str | ValueFunction = "accuracy",
@@ -42,29 +44,33 @@ def contribution(
     bootstrap: int = 200,
     seed: int = 0,
     split: str | None = None,
-    groups: Sequence[Any] | np.ndarray | Tensor | None = None,
+    groups: Groups | None = None,
     confidence: float = 0.95,
 ) -> Contribution:
-    """Measure how much each modality contributes to ``value``.
+    """Measure how much each modality contributes to `value`.
 
-    The bootstrap resamples samples (whole groups, if given) by weighting the stored outputs; where coalitions
-    were sampled it resamples the antithetic pairs too, so that intervals and standard errors cover both
-    sources of chance. A game that can only return values (K,) gets no intervals.
+    The bootstrap resamples rows, or whole groups if given, by weighting the stored outputs. Where coalitions were
+    sampled it resamples the antithetic pairs too, so that intervals and standard errors cover both sources of
+    chance. A game that can only return values (K,) gets no intervals.
+
+    Fewer than three groups (or rows) give no interval and no noise floor, and a note says why. The standard errors
+    of the shares, which a schedule needs, then resample rows: they are a lower bound.
 
     Args:
-        outputs: logits or predictions (K, N, C), one table a coalition; or values (K,), which ``value`` only
+        outputs: logits or predictions (K, N, C), one table per coalition; or values (K,), which `value` only
             names.
         coalitions: the plan that the outputs follow, or the table of all coalitions, bool (2**n, n), in any
             order.
-        targets: what ``value`` compares with, (N,) or (N, C); None for values (K,).
+        targets: what `value` compares with, (N,) or (N, C); None for values (K,).
         modalities: n names, in the order of the coalitions' columns.
-        value: a name in :data:`~equimodal.contribution.VALUES`, or a value function.
+        value: a name in `equimodal.contribution.VALUES`, or a value function.
         target: the shares that count as equilibrium, positive, of sum 1: None for 1/n each, by name, or in
             order.
         bootstrap: replicates; 0 for no intervals.
         seed: of the bootstrap.
         split: name of the data, for provenance.
-        groups: one label a sample (a subject, a recording); samples of a group stay together.
+        groups: one label per row (a subject, a recording): the bootstrap then draws whole groups, because rows
+            of one group resemble each other.
         confidence: of the percentile intervals.
 
     Raises:
@@ -83,13 +89,16 @@ def contribution(
     """
     names = _checked_names(modalities)
     eta = target_vector(target, names)
-    if bootstrap < 0 or not 0 < confidence < 1:
-        raise ConfigError(f"Expected bootstrap >= 0 and confidence between 0 and 1, got {bootstrap} and {confidence}.")
-    outputs = outputs.detach().cpu()
+    if not isinstance(bootstrap, Integral) or bootstrap < 0 or not 0 < confidence < 1:
+        raise ConfigError(
+            "Expected bootstrap >= 0, a whole number, and confidence between 0 and 1, "
+            f"got {bootstrap} and {confidence}."
+        )
+    bootstrap, outputs = int(bootstrap), _tensor("outputs", outputs)
     scheme, outputs = _follow(coalitions, outputs, names)
     generator = torch.Generator().manual_seed(seed)
     notes: list[str] = []
-    group_of = None
+    units: Units | None = None
     if outputs.ndim == 1:
         value_name = value if isinstance(value, str) else value_function(value)[0]
         values, bootstrap = outputs.double().unsqueeze(0), 0
@@ -97,8 +106,17 @@ def contribution(
     else:
         value_name, function = value_function(value)
         targets = _checked_samples(outputs, targets, scheme, names)
-        group_of = None if groups is None else group_numbers(groups, len(targets))
-        parts = bootstrap_weights(len(targets), bootstrap, generator, group_of)
+        if value_name in OF_LOGITS and are_probabilities(outputs):
+            raise DataError(
+                f"outputs: every row holds probabilities, but '{value_name}' is computed from logits. Pass the "
+                "logits, or the logarithms of the probabilities."
+            )
+        units = units_of(groups, len(targets))
+        if len(targets) < FEWEST_UNITS:
+            bootstrap = 0
+        if bootstrap or not units.enough:
+            notes += units.notes()
+        parts = bootstrap_weights(len(targets), bootstrap, generator, units.drawn)
         values = torch.cat([function(outputs, targets, part).double() for part in parts])
     _check_values(values, scheme, names, value_name, bootstrap)
 
@@ -133,6 +151,11 @@ def contribution(
         return dict(zip(names, numbers.tolist(), strict=True))
 
     spread = defined and len(replicates) >= 2
+    intervals = noise = errors = None
+    if bootstrap and units is not None and units.enough:
+        errors = _by_coalition(values[1:].std(0), scheme, names) if scheme.exact else None
+        intervals = _intervals(phi[1:], replicates if spread else None, eta, names, confidence)
+        noise = float(noise_floor(replicates, psi[0])) if spread else None
     return Contribution(
         modalities=names,
         value=value_name,
@@ -147,9 +170,9 @@ def contribution(
         value_all=float(whole[-1]),
         coalition_values=_by_coalition(whole, scheme, names) if scheme.exact else None,
         interactions=_by_pair(interaction_index(whole), names) if scheme.exact else None,
-        intervals=_intervals(phi[1:], replicates if spread else None, eta, names, confidence) if bootstrap else None,
+        intervals=intervals,
         share_covariance=tuple(map(tuple, torch.cov(replicates.T).tolist())) if spread else None,
-        noise_floor=float(noise_floor(replicates, psi[0])) if spread else None,
+        noise_floor=noise,
         undefined_replicates=undefined,
         reason=reason,
         notes=tuple(notes),
@@ -161,10 +184,20 @@ def contribution(
         seed=seed,
         bootstrap=bootstrap,
         confidence=confidence,
-        samples=None if targets is None else len(targets),
-        groups=None if group_of is None else int(group_of.max()) + 1,
+        samples=None if units is None else units.samples,
+        groups=None if units is None else units.groups,
+        coalition_errors=errors,
+        resampled=None if units is None or not bootstrap else units.resampled,
         split=split,
     )
+
+
+def _tensor(name: str, values: object) -> Tensor:
+    """Return a tensor on the CPU, without gradient, of what is a tensor or becomes one."""
+    try:
+        return (values if isinstance(values, Tensor) else torch.as_tensor(np.asarray(values))).detach().cpu()
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name}: expected a tensor or an array of numbers, got {type(values).__name__}.") from error
 
 
 def _checked_names(modalities: Sequence[str]) -> tuple[str, ...]:
@@ -179,7 +212,7 @@ def _checked_names(modalities: Sequence[str]) -> tuple[str, ...]:
 
 
 def _follow(coalitions: Plan | Tensor, outputs: Tensor, names: tuple[str, ...]) -> tuple[Plan, Tensor]:
-    """Return the plan of the coalitions, and the outputs in its order."""
+    """Return the plan of the coalitions, and the outputs in the plan's order."""
     table = coalitions.coalitions if isinstance(coalitions, Plan) else coalitions.bool().cpu()
     if table.ndim != 2 or table.shape[1] != len(names):
         raise DataError(f"coalitions: expected a column for each of {', '.join(names)}, got {tuple(table.shape)}.")
@@ -201,10 +234,10 @@ def _follow(coalitions: Plan | Tensor, outputs: Tensor, names: tuple[str, ...]) 
     return plan(n), outputs if in_order else outputs[order]
 
 
-def _checked_samples(outputs: Tensor, targets: Tensor | None, scheme: Plan, names: tuple[str, ...]) -> Tensor:
+def _checked_samples(outputs: Tensor, targets: object, scheme: Plan, names: tuple[str, ...]) -> Tensor:
     if targets is None:
         raise DataError("targets: outputs (coalitions, samples, classes) need targets, got None.")
-    targets = targets.detach().cpu()
+    targets = _tensor("targets", targets)
     if targets.ndim == 0 or len(targets) != outputs.shape[1] or len(targets) == 0:
         raise DataError(
             f"targets: expected one for each of the {outputs.shape[1]} samples (at least 1), got "

@@ -1,4 +1,4 @@
-"""Torchmetrics over the pure functions: update by batch, compute once, reset, synchronise across ranks."""
+"""Torchmetrics classes for contribution and EDM: update by batch, compute, reset, synchronise across ranks."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ from equimodal.errors import DataError
 class _CoalitionMetric(Metric):
     """The outputs of all coalitions, gathered batch by batch.
 
-    The states are sample first, (B, K, C): torchmetrics joins batches and ranks along dimension 0.
+    The states have samples first, (B, K, C): torchmetrics joins batches and ranks along dimension 0.
     """
 
     is_differentiable = False
     full_state_update = False
     outputs: list[Tensor]
     targets: list[Tensor]
+    groups: list[Tensor]
 
     def __init__(
         self,
@@ -47,12 +48,20 @@ class _CoalitionMetric(Metric):
         target_vector(target, self.modalities)
         self.add_state("outputs", default=[], dist_reduce_fx="cat")
         self.add_state("targets", default=[], dist_reduce_fx="cat")
+        self.add_state("groups", default=[], dist_reduce_fx="cat")
 
-    def update(self, outputs: Tensor, targets: Tensor) -> None:
-        """Add a batch: outputs (K, B, C) in the order of the plan's coalitions, and targets (B,).
+    def update(self, outputs: Tensor, targets: Tensor, groups: Tensor | None = None) -> None:
+        """Add a batch.
+
+        Args:
+            outputs: (K, B, C) in the order of the plan's coalitions, see
+                `equimodal.contribution.coalition_outputs`.
+            targets: (B,).
+            groups: group numbers (B,), int64, the same in all batches: the bootstrap of `contribution` then draws
+                whole groups. All batches have them, or none.
 
         Raises:
-            DataError: shapes that do not fit.
+            DataError: the shapes do not fit.
         """
         count = len(self.coalitions.coalitions)
         if outputs.ndim != 3 or len(outputs) != count or outputs.shape[1] != len(targets):
@@ -60,23 +69,36 @@ class _CoalitionMetric(Metric):
                 f"Expected outputs ({count}, B, C) and targets (B,), got {tuple(outputs.shape)} and "
                 f"{tuple(targets.shape)}."
             )
+        if groups is not None and groups.shape != (len(targets),):
+            raise DataError(f"groups: expected ({len(targets)},), one per target, got {tuple(groups.shape)}.")
         self.outputs.append(outputs.detach().transpose(0, 1).contiguous())
         self.targets.append(targets.detach())
+        if groups is not None:
+            self.groups.append(groups.detach())
 
     def contribution(self, *, bootstrap: int = 200, seed: int = 0, split: str | None = None) -> Contribution:
-        """Return the whole result, with intervals, of the samples of this rank."""
+        """Return the whole result, with intervals, of the samples of this rank.
+
+        Raises:
+            DataError: there was no batch, or some batches had groups and others had none.
+        """
         if not len(self.targets):
             raise DataError("Nothing to measure: call update(outputs, targets) first.")
+        targets = dim_zero_cat(self.targets)
+        groups = dim_zero_cat(self.groups) if bootstrap and len(self.groups) else None  # only intervals need them
+        if groups is not None and len(groups) != len(targets):
+            raise DataError(f"groups: only {len(groups)} of {len(targets)} samples have one. Pass them in each update.")
         return contribution(
             dim_zero_cat(self.outputs).transpose(0, 1),
             self.coalitions,
-            dim_zero_cat(self.targets),
+            targets,
             self.modalities,
             value=self.value,
             target=self.target,
             bootstrap=bootstrap,
             seed=seed,
             split=split,
+            groups=groups,
         )
 
 
@@ -86,12 +108,13 @@ class ModalityContribution(_CoalitionMetric):
     Args:
         modalities: n names.
         coalitions: the plan that outputs follow; by default all coalitions.
-        value: a name in :data:`~equimodal.contribution.VALUES`, or a value function.
-        target: see :func:`~equimodal.contribution.contribution`.
-        kwargs: of ``torchmetrics.Metric``.
+        value: a name in `equimodal.contribution.VALUES`, or a value function.
+        target: see `equimodal.contribution.contribution`.
+        kwargs: of `torchmetrics.Metric`.
 
     Shapes:
-        ``update``: outputs (K, B, C), targets (B,). ``compute``: a dict of tensors () by modality.
+        `update`: outputs (K, B, C), targets (B,), group numbers (B,) or none. `compute`: a dict of tensors () by
+        modality.
 
     Raises:
         ConfigError: unknown value function or impossible target.
@@ -118,7 +141,7 @@ class ModalityContribution(_CoalitionMetric):
 class EquilibriumDeviation(_CoalitionMetric):
     """Equilibrium deviation metric, EDM = sum |eta - psi|; NaN where the model is no better than the prior.
 
-    Arguments, shapes and errors as for :class:`ModalityContribution`; ``compute`` returns a tensor ().
+    Arguments, shapes and errors as for `ModalityContribution`; `compute` returns a tensor ().
 
     Example:
         >>> metric = EquilibriumDeviation(["a", "b"])

@@ -17,7 +17,7 @@ class Intervals:
     """Bootstrap percentile intervals; shares and EDM have none where they are undefined.
 
     Replicates whose shares are undefined are left out of the intervals of shares and EDM (see
-    :attr:`Contribution.undefined_replicates`) and kept in those of phi.
+    `Contribution.undefined_replicates`) and kept in those of phi.
     """
 
     phi: dict[str, Interval]
@@ -29,13 +29,13 @@ class Intervals:
 class Contribution:
     """How much each modality contributes, how far that is from equilibrium, and how sure this is.
 
-    Made by :func:`~equimodal.contribution.contribution` and :func:`~equimodal.contribution.diagnose`.
+    Returned by `equimodal.contribution.contribution` and `equimodal.diagnose`.
 
     Args:
         modalities: names, in the data's order; every mapping below has them as keys.
         value: name of the value function.
-        phi: Shapley values, in units of the value; they sum to ``value_all - value_empty``.
-        shares: psi = phi / sum phi; None where that sum is not above 0 (``reason`` says so).
+        phi: Shapley values, in units of the value; they sum to `value_all - value_empty`.
+        shares: psi = phi / sum phi; None where that sum is not above 0 (`reason` says so).
         target: eta, the shares that count as equilibrium.
         deviation: psi - eta, or None.
         edm: sum of |psi - eta|, or None.
@@ -43,11 +43,11 @@ class Contribution:
         dominant: modalities whose deviation is above 0, the highest first.
         value_empty: v of no modality, what the prior alone scores.
         value_all: v of all modalities.
-        coalition_values: v of every coalition by name, such as ``"audio+image"`` and ``""``; None if
+        coalition_values: v of every coalition by name, such as `"audio+image"` and `""`; None if
             estimated.
-        interactions: pairwise Shapley interaction by name, such as ``"audio+image"``; None if estimated.
+        interactions: pairwise Shapley interaction by name, such as `"audio+image"`; None if estimated.
         intervals: bootstrap intervals; None without a bootstrap.
-        share_covariance: bootstrap covariance of the shares, in the order of ``modalities``, or None.
+        share_covariance: bootstrap covariance of the shares, in the order of `modalities`, or None.
         noise_floor: EDM expected if the true shares were on target, or None.
         undefined_replicates: bootstrap replicates whose shares are undefined.
         reason: why shares and EDM are None, or None.
@@ -61,8 +61,11 @@ class Contribution:
         bootstrap: the number of replicates; 0 for none.
         confidence: of the intervals.
         samples: the number of samples; None for a game that returns values only.
-        groups: the number of groups resampled as wholes, or None.
+        groups: the number of groups of the data; None where rows stand alone.
         split: name of the data measured, or None.
+        resampled: what the bootstrap drew, "rows" or "groups: 8"; None without a bootstrap. With one or two groups it
+            is "rows", there are no intervals, and a note says so.
+        coalition_errors: bootstrap standard error of each of `coalition_values`, or None.
 
     Example:
         >>> import torch
@@ -102,6 +105,8 @@ class Contribution:
     samples: int | None
     groups: int | None
     split: str | None
+    resampled: str | None = None
+    coalition_errors: dict[str, float] | None = None
 
     @property
     def share_errors(self) -> dict[str, float] | None:
@@ -113,10 +118,10 @@ class Contribution:
     def share_difference_error(self, first: str, second: str) -> float | None:
         """Return the bootstrap standard error of the difference between two modalities' shares, or None.
 
-        Shares vary against each other (they sum to 1), so this is not to be had from their own errors.
+        Shares are correlated, since they sum to 1: their own errors are not enough to compute this one.
 
         Raises:
-            ConfigError: a name is no modality.
+            ConfigError: a name is not a modality.
         """
         for name in (first, second):
             if name not in self.modalities:
@@ -133,10 +138,10 @@ class Contribution:
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Contribution:
-        """Return the result that :meth:`to_dict` was made from.
+        """Return the result whose `to_dict` is given.
 
         Raises:
-            DataError: fields that are missing or not of their type.
+            DataError: fields are missing or of a wrong type.
         """
         from pydantic import ValidationError
 
@@ -153,7 +158,7 @@ class Contribution:
         if not self.exact:
             how = f"estimated from {self.coalitions} coalitions, seed {self.sampling_seed}"
         where = f"{self.split}, " if self.split else ""
-        samples = f"{self.samples} samples, " if self.samples else ""
+        samples = f"{self.samples} sample{'s' * (self.samples > 1)}, " if self.samples else ""
         lines = [f"Contribution to {self.value} ({where}{samples}{how})", *_aligned(self._rows())]
         if self.edm is None:
             lines.append(f"EDM  undefined: {self.reason}")
@@ -161,7 +166,8 @@ class Contribution:
             edm = self.intervals and self.intervals.edm
             interval = f" [{edm.low:.3f}, {edm.high:.3f}]" if edm else ""
             floor = "" if self.noise_floor is None else f", noise floor {self.noise_floor:.3f}"
-            lines.append(f"EDM  {self.edm:.3f}{interval}{floor}")
+            drawn = f" (resampled: {self.resampled})" if edm else ""
+            lines.append(f"EDM  {self.edm:.3f}{interval}{floor}{drawn}")
         lines.append(f"v    none {self.value_empty:.3f}, all {self.value_all:.3f}")
         if self.interactions:
             strongest = sorted(self.interactions.items(), key=lambda pair: -abs(pair[1]))[:3]
@@ -183,7 +189,7 @@ class Contribution:
 
 
 def _aligned(rows: list[list[str]]) -> list[str]:
-    """Lay out a table: first and last columns to the left, numbers to the right."""
+    """Align a table: first and last columns to the left, numbers to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for first, *numbers, last in rows:

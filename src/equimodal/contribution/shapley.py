@@ -39,17 +39,16 @@ def gains(values: Tensor) -> Tensor:
 def shapley_operator(n: int) -> Tensor:
     r"""Return the matrix that turns the values of all coalitions into Shapley values: phi = operator @ v.
 
-    .. math::
-        \phi_m = \sum_{S \not\ni m} \frac{|S|!\,(n - |S| - 1)!}{n!} \bigl(v(S \cup m) - v(S)\bigr)
+    $$\phi_m = \sum_{S \not\ni m} \frac{|S|!\,(n - |S| - 1)!}{n!} \bigl(v(S \cup m) - v(S)\bigr)$$
 
     Args:
         n: the number of modalities, 1 to 10.
 
     Returns:
-        float64 (n, 2**n); columns in the order of :func:`~equimodal.contribution.all_coalitions`.
+        float64 (n, 2**n); columns in the order of `equimodal.contribution.all_coalitions`.
 
     Raises:
-        ConfigError: ``n`` is out of range.
+        ConfigError: `n` is out of range.
 
     Example:
         >>> shapley_operator(2).tolist()
@@ -68,7 +67,7 @@ def shapley(values: Tensor) -> Tensor:
 
     Args:
         values: v(S) for all coalitions (..., 2**n), in the order of
-            :func:`~equimodal.contribution.all_coalitions`; leading dimensions are kept.
+            `equimodal.contribution.all_coalitions`; leading dimensions are kept.
 
     Returns:
         float64 (..., n); its sum over modalities is v(all) - v(empty).
@@ -96,7 +95,7 @@ def shapley(values: Tensor) -> Tensor:
 class Plan:
     """Which coalitions to evaluate, and how their values become Shapley values.
 
-    Made by :func:`plan`. The first coalition is the empty one, the last the grand one.
+    Returned by `plan`. The first coalition is the empty one, the last the grand one.
 
     Args:
         coalitions: bool (K, n), distinct rows.
@@ -126,7 +125,7 @@ class Plan:
         Efficiency holds for both, since every sampled order runs from the empty coalition to the grand one.
 
         Raises:
-            DataError: there are not as many values as coalitions.
+            DataError: the number of values is not that of the coalitions.
         """
         self._check(values)
         return gains(values) @ self.operator.T
@@ -166,9 +165,9 @@ class Plan:
 def sample_permutations(n: int, budget: int, seed: int) -> Plan:
     """Plan an estimate from random orders, each taken with its reverse.
 
-    phi_m is estimated by the mean, over the orders drawn, of what modality m adds on entering. The reverse
-    order has m enter the complement, which cancels much of the variance. As many pairs are drawn as
-    ``budget`` surely pays for: 2 (n - 1) coalitions a pair, besides the empty and the grand one.
+    phi_m is estimated by the mean, over the orders drawn, of what modality m adds when it joins. In the reverse
+    order m joins the complement, which cancels much of the variance. As many pairs are drawn as `budget` allows:
+    2 (n - 1) coalitions per pair, besides the empty and the grand one.
 
     Args:
         n: the number of modalities, at least 2.

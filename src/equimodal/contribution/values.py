@@ -1,8 +1,8 @@
 """Value functions: how good stored outputs are, under any weighting of the samples.
 
 A value function maps outputs (K, N, C) of K coalitions and targets (N,) to values (K,). Weights (R, N) give R
-weightings at once and values (R, K): a weight of 2 counts a sample twice, 0 leaves it out. That is how
-bootstrap intervals and contributions within a group of samples are had from one stored table.
+weightings at once and values (R, K): a weight of 2 counts a sample twice, 0 leaves it out. This is how
+bootstrap intervals are computed from one stored table.
 """
 
 from __future__ import annotations
@@ -27,12 +27,15 @@ class ValueFunction(Protocol):
         ...
 
 
+OF_LOGITS = ("log_likelihood_gain", "true_class_probability")
+"""The value functions that probabilities in place of logits would silently spoil; to the others both are alike."""
+
 VALUES: dict[str, ValueFunction] = {}
-"""The value functions by name; a function of your own is given as it is."""
+"""The value functions by name. A function can be passed instead of a name."""
 
 
 def _value(name: str) -> Callable[[Callable[[Tensor, Tensor, Tensor], Tensor]], ValueFunction]:
-    """Register a score that knows only weights (R, N) as a value function, which takes all three forms."""
+    """Register a score that takes weights (R, N) as a value function, which takes None, (N,) and (R, N)."""
 
     def decorate(score: Callable[[Tensor, Tensor, Tensor], Tensor]) -> ValueFunction:
         @wraps(score)
@@ -59,7 +62,7 @@ def _value(name: str) -> Callable[[Callable[[Tensor, Tensor, Tensor], Tensor]], 
 
 
 def value_function(value: str | ValueFunction) -> tuple[str, ValueFunction]:
-    """Return the name and the function of ``value``, which may be either.
+    """Return the name and the function of `value`, which may be either.
 
     Raises:
         ConfigError: no value function has that name.
@@ -94,8 +97,10 @@ def _class_numbers(name: str, outputs: Tensor, targets: Tensor) -> Tensor:
     wrong = ((targets < 0) | (targets >= classes)).nonzero().flatten()
     if len(wrong):
         row = int(wrong[0])
+        unlabelled = " Data without labels have -1." if int(targets[row]) == -1 else ""
         raise DataError(
-            f"{name}: target {int(targets[row])} of row {row} is no class; the outputs have classes 0 to {classes - 1}."
+            f"{name}: target {int(targets[row])} of row {row} is not a class; the outputs have classes 0 to "
+            f"{classes - 1}.{unlabelled}"
         )
     return targets.long()
 
@@ -113,7 +118,7 @@ def accuracy(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
         float64 (K,) or (R, K).
 
     Raises:
-        DataError: shapes that do not fit, or a target that is no class.
+        DataError: shapes that do not fit, or a target that is not a class.
 
     Example:
         >>> accuracy(torch.tensor([[[0.0, 1.0], [1.0, 0.0]]]), torch.tensor([1, 1]), None).tolist()
@@ -127,8 +132,8 @@ def accuracy(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
 def macro_f1(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     """Return the mean F1 over the classes that occur in the targets (with a weight above 0).
 
-    A class that only gets predicted is not in the mean; it costs the classes it is taken for their recall.
-    Ties go to the lowest class. Arguments, shapes and errors as for :func:`accuracy`.
+    A class that is only predicted is not in the mean; predicting it lowers the recall of the true classes.
+    Ties go to the lowest class. Arguments, shapes and errors as for `accuracy`.
 
     Example:
         >>> macro_f1(torch.tensor([[[0.0, 1.0], [1.0, 0.0]]]), torch.tensor([1, 1]), None).round(decimals=3)
@@ -152,9 +157,9 @@ def macro_f1(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
 
 @_value("log_likelihood_gain")
 def log_likelihood_gain(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """Return log C minus the mean cross entropy: nats gained on uniform guessing.
+    """Return log C minus the mean cross entropy: the gain over uniform guessing, in nats.
 
-    Arguments, shapes and errors as for :func:`accuracy`.
+    Arguments, shapes and errors as for `accuracy`.
 
     Example:
         >>> log_likelihood_gain(torch.zeros(1, 2, 4), torch.tensor([3, 0]), None).tolist()
@@ -168,7 +173,7 @@ def log_likelihood_gain(outputs: Tensor, targets: Tensor, weights: Tensor) -> Te
 def true_class_probability(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     """Return the mean softmax probability of the true class.
 
-    Arguments, shapes and errors as for :func:`accuracy`.
+    Arguments, shapes and errors as for `accuracy`.
 
     Example:
         >>> true_class_probability(torch.zeros(1, 2, 4), torch.tensor([3, 0]), None).tolist()
@@ -222,7 +227,7 @@ def r2(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     """Return the coefficient of determination, averaged over output columns.
 
     A column whose targets are constant scores 1 if predicted exactly, else 0, as in scikit-learn. Arguments,
-    shapes and errors as for :func:`negative_mae`.
+    shapes and errors as for `negative_mae`.
 
     Example:
         >>> r2(torch.tensor([[[1.0], [2.0], [2.0]]]), torch.tensor([1.0, 2.0, 3.0]), None).tolist()
@@ -245,7 +250,7 @@ def mean_average_precision(outputs: Tensor, targets: Tensor, weights: Tensor) ->
     Samples of equal score share one threshold, as in scikit-learn.
 
     Args:
-        outputs: scores (K, N, C), one column a label.
+        outputs: scores (K, N, C), one column per label.
         targets: 0 or 1 (N, C).
         weights: None, (N,) or (R, N).
 

@@ -3,29 +3,60 @@
 from __future__ import annotations
 
 import warnings
-from typing import cast
+from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
-from equimodal.data.splits import PARTS
+from equimodal.data.checks import list_rows
+from equimodal.data.identifiers import as_text, numbered
 from equimodal.errors import DataError
+
+PARTS = ("train", "validation", "test")
 
 FOLDS = 20
 """Folds that grouped rows are first dealt into; parts are made of whole folds."""
 
 
+def part_numbers(values: Any, count: int) -> np.ndarray:
+    """Return the part of each row, 0 training, 1 validation, 2 test, from a column that says so.
+
+    Args:
+        values: for each row 0, 1 or 2, or "train", "validation" or "test" (N,).
+        count: how many rows there are, N.
+
+    Raises:
+        DataError: an entry is none of these, or there is not one per row.
+
+    Example:
+        >>> part_numbers(["train", "test", 1], 3).tolist()
+        [0, 2, 1]
+    """
+    names = {str(number): number for number in range(len(PARTS))} | {part: n for n, part in enumerate(PARTS)}
+    entries = as_text("split", values)
+    if entries.shape != (count,):
+        raise DataError(f"split: expected one per row, shape ({count},), got shape {entries.shape}.")
+    numbers = np.array([names.get(entry.lower(), -1) for entry in entries.tolist()], np.int64)
+    strange = np.flatnonzero(numbers < 0)
+    if len(strange):
+        raise DataError(
+            f"split: {list_rows(strange)} neither 0, 1, 2 nor {', '.join(PARTS)}: row {strange[0]} is "
+            f"'{entries[strange[0]]}'. Name one of these for every row."
+        )
+    return numbers
+
+
 def assign(
     labels: np.ndarray,
     groups: np.ndarray | None,
-    fractions: tuple[float, float, float],
+    fractions: Sequence[float],
     seed: int,
 ) -> np.ndarray:
     """Return the part of each row: 0 training, 1 validation, 2 test, int64 (N,).
 
     Without groups the sizes are exact and every class keeps its share, as far as whole rows allow. With
-    groups, whole groups are dealt into folds of like class shares (``StratifiedGroupKFold``), and folds into
-    parts, largest fold first, to the part that lacks most (ours). A class that training would miss is then
+    groups, whole groups are dealt into folds of like class shares (`StratifiedGroupKFold`), and folds into
+    parts, largest fold first, to the part that lacks most (our own rule). A class that training would miss is then
     brought there.
 
     Args:
@@ -43,7 +74,7 @@ def assign(
     """
     if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
         raise DataError(f"fractions: expected three shares above 0 that add up to 1, got {tuple(fractions)}.")
-    units = np.arange(len(labels)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    units = np.arange(len(labels)) if groups is None else numbered(groups)
     count = len(np.unique(units))
     if count < len(PARTS):
         what = "rows" if groups is None else "groups"
@@ -56,10 +87,10 @@ def assign(
 
 
 def draw_stratified(labels: np.ndarray, size: int, seed: int) -> np.ndarray:
-    """Return ``size`` row numbers, sorted, with the class shares of all rows and at least one row a class.
+    """Return `size` row numbers, sorted, with the class shares of all rows and at least one row per class.
 
     Raises:
-        DataError: ``size`` is below the number of classes or above the number of rows.
+        DataError: `size` is below the number of classes or above the number of rows.
 
     Example:
         >>> draw_stratified(np.array([0] * 90 + [1] * 9 + [2]), 10, seed=0).size
@@ -83,7 +114,9 @@ def draw_stratified(labels: np.ndarray, size: int, seed: int) -> np.ndarray:
     return np.sort(np.concatenate(rows))
 
 
-def _split_rows(labels: np.ndarray, fractions: tuple[float, float, float], seed: int) -> np.ndarray:
+def _split_rows(labels: np.ndarray, fractions: Sequence[float], seed: int) -> np.ndarray:
+    from sklearn.model_selection import train_test_split  # costs a second to import: only a split pays for it
+
     count = len(labels)
     validation, test = (max(1, round(count * share)) for share in fractions[1:])
     if validation + test >= count:
@@ -105,9 +138,9 @@ def _strata(labels: np.ndarray, size: int) -> np.ndarray | None:
     return strata if counts[common] > 1 and kinds <= min(size, len(labels) - size) else None
 
 
-def _split_groups(
-    labels: np.ndarray, units: np.ndarray, fractions: tuple[float, float, float], seed: int
-) -> np.ndarray:
+def _split_groups(labels: np.ndarray, units: np.ndarray, fractions: Sequence[float], seed: int) -> np.ndarray:
+    from sklearn.model_selection import StratifiedGroupKFold
+
     folds = min(FOLDS, len(np.unique(units)), int(np.bincount(labels).max()))
     fold = np.zeros(len(labels), np.int64)
     if folds > len(PARTS):

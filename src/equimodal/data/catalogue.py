@@ -8,17 +8,18 @@ from typing import ClassVar, cast
 
 from equimodal.data.archive import checksum, npz_keys, read_array
 from equimodal.data.dataset import Dataset
-from equimodal.data.own import load_path
+from equimodal.data.own import load_path, load_unlabelled
+from equimodal.data.rows import concatenate
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, DataError, did_you_mean
 from equimodal.registry import Registry
 
 
 class BuiltIn:
-    """A data set inside the wheel: an ``.npz`` named like its module, in ``files/`` beside it.
+    """A data set inside the wheel: an `.npz` named like its module, in `files/` beside it.
 
-    The file has the form of own data (see ``docs/data/own.md``) with a fixed split. Its contents are checked
-    against ``checksum``, so that every result rests on the same numbers.
+    The file has the form of own data (see `docs/data/own.md`) with a fixed split. Its contents are checked
+    against `checksum`, so that every result rests on the same numbers.
 
     Attributes:
         title: what it is, in a line.
@@ -27,7 +28,7 @@ class BuiltIn:
         modalities: names in order.
         pairing: how the modalities of a sample belong together.
         headroom: what can be shown with it, and what cannot.
-        checksum: of the arrays, by :func:`equimodal.data.archive.checksum`.
+        checksum: of the arrays, by `equimodal.data.archive.checksum`.
     """
 
     title: ClassVar[str]
@@ -45,7 +46,7 @@ class BuiltIn:
         return module.parent / "files" / f"{module.stem}.npz"
 
     @classmethod
-    def load(cls) -> Splits:
+    def load(cls) -> Splits[Dataset]:
         """Return the data set with its fixed split.
 
         Raises:
@@ -54,7 +55,7 @@ class BuiltIn:
         path = cls.path()
         if not path.is_file() or checksum({key: read_array(path, key) for key in npz_keys(path)}) != cls.checksum:
             raise DataError(f"{path}: missing, or not the file that was shipped. Install the package again.")
-        splits = cast(Splits, load_path(path))
+        splits = cast(Splits[Dataset], load_path(path))
         provenance = {"how": "fixed, shipped with the data", "checksum": cls.checksum}
         return Splits(splits.train, splits.validation, splits.test, provenance)
 
@@ -62,14 +63,14 @@ class BuiltIn:
 DATASETS: Registry[type[BuiltIn]] = Registry("data set", "equimodal.data.datasets")
 
 
-def load(name_or_path: str | Path, labels: int | None = None, split_seed: int | None = None) -> Splits:
+def load(name_or_path: str | Path, labels: int | None = None, split_seed: int | None = None) -> Splits[Dataset]:
     """Return a data set by name, or from a path, as training, validation and test.
 
     Args:
-        name_or_path: a built-in set's name (it goes before a folder of that name; write ``./name`` for the
-            folder), or what :func:`equimodal.data.own.load_path` takes.
+        name_or_path: a built-in set's name (it goes before a folder of that name; write `./name` for the
+            folder), or a path that `load_path` takes.
         labels: keep only so many labelled training rows (stratified), for scarce-label experiments.
-        split_seed: draw the split anew with this seed. Without it the split is the data's own, or seed 0.
+        split_seed: draw the split anew with this seed. Without it the split is the data's own, or drawn with seed 0.
 
     Raises:
         ConfigError: neither a known name nor a path.
@@ -80,19 +81,34 @@ def load(name_or_path: str | Path, labels: int | None = None, split_seed: int | 
         Splits('mfeat', train 50, validation 200, test 600)
     """
     if str(name_or_path) in DATASETS.names():
-        splits = DATASETS.get(str(name_or_path)).load()
-    elif Path(name_or_path).exists():
-        splits = load_path(name_or_path)
+        name, data = str(name_or_path), DATASETS.get(str(name_or_path)).load()
     else:
-        hint = did_you_mean(str(name_or_path), DATASETS.names())
-        raise ConfigError(f"No data set and no file or folder is called '{name_or_path}'.{hint}")
-    if isinstance(splits, Dataset):
-        splits = splits.split(split_seed or 0)
-    elif split_seed is not None:
-        splits = splits.redraw(split_seed)
-    if labels is not None:
-        splits = splits.scarce(labels, split_seed or 0)
-    name = name_or_path if str(name_or_path) in DATASETS.names() else Path(name_or_path).resolve()
+        name, data = str(_existing(name_or_path)), load_path(name_or_path)
+    own = data.split() if isinstance(data, Dataset) else data
+    splits = own.with_settings(split_seed, labels)
     # What loads these very rows again; a run that was given them in Python stores it.
-    splits.provenance["source"] = {"name": str(name), "labels": labels, "split_seed": split_seed}
+    splits.provenance["source"] = {"name": name, "labels": labels, "split_seed": split_seed}
     return splits
+
+
+def load_rows(name_or_path: str | Path) -> Dataset:
+    """Return all rows of a data set by name, or from a path, to predict on; labels are ignored.
+
+    Raises:
+        ConfigError: neither a known name nor a path.
+        DataError: the data are wrong.
+
+    Example:
+        >>> len(load_rows("mfeat"))
+        2000
+    """
+    if str(name_or_path) in DATASETS.names():
+        return concatenate(list(DATASETS.get(str(name_or_path)).load().parts().values()))
+    return load_unlabelled(_existing(name_or_path))
+
+
+def _existing(path: str | Path) -> Path:
+    if not Path(path).exists():
+        hint = did_you_mean(str(path), DATASETS.names())
+        raise ConfigError(f"No data set and no file or folder is called '{path}'.{hint}")
+    return Path(path).resolve()

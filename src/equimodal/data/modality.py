@@ -1,8 +1,8 @@
-"""One modality of a data set: its rows, what they hold, which samples have it, how long sequences are."""
+"""One modality of a data set: its column, which samples have it, how long sequences are."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -11,54 +11,87 @@ import torch
 
 from equimodal.batch import Input
 from equimodal.data import checks
-from equimodal.data.coerce import KINDS, Array, Kind, coerce, infer_kind, kind_problem
-from equimodal.errors import DataError, did_you_mean
+from equimodal.data.coerce import coerce, kind_problem
+from equimodal.data.columns.base import KINDS, Column, Kind, Spec
+from equimodal.data.columns.joined import join as join_columns
+from equimodal.data.columns.ragged import RaggedColumn
+from equimodal.data.finite import finiteness
+from equimodal.errors import did_you_mean
+
+ROWS = 1024
+"""Rows at a time where statistics are gathered: sums do not depend on how large a chunk may be."""
 
 
 @dataclass(frozen=True)
 class Modality:
-    """Some rows of an array that is kept whole, so that part of a memory map is not read until it is used.
+    """A column, and what is known of each of its rows.
 
     Args:
-        array: what is stored, (M, ...) or a dict of such arrays.
-        kind: what the array holds.
-        present: bool (N,), False where the sample lacks the modality.
+        column: the rows.
+        present: bool (N,), False where the sample lacks the modality; such rows are never read.
         lengths: valid time steps int64 (N,), or None.
-        rows: which of the M stored rows these are, int64 (N,); None for all of them.
+        double: whether batches hold float64, for an encoder that would lose what float32 cannot tell apart.
     """
 
-    array: Array
-    kind: Kind
+    column: Column
     present: np.ndarray
     lengths: np.ndarray | None = None
-    rows: np.ndarray | None = None
+    double: bool = False
 
-    def read(self) -> Array:
-        """Return all rows."""
-        return self.array if self.rows is None else _take(self.array, self.rows)
+    @property
+    def spec(self) -> Spec:
+        """What the rows are."""
+        return self.column.spec
 
-    def select(self, indices: np.ndarray) -> Modality:
-        """Return the modality with the rows at ``indices`` only, without reading them."""
-        return replace(
-            self,
-            present=self.present[indices],
-            lengths=None if self.lengths is None else self.lengths[indices],
-            rows=indices if self.rows is None else self.rows[indices],
-        )
+    def select(self, rows: np.ndarray) -> Modality:
+        """Return the modality with the rows at `rows` only, without reading them."""
+        lengths = None if self.lengths is None else self.lengths[rows]
+        return replace(self, column=self.column.select(rows), present=self.present[rows], lengths=lengths)
 
-    def tensors(self) -> Input:
-        """Return all rows as what an encoder takes; absent rows and padding are zero, or empty strings."""
-        values = self.read()
+    def valid(self) -> Iterator[np.ndarray]:
+        """Yield the values of all present rows by chunks, without padding: (n, ...), for sequences (steps, ...)."""
+        for rows in self.column.ranges(np.flatnonzero(self.present), most=ROWS):
+            values = self.column.take(rows)
+            lengths = None if self.lengths is None else self.lengths[rows]
+            if isinstance(values, list):
+                ends = [len(row) for row in values] if lengths is None else lengths.tolist()
+                yield np.concatenate([row[:end] for row, end in zip(values, ends, strict=True)])
+            elif isinstance(values, dict):
+                raise TypeError("Several arrays by name have no values in common.")
+            else:
+                yield values if lengths is None else values[np.arange(values.shape[1]) < lengths[:, None]]
+
+    def batch(self) -> tuple[Input, np.ndarray | None]:
+        """Return all rows as what an encoder takes, and the valid time steps (N,) where sequences have such.
+
+        Absent rows and padding are zero, or empty strings; rows that vary are padded to the longest.
+        """
+        here = np.flatnonzero(self.present)
+        everywhere = len(here) == len(self.present)
+        values = self.column.take(slice(0, len(here)) if everywhere else here)
+        lengths = None if self.lengths is None else np.where(self.present, self.lengths, 1)
+        if isinstance(values, list):
+            if lengths is None and self.spec.kind != "text":
+                lengths = np.ones(len(self.present), np.int64)
+                lengths[here] = [len(row) for row in values]
+            values = _padded(values, self.spec)
+        count = None if everywhere else len(self.present)
         if isinstance(values, dict):
-            return {key: _tensor(part, self.present, None, "tensor") for key, part in values.items()}
-        if values.dtype.kind == "U":
-            return np.where(self.present, values, "")
-        return _tensor(values, self.present, self.lengths, self.kind)
+            return {key: self._tensor(_spread(part, here, count), "tensor") for key, part in values.items()}, lengths
+        values = _spread(values, here, count)
+        if values.dtype.kind == "T":
+            return values, lengths
+        tensor = self._tensor(values, self.spec.kind)
+        if lengths is not None and values.ndim > 2:  # an encoder's prepared form may have lost the time axis
+            tensor[torch.from_numpy(np.arange(values.shape[1]) >= lengths[:, None])] = 0
+        return tensor, lengths
 
-    def describe(self) -> str:
-        """Return kind and shape of a row, for instance ``sequence (50, 6)``."""
-        plain = isinstance(self.array, dict) or self.array.ndim < 2
-        return self.kind if plain else f"{self.kind} {cast(np.ndarray, self.array).shape[1:]}"
+    def _tensor(self, values: np.ndarray, kind: Kind) -> torch.Tensor:
+        if values.dtype.kind == "f" or kind in ("vector", "sequence") or (kind == "image" and values.dtype != np.uint8):
+            target: type[np.generic] = np.float64 if self.double else np.float32
+        else:
+            target = np.uint8 if kind == "image" else np.int64
+        return torch.from_numpy(np.array(values, target))
 
 
 def read_modality(name: str, value: Any, kind: str | None, present: Any, lengths: Any) -> tuple[Modality, list[str]]:
@@ -66,22 +99,23 @@ def read_modality(name: str, value: Any, kind: str | None, present: Any, lengths
 
     Args:
         name: the modality, for messages.
-        value: anything that :func:`equimodal.data.coerce.coerce` takes.
+        value: anything that `equimodal.data.coerce.coerce` takes.
         kind: the user's word for what it holds, or None to infer it.
         present: true or false for each row, or None.
         lengths: valid time steps of each row, or None.
 
     Raises:
-        DataError: ``value`` cannot become an array.
+        DataError: `value` cannot become a column.
     """
-    coerced = coerce(name, value)
-    array, mask = coerced.array, ~coerced.absent
-    known = infer_kind(array) if kind is None else cast(Kind, kind)
+    coerced = coerce(name, value, kind)
+    column, mask = coerced.column, ~coerced.absent
     problems: list[str] = []
-    if known not in KINDS:
+    if kind is not None and kind not in KINDS:
         problems.append(f"kinds: unknown kind '{kind}' of '{name}'.{did_you_mean(str(kind), KINDS)}")
-    elif problem := kind_problem(name, known, array):
+    elif problem := kind_problem(name, kind or column.spec.kind, column):
         problems.append(problem)
+    elif kind is not None and column.spec.kind != kind:
+        problems.append(f"{name}: its column is of kind '{column.spec.kind}', not '{kind}'. Say so where it is made.")
     if present is not None:
         given = np.asarray(present)
         problem = checks.mask_problem(name, given, len(mask))
@@ -89,55 +123,46 @@ def read_modality(name: str, value: Any, kind: str | None, present: Any, lengths
             problems.append(problem)
         else:
             mask = mask & given.astype(bool)
-    steps = coerced.lengths if lengths is None else np.asarray(lengths)
-    if steps is not None and (problem := checks.length_form_problem(name, steps, array, known, len(mask))):
+    own = column.steps if isinstance(column, RaggedColumn) else None
+    steps = own if lengths is None else np.asarray(lengths)
+    if steps is not None and (problem := checks.length_form_problem(name, steps, column.spec, len(mask))):
         problems.append(problem)
         steps = None
-    mask, found = checks.finiteness(name, array, mask, steps)
+    mask, found = finiteness(name, column, mask, steps, coerced.masks)
     problems += found
     if steps is not None:
-        problems += checks.length_problems(name, steps, cast(np.ndarray, array).shape[1], mask)
+        there = cast(int, column.spec.shape[0]) if own is None else own
+        problems += checks.length_problems(name, steps, there, mask)
         # An absent row's length means nothing; 1 is what packing a sequence accepts.
         steps = np.where(mask, steps, 1).astype(np.int64)
-    return Modality(array, known, mask, steps), problems
+    return Modality(column, mask, steps), problems
 
 
 def join(name: str, parts: Sequence[Modality]) -> Modality:
-    """Return the rows of all parts, in order; parts of one array go on sharing it.
+    """Return the rows of all parts, in order, without reading them; parts of one column remain a selection of it.
 
     Raises:
         DataError: the parts' rows differ in shape.
     """
-    first = parts[0]
     present = np.concatenate([part.present for part in parts])
     lengths = [part.lengths for part in parts if part.lengths is not None]
-    joined = replace(first, present=present, lengths=np.concatenate(lengths) if lengths else None)
-    rows = [part.rows for part in parts if part.rows is not None and part.array is first.array]
-    if len(rows) == len(parts):
-        return replace(joined, rows=np.concatenate(rows))
-    arrays = [part.read() for part in parts]
-    tables = [array if isinstance(array, dict) else {"": array} for array in arrays]
-    pieces = {key: [table[key] for table in tables] for key in tables[0]}
-    for key, values in pieces.items():
-        if len({value.shape[1:] for value in values}) > 1:
-            shapes = ", ".join(str(value.shape) for value in values)
-            label = f"{name}[{key}]" if key else name
-            raise DataError(f"{label}: the parts' rows differ in shape: {shapes}. Pad them to one shape.")
-    whole = {key: np.concatenate(values) for key, values in pieces.items()}
-    return replace(joined, array=whole if isinstance(first.array, dict) else whole[""], rows=None)
+    column = join_columns(name, [part.column for part in parts])
+    return replace(parts[0], column=column, present=present, lengths=np.concatenate(lengths) if lengths else None)
 
 
-def _take(array: Array, rows: np.ndarray) -> Array:
-    return {key: part[rows] for key, part in array.items()} if isinstance(array, dict) else array[rows]
+def _padded(rows: list[np.ndarray], spec: Spec) -> np.ndarray:
+    """Return rows (T_i, ...) as one array (n, T, ...) of the longest T, zero beyond each."""
+    longest = max([spec.padded_to, *map(len, rows)])
+    padded = np.zeros((len(rows), longest, *(size or 1 for size in spec.shape[1:])), spec.dtype)
+    for place, row in zip(padded, rows, strict=True):
+        place[: len(row)] = row
+    return padded
 
 
-def _tensor(values: np.ndarray, present: np.ndarray, lengths: np.ndarray | None, kind: Kind) -> torch.Tensor:
-    if values.dtype.kind == "f" or kind in ("vector", "sequence") or (kind == "image" and values.dtype != np.uint8):
-        target = np.float32
-    else:
-        target = np.uint8 if kind == "image" else np.int64
-    values = values.astype(target)
-    values[~present] = 0
-    if lengths is not None and values.ndim > 2:  # an encoder's prepared form may have lost the time axis
-        values[np.arange(values.shape[1]) >= lengths[:, None]] = 0
-    return torch.from_numpy(values)
+def _spread(values: np.ndarray, here: np.ndarray, count: int | None) -> np.ndarray:
+    """Return values (n, ...) at the rows `here` of `count` rows, the others zero or empty; None: they are all."""
+    if count is None:
+        return values
+    spread = np.zeros((count, *values.shape[1:]), values.dtype)
+    spread[here] = values
+    return spread

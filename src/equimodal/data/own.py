@@ -1,86 +1,35 @@
-"""Your own features from disk: a folder, one ``.npz``, or a YAML that describes either."""
+"""Your own features from disk: a folder, one `.npz`, or a YAML that describes either."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from equimodal.config.yaml import read_yaml_file
-from equimodal.data.archive import SUFFIXES, npz_keys, read_array
-from equimodal.data.checks import list_rows, raise_problems
-from equimodal.data.coerce import KINDS, Kind
+from equimodal.data.archive import read_array
+from equimodal.data.assignment import PARTS
+from equimodal.data.checks import raise_problems
+from equimodal.data.csv_tables import read_numbers
 from equimodal.data.dataset import Dataset
-from equimodal.data.splits import PARTS, Splits
+from equimodal.data.description import SUFFIXES, Description, Source, describe
+from equimodal.data.entries import as_labels, as_lengths, as_presence
+from equimodal.data.headers import settle
+from equimodal.data.labels import encode_labels
+from equimodal.data.splits import Splits
+from equimodal.data.text import Entries, read_lines, read_words
 from equimodal.errors import ConfigError, DataError, did_you_mean
 
-DESCRIPTION = "data.yaml"
-COLUMNS = ("labels", "split", "groups", "ids", "classes")
-SUFFIX_COLUMNS = ("lengths", "present")
+COLUMNS = ("labels", "split", "groups", "ids")
 
 
-class Source(BaseModel):
-    """Where an array lies.
+def load_path(path: str | Path) -> Dataset | Splits:
+    """Return labelled data at a path for training, in parts if a split comes with them.
 
     Args:
-        file: path, seen from the description's folder.
-        key: the array's name in an ``.npz``.
-        kind: what it holds, where the shape misleads.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    file: str
-    key: str | None = None
-    kind: Kind | None = None
-
-
-def _as_source(value: Any) -> Any:
-    return {"file": value} if isinstance(value, str) else value
-
-
-Where = Annotated[Source, BeforeValidator(_as_source)]
-
-
-class Description(BaseModel):
-    """What a ``data.yaml`` says.
-
-    Args:
-        arrays: for each modality the file of its array.
-        labels: the column of labels.
-        classes: class names in order, or the file that lists them.
-        split: 0, 1, 2 or train, validation, test for each row.
-        groups: what must not be shared between training and test.
-        ids: what identifies each row.
-        lengths: for each sequence the column of valid time steps.
-        present: for each modality the column that says which rows have it.
-        name: what to call the data set.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    arrays: dict[str, Where] = Field(min_length=1)
-    labels: Where | None = None
-    classes: list[str | int] | Where | None = None
-    split: Where | None = None
-    groups: Where | None = None
-    ids: Where | None = None
-    lengths: dict[str, Where] = Field(default_factory=dict)
-    present: dict[str, Where] = Field(default_factory=dict)
-    name: str | None = None
-
-
-def load_path(path: str | Path, labels_required: bool = True, split: bool = True) -> Dataset | Splits:
-    """Return the data at a path, as parts if a split comes with them.
-
-    Args:
-        path: a folder (described by its ``data.yaml``, or by its file names), an ``.npz`` (by its keys), or a
-            YAML.
-        labels_required: False for data to predict on, which may lack labels.
-        split: False for all rows in their order, whatever split comes with them.
+        path: a folder (described by its `data.yaml`, or by its file names), an `.npz` (by its keys), or a YAML.
 
     Raises:
         DataError: a file is missing, damaged or pickled, or the arrays are not what they should be.
@@ -95,176 +44,178 @@ def load_path(path: str | Path, labels_required: bool = True, split: bool = True
         >>> load_path(folder).present["text"].tolist()
         [True, True, False, True]
     """
-    path = Path(path)
-    if not path.exists():
-        raise DataError(f"{path}: no such file or folder. Give a folder, an .npz or a YAML that describes one.")
-    if path.is_dir():
-        described = path / DESCRIPTION
-        description = _read_yaml(described) if described.is_file() else _describe_folder(path)
-        folder = path
-    elif path.suffix == ".npz":
-        description, folder = _describe_npz(path), path.parent
-    elif path.suffix in (".yaml", ".yml"):
-        description, folder = _read_yaml(path), path.parent
-    else:
-        raise DataError(f"{path}: cannot read '{path.suffix}'. Give a folder, an .npz or a YAML that describes one.")
-    if description.labels is None and labels_required:
+    files = _read(Path(path))
+    _require_labels(files, path)
+    data = files.dataset(labelled=True)
+    return data if data.parts is None else data.split()
+
+
+def load_unlabelled(path: str | Path, part: str | None = None) -> Dataset:
+    """Return data at a path to predict on. Labels and groups are not even read.
+
+    Args:
+        path: see `load_path`.
+        part: only the rows that the split column puts there; None: all rows.
+
+    Raises:
+        DataError: see `load_path`.
+        ConfigError: see `load_path`; or an unknown part, or one of data without a split column.
+    """
+    files = _read(Path(path), without=("labels", "classes", "groups"))
+    return _part_of(files.dataset(labelled=False), part)
+
+
+def load_labelled(path: str | Path, classes: Sequence[str], part: str | None = None) -> Dataset:
+    """Return data at a path to measure a trained model on, their labels counted in the model's classes.
+
+    One class, one row or one modality is enough.
+
+    Args:
+        path: see `load_path`.
+        classes: of the model.
+        part: only the rows that the split column puts there; None: the test rows if there is such a column, else all.
+
+    Raises:
+        DataError: see `load_path`; or a label is none of the classes.
+        ConfigError: see `load_unlabelled`.
+    """
+    files = _read(Path(path))
+    _require_labels(files, path)
+    data = files.dataset(labelled=False)
+    numbers, names = encode_labels(files.columns["labels"], files.classes, fewest=1)
+    data = data.with_labels(numbers, names)
+    part = "test" if part is None and data.parts is not None else part
+    return _part_of(data, part).with_classes(classes)
+
+
+@dataclass(frozen=True)
+class _Files:
+    """What the files at a path hold.
+
+    Args:
+        arrays: by modality.
+        columns: labels, split, groups and ids, None where there are none.
+        classes: names, or None.
+        lengths: by modality.
+        present: by modality.
+        kinds: of the modalities that have a declared one.
+        name: of the data.
+    """
+
+    arrays: dict[str, np.ndarray]
+    columns: dict[str, np.ndarray | None]
+    classes: list[Any] | None
+    lengths: dict[str, np.ndarray]
+    present: dict[str, np.ndarray]
+    kinds: dict[str, str]
+    name: str
+
+    def dataset(self, *, labelled: bool) -> Dataset:
+        return Dataset(
+            self.arrays,
+            self.columns["labels"] if labelled else None,
+            classes=self.classes if labelled else None,
+            lengths=self.lengths,
+            present=self.present,
+            ids=self.columns["ids"],
+            groups=self.columns["groups"],
+            split=self.columns["split"],
+            kinds=self.kinds,
+            name=self.name,
+        )
+
+
+def _read(path: Path, without: Sequence[str] = ()) -> _Files:
+    """Read the files at a path, but for the columns named in `without`."""
+    description, folder, name = describe(path)
+    problems: list[str] = []
+    entries: dict[tuple[str, str], Entries] = {}
+    for kind, source in _sources(description).items():
+        if kind[0] in without:
+            continue
+        try:
+            entries[kind] = _read_file(folder, source, *kind)
+        except DataError as error:
+            problems.append(str(error))
+    raise_problems(problems, name)
+    listed = entries.pop(("classes", ""), None)
+    entries, problems = settle(entries)
+    read: dict[tuple[str, str], np.ndarray] = {}
+    for kind, each in entries.items():
+        try:
+            read[kind] = _parse(each, *kind)
+        except DataError as error:
+            problems.append(str(error))
+    raise_problems(problems, name)
+    classes = description.classes if isinstance(description.classes, list) else None
+    return _Files(
+        arrays={modality: values for (what, modality), values in read.items() if what == "arrays"},
+        columns={column: read.get((column, "")) for column in COLUMNS},
+        classes=classes if listed is None else listed.values.tolist(),
+        lengths={modality: values for (what, modality), values in read.items() if what == "lengths"},
+        present={modality: values for (what, modality), values in read.items() if what == "present"},
+        kinds={modality: source.kind for modality, source in description.arrays.items() if source.kind},
+        name=name,
+    )
+
+
+def _sources(description: Description) -> dict[tuple[str, str], Source]:
+    """Return the files to read, by what they hold and the modality ("" for columns of the whole data)."""
+    found = {("arrays", modality): source for modality, source in description.arrays.items()}
+    found |= {
+        (column, ""): source
+        for column in ("classes", *COLUMNS)
+        if isinstance(source := getattr(description, column), Source)
+    }
+    for what in ("lengths", "present"):
+        found |= {(what, modality): source for modality, source in getattr(description, what).items()}
+    return found
+
+
+def _read_file(folder: Path, source: Source, what: str, modality: str) -> Entries:
+    path = folder / source.file
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file. Check the name, or take the entry out.")
+    if source.key is not None and path.suffix != ".npz":
+        raise DataError(f"{path}: a key ('{source.key}') is for .npz files only. Leave it out.")
+    if path.suffix in (".npy", ".npz"):
+        default = modality if what == "arrays" else f"{modality}_{what}" if modality else what
+        values = read_array(path, source.key or default if path.suffix == ".npz" else None)
+        if values.ndim == 0:
+            raise DataError(f"{path}: '{source.key or path.stem}' is a single value. Expected one entry per row.")
+        return Entries(path, values)
+    if path.suffix not in (".txt", ".csv"):
+        raise DataError(f"{path}: cannot read '{path.suffix}'. Save it as one of {', '.join(SUFFIXES)}.")
+    if what != "arrays":
+        return read_words(path)
+    return read_lines(path) if path.suffix == ".txt" else read_numbers(path)
+
+
+def _parse(entries: Entries, what: str, modality: str) -> np.ndarray:
+    """Return the values as what they mean. Ids and groups stay text, and arrays of labels what they are."""
+    if what == "lengths":
+        return as_lengths(modality, entries.values)
+    if what == "present":
+        return as_presence(modality, entries.values)
+    return as_labels(entries.values) if what == "labels" and entries.first is not None else entries.values
+
+
+def _require_labels(files: _Files, path: str | Path) -> None:
+    if files.columns["labels"] is None:
         raise DataError(
             f"{path}: there are no labels. Add labels.npy, labels.txt or labels.csv to a folder, an array "
             "'labels' to an .npz, or the key 'labels' to the YAML."
         )
-    name = description.name or (path.parent.resolve().name if path.name == DESCRIPTION else path.resolve().stem)
-    return _load(description, folder, name, split)
 
 
-def _load(description: Description, folder: Path, name: str, split: bool) -> Dataset | Splits:
-    problems: list[str] = []
-
-    def read(source: Source | None, default_key: str, words: bool = False) -> np.ndarray | None:
-        if source is None:
-            return None
-        file = folder / source.file
-        try:
-            key = source.key or (default_key if file.suffix == ".npz" else None)
-            return read_array(file, key, words=words)
-        except DataError as error:
-            problems.append(str(error))
-            return None
-
-    arrays = {modality: read(source, modality) for modality, source in description.arrays.items()}
-    named = description.classes
-    classes = read(named, "classes", words=True) if isinstance(named, Source) else named
-    columns = {
-        column: read(cast(Source | None, getattr(description, column)), column, words=True)
-        for column in ("labels", "split", "groups", "ids")
-    }
-    lengths = {
-        modality: _number_column(read(source, f"{modality}_lengths", words=True))
-        for modality, source in description.lengths.items()
-    }
-    present = {
-        modality: _number_column(read(source, f"{modality}_present", words=True))
-        for modality, source in description.present.items()
-    }
-    raise_problems(problems, name)
-    data = Dataset(
-        arrays,
-        columns["labels"],
-        lengths=lengths,
-        present=present,
-        classes=None if classes is None else list(classes),
-        ids=columns["ids"],
-        groups=columns["groups"],
-        kinds={modality: source.kind for modality, source in description.arrays.items() if source.kind},
-        name=name,
-    )
-    if columns["split"] is None or data.labels is None or not split:
+def _part_of(data: Dataset, part: str | None) -> Dataset:
+    if part is None:
         return data
-    part = _read_split(columns["split"], len(data))
-    train, validation, test = (data.subset(part == number) for number in range(len(PARTS)))
-    return Splits(train, validation, test, {"how": "given with the data"})
-
-
-def _number_column(values: np.ndarray | None) -> np.ndarray | None:
-    """Return a column of whole numbers; one that was stored as floats (1.0, 0.0) is meant so."""
-    if values is not None and values.dtype.kind == "f" and values.ndim == 1 and np.array_equal(values, np.rint(values)):
-        return values.astype(np.int64)
-    return values
-
-
-def _read_split(values: np.ndarray, count: int) -> np.ndarray:
-    if values.shape != (count,):
-        raise DataError(f"split: expected one a row, shape ({count},), got shape {values.shape}.")
-    names = {
-        **{str(number): number for number in range(len(PARTS))},
-        **{part: n for n, part in enumerate(PARTS)},
-    }
-    numbers = np.array([names.get(str(value), -1) for value in values.tolist()])
-    strange = np.flatnonzero(numbers < 0)
-    if len(strange):
-        raise DataError(
-            f"split: {list_rows(strange)} neither 0, 1, 2 nor {', '.join(PARTS)}: row {strange[0]} is "
-            f"'{values[strange[0]]}'. Name one of these for every row."
-        )
-    return numbers
-
-
-def _describe_npz(path: Path) -> Description:
-    keys = {key: Source(file=path.name, key=key) for key in npz_keys(path)}
-    if "y" in keys and "labels" not in keys:
-        keys["labels"] = keys.pop("y")
-    return _sort_out(keys, path)
-
-
-def _describe_folder(folder: Path) -> Description:
-    found: dict[str, Source] = {}
-    problems = []
-    for file in sorted(folder.iterdir()):
-        if file.name.startswith(".") or file.suffix in (".md", ".partial"):
-            continue
-        if file.is_dir():
-            problems.append(
-                f"{file}: is a folder, and folders in a data folder are not read. Move it away, or say in "
-                f"{DESCRIPTION} which files hold the arrays."
-            )
-        elif file.suffix not in (".npy", ".txt", ".csv"):
-            problems.append(
-                f"{file}: in a folder each array is a .npy, .txt or .csv file. Convert it, move it away, or "
-                f"describe the folder in {DESCRIPTION}."
-            )
-        elif file.stem in found:
-            problems.append(f"{file}: '{file.stem}' is also in {found[file.stem].file}. Keep one of the two.")
-        else:
-            found[file.stem] = Source(file=file.name)
-    raise_problems(problems, str(folder))
-    return _sort_out(found, folder)
-
-
-def _sort_out(found: dict[str, Source], path: Path) -> Description:
-    """Tell modalities from columns by their names."""
-    columns: dict[str, Any] = {name: found.pop(name) for name in COLUMNS if name in found}
-    problems = []
-    for column in SUFFIX_COLUMNS:
-        ending = f"_{column}"
-        named = {name.removesuffix(ending): name for name in found if name.endswith(ending)}
-        columns[column] = {modality: found.pop(name) for modality, name in named.items()}
-    for column in SUFFIX_COLUMNS:
-        for modality in columns[column]:
-            if modality not in found:
-                hint = did_you_mean(modality, found)
-                problems.append(f"{path}: '{modality}_{column}' belongs to no modality '{modality}'.{hint}")
-    if not found:
-        problems.append(f"{path}: holds no array. Add one a modality ({', '.join(SUFFIXES)}).")
-    raise_problems(problems, str(path))
-    return Description(arrays=found, **columns)
-
-
-def _read_yaml(path: Path) -> Description:
-    content = read_yaml_file(path)
-    try:
-        return Description.model_validate(content)
-    except ValidationError as error:
-        raise ConfigError([f"{path}: {message}" for message in _messages(error)]) from error
-
-
-def _messages(error: ValidationError) -> Iterator[str]:
-    """Yield each mistake in plain words, where it is and what would be right."""
-    seen = set()
-    for problem in error.errors():
-        # A union reports each of its branches; what the user wrote is the place without the branch's name.
-        steps = [str(step) for step in problem["loc"] if not str(step).startswith(("list[", "function-", "Source"))]
-        where = ".".join(steps)
-        known = Description.model_fields if len(steps) == 1 else Source.model_fields
-        if problem["type"] == "extra_forbidden":
-            message = f"unknown key '{where}'.{did_you_mean(steps[-1], known)}"
-        elif problem["type"] == "literal_error":
-            message = f"{where}: unknown kind {problem['input']!r}.{did_you_mean(str(problem['input']), KINDS)}"
-        elif problem["type"] == "missing":
-            message = f"{where}: is missing. " + ("Name a file for each modality." if where == "arrays" else "Name it.")
-        elif where == "classes":
-            message = "classes: expected a list of names, or a file."
-        else:
-            message = f"{where}: {problem['msg'].lower()}, got {problem['input']!r}."
-        if message not in seen:
-            seen.add(message)
-            yield message
+    if data.parts is None:
+        raise ConfigError(f"--split: '{data.name}' is not split into parts. Leave --split out: all rows are used.")
+    if part not in PARTS:
+        raise ConfigError(f"--split: unknown part '{part}'.{did_you_mean(part, PARTS)}")
+    rows = np.flatnonzero(data.parts == PARTS.index(part))
+    if not len(rows):
+        raise DataError(f"{data.name}: its split column puts no row into '{part}'. Name another part.")
+    return data.subset(rows)

@@ -3,38 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from itertools import combinations
+from typing import Any, Generic, cast
 
 import numpy as np
 
 from equimodal.data import checks
 from equimodal.data.archive import checksum
-from equimodal.data.coerce import Kind
-from equimodal.data.dataset import Dataset
-from equimodal.data.modality import join
+from equimodal.data.assignment import PARTS, assign, draw_stratified
+from equimodal.data.columns.base import Column, Kind, SelectedColumn
+from equimodal.data.identifiers import sortable, sorting
+from equimodal.data.rows import R, Rows, concatenate
 from equimodal.errors import DataError
 
-PARTS = ("train", "validation", "test")
+FRACTIONS = (0.6, 0.2, 0.2)
+"""Shares of the parts where none are asked for."""
+
+PAIRS = tuple(combinations(PARTS, 2))
 
 SAMPLE = 64
 """Rows of each part whose values enter the fingerprint: reading all would cost a pass over a memory map."""
 
+WIDE = 4096
+"""Letters of the longest text up to which texts enter the fingerprint as strings of one width."""
 
-class Splits:
+
+class Splits(Generic[R]):
     """Training, validation and test part of one data set.
 
     Args:
-        train: what is learnt from.
-        validation: what decides (selection, steering, early stopping).
-        test: what is reported, once.
-        provenance: how the parts came about, JSON-safe; sizes and groups are added. With labels left out, ``pool`` is
-            the size of the training part that the labelled rows were drawn from.
+        train: the rows that the model is trained on.
+        validation: the rows that decide (selection, steering, early stopping).
+        test: the rows whose numbers are reported, measured once.
+        provenance: how the parts were made, JSON-safe; sizes and groups are added. `fractions` are the shares that were
+            asked for. With labels left out, `pool` is the size of the training part that the labelled rows were drawn
+            from.
 
     Raises:
-        DataError: the parts do not fit together or share a group, or training lacks labels, classes or a
-            modality.
+        DataError: the parts do not fit together or share a row, an id or a group, or training lacks labels, a modality
+            or a class that another part has.
 
     Example:
+        >>> from equimodal.data.dataset import Dataset
         >>> data = Dataset({"a": np.ones((50, 2)), "b": np.ones((50, 3))}, [0, 1] * 25).split(seed=0)
         >>> data
         Splits('data', train 30, validation 10, test 10)
@@ -42,9 +52,7 @@ class Splits:
         8
     """
 
-    def __init__(
-        self, train: Dataset, validation: Dataset, test: Dataset, provenance: Mapping[str, Any] | None = None
-    ) -> None:
+    def __init__(self, train: R, validation: R, test: R, provenance: Mapping[str, Any] | None = None) -> None:
         self.train, self.validation, self.test = train, validation, test
         problems = [
             f"{part}: its {what} are not those of train: expected {expected}, got {getattr(data, what)}."
@@ -61,7 +69,7 @@ class Splits:
         if train.labels is not None and len(train) and len(np.unique(train.labels)) < 2:
             only = train.classes[int(train.labels[0])]
             problems.append(f"train: only one class ({only}); a classifier needs at least two in its training part.")
-        problems += self._shared_groups()
+        problems += self._classes_not_in_train() + self._shared_rows() + self._shared_groups()
         checks.raise_problems(problems, "the split")
         self.provenance: dict[str, Any] = {
             **(provenance or {"how": "given"}),
@@ -72,7 +80,7 @@ class Splits:
     def __repr__(self) -> str:
         return f"Splits('{self.name}', " + ", ".join(f"{part} {len(data)}" for part, data in self.parts().items()) + ")"
 
-    def parts(self) -> dict[str, Dataset]:
+    def parts(self) -> dict[str, R]:
         """Return the three parts by name, training first."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
@@ -99,45 +107,95 @@ class Splits:
     def fingerprint(self) -> str:
         """Return a checksum of all labels, ids and presence, and of the values of each part's first rows."""
         arrays: dict[str, np.ndarray] = {}
-        for part, rows in self.parts().items():
-            columns = {"labels": rows.labels, "ids": rows.ids, **rows.present}
+        parts = self.parts()
+        widest = {
+            name: max(_widest(rows.column(name)) for rows in parts.values())
+            for name, kind in self.kinds.items()
+            if kind == "text"
+        }
+        for part, rows in parts.items():
+            columns = {"labels": rows.labels, "ids": sortable(rows.ids), **rows.present}
             for name, value in rows.batch(np.arange(min(SAMPLE, len(rows)))).inputs.items():
                 for key, values in (value if isinstance(value, dict) else {"": value}).items():
-                    columns[f"{name}/{key}"] = np.asarray(values)
-            for name, column in columns.items():
-                column = np.asarray(column)
-                arrays[f"{part}/{name}"] = column.astype(str) if column.dtype.kind == "O" else column
+                    plain = np.asarray(values)
+                    text = plain.dtype.kind in "OT"
+                    columns[f"{name}/{key}"] = _texts(plain, widest[name]) if text else plain
+            arrays |= {f"{part}/{name}": np.asarray(column) for name, column in columns.items()}
         return checksum(arrays)[:16]
 
-    def redraw(self, seed: int) -> Splits:
-        """Return the same rows split anew into parts of the same shares, disjoint in groups if there are any.
+    def with_settings(self, split_seed: int | None, labels: int | None) -> Splits[R]:
+        """Return what the settings `data.split_seed` and `data.labels` of a configuration make of these parts.
 
-        The result depends on the rows, the sizes of the parts and the seed, not on the split before.
+        This is the one way from a configuration to rows, in training, in comparisons and when a run is loaded again.
+
+        Args:
+            split_seed: draw the parts anew with this seed; None: keep them.
+            labels: keep so many training rows, drawn with the same seed (0 without one); None: all.
+
+        Raises:
+            DataError: the parts cannot be drawn, or there are not as many rows.
+        """
+        found = self if split_seed is None else self.redraw(split_seed)
+        return found if labels is None else found.scarce(labels, split_seed or 0)
+
+    def redraw(self, seed: int) -> Splits[R]:
+        """Return the same rows split anew, disjoint in groups if there are any.
+
+        The result depends on the rows, on the shares asked for and on the seed, not on the split before. For parts that
+        were given, their sizes are the shares.
         """
         whole = concatenate(list(self.parts().values()))
-        whole = whole.subset(np.argsort(whole.ids, kind="stable"))
         train, validation, test = (len(data) / len(whole) for data in self.parts().values())
-        drawn = whole.split(seed, fractions=(train, validation, test))
+        drawn = draw(whole, seed, fractions=self.provenance.get("fractions") or (train, validation, test))
         provenance = {**self.provenance, **drawn.provenance, "source": None}
         provenance.pop("pool", None)  # labels left out before are no rows of the new training part
         return Splits(drawn.train, drawn.validation, drawn.test, provenance)
 
-    def scarce(self, labels: int, seed: int) -> Splits:
-        """Return the split with ``labels`` training rows only: stratified, at least one of each class.
+    def scarce(self, labels: int, seed: int) -> Splits[R]:
+        """Return the split with `labels` training rows only: stratified, at least one of each class.
 
         Raises:
             DataError: fewer rows than classes, or more than there are, are asked for.
         """
-        from equimodal.data.assignment import draw_stratified
-
         rows = draw_stratified(cast(np.ndarray, self.train.labels), labels, seed)
         scarce = {"labels": int(labels), "seed": int(seed)}
         pool = self.provenance.get("pool", len(self.train))
         provenance = {**self.provenance, "scarce": scarce, "pool": pool, "source": None}
+        provenance.pop("fractions", None)  # they were those of the whole training part
         return Splits(self.train.subset(rows), self.validation, self.test, provenance)
 
     def _group_column(self) -> np.ndarray:
         return np.concatenate([cast(np.ndarray, data.groups) for data in self.parts().values()])
+
+    def _classes_not_in_train(self) -> list[str]:
+        """Return a message for each part with rows of a class that training has no row of."""
+        problems = []
+        for part, data in self.parts().items():
+            if self.train.labels is None or data.labels is None or not len(self.train):
+                continue
+            unseen = [data.classes[number] for number in np.setdiff1d(data.labels, self.train.labels)]
+            if unseen:
+                problems.append(
+                    f"train: holds no row of {'class' if len(unseen) == 1 else 'classes'} {', '.join(unseen)}, but "
+                    f"{part} does. Move some of those rows to train, or leave them out."
+                )
+        return problems
+
+    def _shared_rows(self) -> list[str]:
+        """Return a message for each pair of parts with a row, or a given id, in both."""
+        problems = []
+        for first, second in PAIRS:
+            one, other = self.parts()[first], self.parts()[second]
+            rows = np.flatnonzero(np.isin(one.origin, other.origin))
+            what = "rows of one data set"
+            if not len(rows) and one.ids.dtype.kind == other.ids.dtype.kind == "U":
+                rows, what = np.flatnonzero(np.isin(one.ids, other.ids)), "ids"
+            if len(rows):
+                problems.append(
+                    f"{what}: {len(rows)} are in {first} and in {second} (the first has the id '{one.ids[rows[0]]}'). "
+                    "Put each row into one part: data.split(seed=0) draws them."
+                )
+        return problems
 
     def _shared_groups(self) -> list[str]:
         known = {part: data.groups for part, data in self.parts().items()}
@@ -148,7 +206,7 @@ class Splits:
             )
         values = {part: np.unique(cast(np.ndarray, groups)) for part, groups in known.items()}
         problems = []
-        for first, second in (("train", "validation"), ("train", "test"), ("validation", "test")):
+        for first, second in PAIRS:
             shared = np.intersect1d(values[first], values[second])
             if len(shared):
                 problems.append(
@@ -158,6 +216,52 @@ class Splits:
         return problems
 
 
+def _widest(column: Column) -> int:
+    """Return the length of the longest text of a whole data set: a checksum of fixed-width strings holds it."""
+    whole = column.source if isinstance(column, SelectedColumn) else column
+    return int(np.max(whole.sizes(), initial=1))
+
+
+def _texts(values: np.ndarray, widest: int) -> np.ndarray:
+    """Return texts for a checksum: of fixed width, unless one long text would make all of them wide."""
+    if widest <= WIDE:
+        return values.astype(f"U{widest}")
+    return np.frombuffer("\0".join(values.tolist()).encode("utf-8", "surrogatepass"), np.uint8)
+
+
+def official(data: R) -> Splits[R]:
+    """Return the parts of the split that comes with the data.
+
+    Raises:
+        DataError: there are no labels, or the parts do not fit together.
+    """
+    if data.labels is None:
+        raise DataError(f"{data.name}: cannot split data without labels. Give labels.")
+    train, validation, test = (data.subset(data.parts == number) for number in range(len(PARTS)))
+    return Splits(train, validation, test, {"how": "given with the data"})
+
+
+def draw(data: R, seed: int = 0, groups: Any = None, fractions: Sequence[float] | None = None) -> Splits[R]:
+    """Return data split into training, validation and test; see `Dataset.split`.
+
+    The rows are put in the order of their ids first, so that the same rows give the same parts in whatever order they
+    come.
+
+    Raises:
+        DataError: there are no labels, too few rows or groups, or the training part lacks something.
+    """
+    if groups is not None:
+        data = data.with_groups(groups)
+    if data.labels is None:
+        raise DataError(f"{data.name}: cannot split data without labels. Give labels.")
+    shares = tuple(fractions or FRACTIONS)
+    data = data.subset(sorting(data.ids))
+    part = assign(cast(np.ndarray, data.labels), data.groups, shares, seed)
+    train, validation, test = (data.subset(part == number) for number in range(len(PARTS)))
+    how = "stratified by class" + ("" if data.groups is None else ", disjoint in groups")
+    return Splits(train, validation, test, {"how": how, "seed": int(seed), "fractions": [float(s) for s in shares]})
+
+
 def check_splits(data: object) -> None:
     """Raise an error for anything that is not data in three parts.
 
@@ -165,24 +269,5 @@ def check_splits(data: object) -> None:
         DataError: it is a whole data set, or something else.
     """
     if not isinstance(data, Splits):
-        advice = "Split it first: data.split(seed=0)." if isinstance(data, Dataset) else "Make a Dataset and split it."
+        advice = "Split it first: data.split(seed=0)." if isinstance(data, Rows) else "Make a Dataset and split it."
         raise DataError(f"expected data in three parts (Splits), got {type(data).__name__}. {advice}")
-
-
-def concatenate(parts: Sequence[Dataset]) -> Dataset:
-    """Return the rows of all parts, in order; parts of one array go on sharing it.
-
-    Raises:
-        DataError: the parts' arrays differ in the shape of a row.
-    """
-
-    def stack(columns: Sequence[np.ndarray | None]) -> np.ndarray | None:
-        known = [column for column in columns if column is not None]
-        return np.concatenate(known) if len(known) == len(columns) else None
-
-    return parts[0]._with(
-        _columns={name: join(name, [part._columns[name] for part in parts]) for name in parts[0].modalities},
-        labels=stack([part.labels for part in parts]),
-        ids=stack([part.ids for part in parts]),
-        groups=stack([part.groups for part in parts]),
-    )

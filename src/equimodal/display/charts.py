@@ -1,4 +1,4 @@
-"""What the figures of a report show, as plain data: no drawing here, so that the numbers can be checked."""
+"""Figures as plain data. Nothing is drawn here, so the numbers can be checked."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _MARKERS = tuple(_GLYPHS)
 
 @dataclass(frozen=True)
 class Style:
-    """How one modality looks in every figure: never by colour alone.
+    """How one modality looks in every figure; styles never differ by colour alone.
 
     Args:
         colour: CSS colour.
         marker: matplotlib's name of the marker; "" for none.
-        dashes: lengths of dash and gap; empty: a full line.
+        dashes: lengths of dash and gap; empty: a solid line.
         width: of the line.
     """
 
@@ -39,7 +39,7 @@ LEVEL = Style(MUTED, "", (4, 3), 1.2)
 
 
 def modality_styles(modalities: Sequence[str]) -> dict[str, Style]:
-    """Return each modality's look: six colours that the colour-blind can tell apart, then the same dashed.
+    """Return the style of each modality: six colours that colour-blind readers can distinguish, then the same dashed.
 
     Example:
         >>> styles = modality_styles(["audio", "image"])
@@ -59,7 +59,7 @@ def modality_styles(modalities: Sequence[str]) -> dict[str, Style]:
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of a legend, which the page shows as text below the figure."""
+    """One entry of a legend; pages show legends as text below the figure."""
 
     label: str
     style: Style | None = None
@@ -73,9 +73,9 @@ class Chart:
         key: its name on the page, unique there; lower-case letters and hyphens.
         title: what it shows.
         caption: how to read it.
-        axis: what the values are, shown at the axis.
-        limits: values beyond these are cut off, since ratios of small numbers have no bound.
-        legend: for the text below.
+        axis: what the values are; the label of the axis.
+        limits: values beyond these are cut off, since ratios of small numbers are unbounded.
+        legend: its entries.
     """
 
     key: str
@@ -88,7 +88,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Line:
-    """One value an epoch (None where undefined), with an optional interval around it."""
+    """One value per epoch (None where undefined), with an optional interval around it."""
 
     label: str
     values: tuple[float | None, ...]
@@ -98,7 +98,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Span:
-    """Epochs ``first`` to ``last`` (counted from 1) are the phase called ``name``."""
+    """Epochs `first` to `last` (counted from 1) are the phase called `name`."""
 
     name: str
     first: int
@@ -110,10 +110,10 @@ class EpochChart(Chart):
     """Lines over epochs, counted from 1.
 
     Args:
-        lines: one or several.
+        lines: one or more.
         levels: constant values to compare with.
         kept: epochs whose weights were kept.
-        phases: stretches of epochs, where a run has several.
+        phases: ranges of epochs, if a run has several.
     """
 
     lines: tuple[Line, ...]
@@ -132,14 +132,14 @@ class OrderChart(Chart):
 
 @dataclass(frozen=True)
 class Mark:
-    """A value in a row, with what stands beside it.
+    """A value in a row, with its interval and other values.
 
     Args:
         value: drawn as a bar or a point; None: undefined.
         style: colour and marker.
         interval: low and high.
-        reference: a second value, drawn as an upright stroke.
-        each: single values (one a seed), drawn as small points.
+        reference: a second value, drawn as a vertical stroke.
+        each: single values (one per seed), drawn as small points.
     """
 
     value: float | None
@@ -151,7 +151,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Row:
-    """A labelled row of one or several marks."""
+    """A labelled row of one or more marks."""
 
     label: str
     marks: tuple[Mark, ...]
@@ -163,7 +163,7 @@ class RowChart(Chart):
 
     Args:
         rows: from top to bottom.
-        bars: draw values as bars from ``origin`` rather than as points.
+        bars: draw values as bars from `origin` instead of points.
         origin: where bars start.
         level: a constant value to compare with.
     """
@@ -187,7 +187,7 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class ScatterChart(Chart):
-    """Points with short labels; ``axis`` names the vertical values, ``across`` the horizontal ones."""
+    """Points with short labels; `axis` names the vertical values, `across` the horizontal ones."""
 
     across: str
     points: tuple[Point, ...] = ()

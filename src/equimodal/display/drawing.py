@@ -1,4 +1,4 @@
-"""From charts to SVG."""
+"""Draw charts as SVG."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ _PITCH = 13.0  # points between two marks of a row
 GRID = "#e4e8ec"
 _SVG = "http://www.w3.org/2000/svg"
 LOOK = {
-    "font.family": ["DejaVu Sans"],  # comes with matplotlib; the page's own font replaces it
+    "font.family": ["DejaVu Sans"],  # ships with matplotlib; the page's own font replaces it
     "font.size": 9.5,
-    "text.parse_math": False,  # a "$" in a name is a dollar
+    "text.parse_math": False,  # a "$" in a name is a dollar sign
     "text.color": INK,
     "axes.labelcolor": MUTED,
     "axes.edgecolor": MUTED,
@@ -57,7 +57,7 @@ LOOK = {
 
 
 def draw(chart: Chart) -> str:
-    """Return a chart as an SVG element for a page: scalable, described, with identifiers of its own.
+    """Return a chart as an SVG element for a page: scalable, with a description and unique identifiers.
 
     The same chart gives the same text.
 
@@ -163,7 +163,7 @@ def _draw_order(chart: OrderChart) -> Figure:
 
 
 def _runs(places: Sequence[int | None], place: int) -> list[tuple[int, int]]:
-    """Return the stretches (first, last epoch) in which a modality keeps its place."""
+    """Return the ranges of epochs (first, last) in which a modality has this place."""
     found: list[tuple[int, int]] = []
     for epoch, here in enumerate(places, start=1):
         if here == place:
@@ -248,7 +248,7 @@ def _draw_scatter(chart: ScatterChart) -> Figure:
 
 
 def _canvas(height: float, left: float, top: float) -> tuple[Figure, Axes]:
-    """Return a figure of a height in points, its axes inset by margins in points."""
+    """Return a figure of some height, with axes inside margins; all in points."""
     bottom, right = 34.0, 12.0
     figure = Figure(figsize=(_WIDTH / 72, height / 72))
     axes = figure.add_axes((left / _WIDTH, bottom / height, 1 - (left + right) / _WIDTH, 1 - (bottom + top) / height))
@@ -256,7 +256,7 @@ def _canvas(height: float, left: float, top: float) -> tuple[Figure, Axes]:
 
 
 def _limit(set_limits: Any, values: Sequence[float], bounds: tuple[float, float]) -> None:
-    """Fit an axis to its values, inside the bounds."""
+    """Fit an axis to its values, within the bounds."""
     low, high = max(min(values), bounds[0]), min(max(values), bounds[1])
     margin = 0.06 * (high - low) or 0.05
     set_limits(low - margin, high + margin)
@@ -294,7 +294,7 @@ def _label_room(labels: Sequence[str]) -> float:
 
 
 def shorten(text: str, width: int = 24) -> str:
-    """Return a name cut in its middle to so many cells, in one line; the page has it in full elsewhere.
+    """Return a name on one line, cut in its middle to at most `width` cells; the page shows it in full elsewhere.
 
     Example:
         >>> shorten("profile correlations of the outline", 15)
@@ -318,7 +318,7 @@ def _tint(colour: str, strength: float) -> str:
 
 
 def _embeddable(svg: bytes, chart: Chart) -> str:
-    """Make matplotlib's file an element of a page: identifiers of its own, a description, short numbers."""
+    """Turn matplotlib's file into an element of a page: unique identifiers, a description, short numbers."""
     ElementTree.register_namespace("", _SVG)
     ElementTree.register_namespace("xlink", "http://www.w3.org/1999/xlink")
     root = ElementTree.fromstring(svg)

@@ -1,4 +1,4 @@
-"""Figures as files of their own, for papers and slides: with title and legend, which a page shows as text."""
+"""Figures as separate files, for papers and slides: with title and legend, which a page shows as text."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from equimodal.files import write_text
 
 _SVG = "{http://www.w3.org/2000/svg}"
 _LINE = 15.0  # points between two lines of text
-_CHARACTER = 5.6  # points that a character takes, about
+_CHARACTER = 5.6  # points per character, roughly
 _SWATCH = 24.0
 
 
 def write_figures(charts: Sequence[Chart], folder: Path) -> list[Path]:
-    """Write each chart as an SVG file called by its key; return their paths.
+    """Write each chart as an SVG file named after its key; return the paths.
 
     Raises:
-        RunError: one could not be written.
+        RunError: if one could not be written.
     """
     written = [folder / f"{chart.key}.svg" for chart in charts]
     for chart, path in zip(charts, written, strict=True):
@@ -57,7 +57,7 @@ def stand_alone(chart: Chart) -> str:
 
 
 def _rows(legend: Sequence[Entry], width: float) -> list[list[tuple[Entry, float]]]:
-    """Return the entries in lines, each with the place where it begins."""
+    """Return the entries in lines, each with its horizontal position."""
     rows: list[list[tuple[Entry, float]]] = []
     left = width
     for entry in legend:

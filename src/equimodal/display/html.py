@@ -1,4 +1,4 @@
-"""From a template to one self-contained HTML page."""
+"""Write one self-contained HTML page from a template."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def write_page(path: Path, package: str, template: str, **content: Any) -> Path:
     """Write a page; the same content gives the same bytes.
 
     Args:
-        path: the file; its folder is made if need be.
-        package: where the template is, in its folder `templates`; the shared ones are found too.
-        template: its name, without the ending.
+        path: the file; its folder is made if it does not exist.
+        package: its folder `templates` holds the template; the shared templates are found too.
+        template: its name, without the suffix.
         content: what it shows.
 
     Returns:
         The path.
 
     Raises:
-        RunError: the file could not be written.
+        RunError: if the file could not be written.
     """
     write_text(path, _environment(package).get_template(f"{template}.html.jinja").render(**content), "write it again")
     return path
@@ -46,7 +46,7 @@ def count(number: int, one: str, several: str) -> str:
 
 
 def as_yaml(plain: Any) -> str:
-    """Return plain values as YAML, in their order."""
+    """Return plain values as YAML, in their own order."""
     return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=100)
 
 
@@ -63,5 +63,5 @@ def _environment(package: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "interval": interval, "figure": _figure, "yaml": as_yaml}
+    environment.filters |= {"number": number, "interval": interval, "count": count, "figure": _figure, "yaml": as_yaml}
     return environment

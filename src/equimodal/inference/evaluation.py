@@ -1,18 +1,17 @@
-"""A trained model on data: its own parts, or other data brought into its terms."""
+"""A trained model on data: its own parts, or other data counted in its classes."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import cast
 
-from equimodal.data.catalogue import DATASETS, load
+from equimodal.data.catalogue import DATASETS, load, load_rows
 from equimodal.data.dataset import Dataset
-from equimodal.data.own import load_path
-from equimodal.data.splits import Splits, concatenate
+from equimodal.data.own import load_labelled, load_unlabelled
+from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, DataError, did_you_mean
-from equimodal.models.classifier import Classifier
 from equimodal.models.encoded import encode_all
+from equimodal.models.predict import restrict
 from equimodal.training.folder import read_provenance
 from equimodal.training.measure import Measurement, measure
 from equimodal.training.run import Run
@@ -36,19 +35,26 @@ def evaluate_run(
 
     Raises:
         ConfigError: an unknown split or modality, or a split of data that are not split.
-        DataError: the data do not fit the model, or have no labels; or the run's own data cannot be had again.
+        DataError: the data do not fit the model, have no labels, or have a label outside the model's classes; or the
+            run's own data cannot be loaded again.
         RunError: there is no finished run.
     """
     run = load_run(folder)
-    whole = _load(run, data, labels_required=True)
-    part = _part(whole, split or ("test" if isinstance(whole, Splits) else None)).with_classes(run.model.classes)
-    name = split or "test" if isinstance(whole, Splits) else part.name
-    own = isinstance(whole, Splits) and _is_own(run, data)
-    reference = (run.reference or {}).get(name) if own and present is None else None
-    chosen = restrict(part, run.model, present)
+    classes = run.model.classes
+    reference = None
+    if data is None or _is_own(run, data):
+        name = split or "test"
+        part = _part(_own(run), name)
+        reference = (run.reference or {}).get(name) if present is None else None
+    elif data in DATASETS.names():
+        name = split or "test"
+        part = _part(load(data), name).with_classes(classes)
+    else:
+        part = load_labelled(data, classes, split)
+        name = split or part.name
     return measure(
         run.model,
-        encode_all(run.model, run.model.prepare(chosen)),
+        encode_all(run.model, run.model.prepare(restrict(part, run.model, present))),
         run.config.measure,
         split=name,
         reference=reference,
@@ -63,17 +69,15 @@ def rows_to_predict(run: Run, data: str, split: str | None) -> Dataset:
         ConfigError: an unknown split, or one of data that are not split.
         DataError: the data are wrong.
     """
-    if split is not None:
-        return _part(_load(run, data, labels_required=False), split)
-    if data in DATASETS.names():
-        return concatenate(list(load(data).parts().values()))
-    return cast(Dataset, load_path(data, labels_required=False, split=False))
+    if split is None:
+        return load_rows(data)
+    if _is_own(run, data):
+        return _part(_own(run), split)
+    return _part(load(data), split) if data in DATASETS.names() else load_unlabelled(data, split)
 
 
-def _load(run: Run, data: str | None, *, labels_required: bool) -> Dataset | Splits:
-    """Return data in the parts in which the run saw them, where they are the run's own."""
-    if data is not None and not _is_own(run, data):
-        return load(data) if data in DATASETS.names() else load_path(data, labels_required=labels_required)
+def _own(run: Run) -> Splits:
+    """Return the run's data in the parts in which the run saw them."""
     settings = run.config.data
     try:
         splits = load(settings.name, labels=settings.labels, split_seed=settings.split_seed)
@@ -88,43 +92,17 @@ def _load(run: Run, data: str | None, *, labels_required: bool) -> Dataset | Spl
     return splits
 
 
-def _is_own(run: Run, data: str | None) -> bool:
+def _is_own(run: Run, data: str) -> bool:
     name = run.config.data.name
-    if data is None or data == name:
+    if data == name:
         return True
     return (
         data not in DATASETS.names() and name not in DATASETS.names() and Path(data).resolve() == Path(name).resolve()
     )
 
 
-def _part(whole: Dataset | Splits, split: str | None) -> Dataset:
-    if isinstance(whole, Dataset):
-        if split is not None:
-            raise ConfigError(f"--split: '{whole.name}' is not split into parts. Leave --split out: all rows are used.")
-        return whole
+def _part(whole: Splits, split: str) -> Dataset:
     parts = whole.parts()
     if split not in parts:
-        raise ConfigError(f"--split: unknown part '{split}'.{did_you_mean(str(split), parts)}")
+        raise ConfigError(f"--split: unknown part '{split}'.{did_you_mean(split, parts)}")
     return parts[split]
-
-
-def restrict(data: Dataset, model: Classifier, present: Collection[str] | None) -> Dataset:
-    """Return the data with only ``present`` of the model's modalities.
-
-    Raises:
-        ConfigError: a name is no modality of the model.
-        DataError: the data hold none of those modalities.
-    """
-    wanted = list(model.modalities if present is None else present)
-    unknown = [name for name in wanted if name not in model.modalities]
-    if unknown:
-        raise ConfigError(
-            [f"--present: unknown modality '{name}'.{did_you_mean(name, model.modalities)}" for name in unknown]
-        )
-    here = [name for name in wanted if name in data.modalities]
-    if not here:
-        raise DataError(
-            f"{data.name}: holds {', '.join(data.modalities)}, none of which is wanted here "
-            f"({', '.join(wanted) or 'nothing'}). The model knows {', '.join(model.modalities)}."
-        )
-    return data.restrict(here)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from equimodal.errors import ConfigError
 from equimodal.files import write_whole
-from equimodal.inference.evaluation import restrict, rows_to_predict
-from equimodal.inference.predict import predict
+from equimodal.inference.evaluation import rows_to_predict
+from equimodal.models.predict import predict
 from equimodal.training.run import load as load_run
 
 
@@ -22,12 +22,12 @@ def write_predictions(
     split: str | None = None,
     present: Collection[str] | None = None,
 ) -> int:
-    """Write one line a sample: its id, the predicted class, the probability of every class.
+    """Write one line per sample: its id, the predicted class, the probability of every class.
 
     Args:
         folder: the run's folder.
         data: a built-in set or a path; labels are not needed.
-        out: a ``.csv`` file, or ``.jsonl`` for JSON lines.
+        out: a `.csv` file, or `.jsonl` for JSON lines.
         split: one part of data that are split; None: all rows.
         present: use these modalities only.
 
@@ -35,18 +35,16 @@ def write_predictions(
         The number of samples.
 
     Raises:
-        ConfigError: another ending of ``out``, an unknown split or modality.
+        ConfigError: another ending of `out`, an unknown split or modality.
         DataError: the data do not fit the model.
         RunError: there is no finished run, or the file cannot be written.
     """
     if out.suffix not in (".csv", ".jsonl"):
         raise ConfigError(f"--out: expected a file that ends in .csv or .jsonl, got '{out.name}'.")
     run = load_run(folder)
-    rows = restrict(rows_to_predict(run, data, split), run.model, present)
-    probabilities = predict(run.model, rows).tolist()
-    classes = run.model.classes
-    ids = [str(identity) for identity in rows.ids]
-    best = [classes[max(range(len(classes)), key=row.__getitem__)] for row in probabilities]
+    found = predict(run.model, rows_to_predict(run, data, split), present)
+    classes, probabilities = found.classes, found.probabilities.tolist()
+    ids, best = [str(identity) for identity in found.ids.tolist()], found.labels.tolist()
 
     def write_csv(path: Path) -> None:
         with path.open("w", newline="", encoding="utf-8") as file:
@@ -66,4 +64,4 @@ def write_predictions(
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
     write_whole(out, write_csv if out.suffix == ".csv" else write_jsonl, then="write it again")
-    return len(rows)
+    return len(found)

@@ -13,7 +13,7 @@ from torch import Tensor
 from equimodal.batch import Batch
 from equimodal.contribution.shapley import plan
 from equimodal.data.dataset import Dataset
-from equimodal.data.splits import concatenate
+from equimodal.data.rows import concatenate
 from equimodal.methods.base import LOGIT_FUSIONS, METHODS, Method, MethodConfig, Outcome, Update, cross_entropy
 from equimodal.models.encoded import encode_all
 from equimodal.modes import evaluating

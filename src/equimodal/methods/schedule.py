@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 
 
 class Schedule(nn.Module):
-    """An order of the modalities, told after each epoch what the probe found. Its buffers are its state.
+    """An order of the modalities, updated after each epoch with the contributions measured on validation.
+
+    Its buffers are its state.
 
     Args:
         modalities: names.
         initial: the order of the first epoch; by default as declared.
 
     Raises:
-        ConfigError: a name occurs twice, or ``initial`` does not name each modality once.
+        ConfigError: a name occurs twice, or `initial` does not name each modality once.
     """
 
     order_index: Tensor
@@ -70,11 +72,12 @@ class WeakToStrong(Schedule):
         modalities: names.
         initial: the order of the first epoch; by default as declared.
         hysteresis: two neighbours change places only when their shares differ by more than this many bootstrap
-            standard errors of the difference (ours); 0 sorts plainly, ties by name.
+            standard errors of the difference (ours). Where the validation data have groups, the errors are those of
+            whole groups. 0 sorts without regard to noise, ties by name.
         smoothing: weight of the past in an exponential average of the shares (ours), in [0, 1).
 
     Raises:
-        ConfigError: a name occurs twice, ``initial`` does not name each once, or a number is out of its range.
+        ConfigError: a name occurs twice, `initial` does not name each once, or a number is out of its range.
 
     Example:
         >>> schedule = WeakToStrong(["audio", "image"])
@@ -110,7 +113,7 @@ class WeakToStrong(Schedule):
         self.register_buffer("smoothed", torch.full((len(self.modalities),), torch.nan, dtype=torch.float64))
 
     def update(self, contribution: Contribution) -> None:
-        """Sort by the (smoothed) shares, as far as they differ beyond their noise.
+        """Sort by the (smoothed) shares, where they differ by more than their noise.
 
         Raises:
             ConfigError: the contribution is of other modalities.
@@ -183,7 +186,7 @@ def make_schedule(
     smoothing: float = 0.0,
     seed: int = 0,
 ) -> Schedule:
-    """Return the schedule called ``strategy``.
+    """Return the schedule called `strategy`.
 
     Raises:
         ConfigError: no strategy has that name.

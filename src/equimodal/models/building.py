@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from torch import nn
 
 from equimodal.errors import ConfigError
@@ -62,27 +61,24 @@ def encoder_for(
         )
     options = {} if given is None or isinstance(given, str) else dict(given)
     name = given if isinstance(given, str) else options.pop("name", None)
-    name = name or default_encoder(train.kinds[modality], modality)
-    values = train.arrays[modality]
+    spec = train.specs[modality]
+    name = name or default_encoder(spec, modality)
     if not isinstance(name, str):
         raise ConfigError(f"model.encoders.{modality}.name: expected an encoder's name, got {name!r}.")
     cls = ENCODERS.get(name)
-    if isinstance(values, dict) or train.kinds[modality] not in cls.kinds:
+    if spec.fields is not None or spec.kind not in cls.kinds:
         raise ConfigError(
             f"model.encoders.{modality}: encoder '{name}' serves {', '.join(cls.kinds)}, "
-            f"but '{modality}' is of kind {train.kinds[modality]}."
+            f"but '{modality}' is of kind {spec.kind}."
         )
-    described = {**cls.describe(values), "width": width}
+    described = {**cls.describe(spec), "width": width}
     given_twice = [key for key in options if key in described]
     if given_twice:
         raise ConfigError(
             f"model.encoders.{modality}: {', '.join(given_twice)} follows from the data and model.width. Leave it out."
         )
     encoder = build_encoder(name, modality, {**described, **options})
-    rows = np.flatnonzero(train.present[modality])
-    lengths = train.lengths.get(modality)
-    whole = len(rows) == len(values)
-    encoder.fit_inputs(values if whole else values[rows], lengths if whole or lengths is None else lengths[rows])
+    encoder.fit_inputs(train.valid(modality))
     return encoder
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from equimodal.batch import Batch, Input, rows_of
+from equimodal.contribution.prior import prior_logits
 from equimodal.errors import ConfigError, DataError, did_you_mean
 from equimodal.models.building import by_modality, encoder_for, module_problems, registered_name
 from equimodal.models.encoders.base import Encoder, build_encoder, call_encoder
@@ -83,7 +84,7 @@ class Classifier(ModesByModule):
         self.projections = for_each(list(sizes), lambda name: nn.Linear(sizes[name], width))
         C = len(self.classes)
         probabilities = torch.full((C,), 1 / C) if prior is None else torch.as_tensor(prior).float()
-        self.register_buffer("log_prior", probabilities.clamp(min=1e-8).log())
+        self.register_buffer("log_prior", prior_logits(probabilities))
         self._fusion: Fusion | None = None
         self.fusion_name: str | None = None
         self._awaiting: dict[str, Any] = dict(fusion_options or {})  # a fusion that the method will bring
@@ -227,10 +228,12 @@ class Classifier(ModesByModule):
             encoder = self.encoders[name]
             if not isinstance(encoder, Encoder) or name not in data.modalities:
                 continue
-            values = data.arrays[name]
-            problems += encoder.shape_problems(name, data.kinds[name], values)
-            if type(encoder).prepare is not Encoder.prepare and not problems:
-                data = data.replace_array(name, encoder.prepare(values))
+            problems += encoder.spec_problems(name, data.specs[name])
+            if problems:
+                continue
+            prepared = encoder.prepare(data.column(name))
+            if prepared is not data.column(name) or encoder.needs_double:
+                data = data.replace_column(name, prepared, double=encoder.needs_double)
         if problems:
             raise DataError(f"{data.name}: {' '.join(problems)}")
         return data
@@ -282,7 +285,7 @@ class Classifier(ModesByModule):
         """Return logits (B, C); the training prior's where nothing is present."""
         anything = torch.stack([present[name] for name in self.modalities]).any(0)
         logits = self.fusion(encodings, present)
-        return torch.where(anything.unsqueeze(-1), logits, self.log_prior.to(logits.dtype))
+        return _with_prior(anything, logits, self.log_prior)
 
     def coalitions(self, encodings: Encodings, present: Presence, coalitions: Tensor) -> Tensor:
         """Return logits (K, B, C): row k as if only the modalities of `coalitions[k]` (n,) were present."""
@@ -290,7 +293,7 @@ class Classifier(ModesByModule):
         here = torch.stack([present[name] for name in self.modalities])  # (n, B)
         anything = (coalitions.unsqueeze(-1) & here).any(1)  # (K, B)
         logits = self.fusion.coalitions(encodings, present, coalitions)
-        return torch.where(anything.unsqueeze(-1), logits, self.log_prior.to(logits.dtype))
+        return _with_prior(anything, logits, self.log_prior)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return logits (B, C)."""
@@ -409,3 +412,10 @@ def _describe(encoder: nn.Module) -> dict[str, Any]:
         what = {"class": type(encoder).__name__}
     base = base_of(encoder)
     return what if base is None else {**what, "base": base}
+
+
+def _with_prior(anything: Tensor, logits: Tensor, log_prior: Tensor) -> Tensor:
+    """Return logits (..., C) with the prior's where nothing is present, in float32 at least: half precision, as mixed
+    precision has it, would turn close priors into ties."""
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    return torch.where(anything.unsqueeze(-1), logits, log_prior.to(logits.dtype))

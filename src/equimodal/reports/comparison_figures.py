@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from equimodal.comparison.comparison import Comparison
 from equimodal.display.charts import (
     INK,
     MUTED,
@@ -20,12 +21,9 @@ from equimodal.display.charts import (
 )
 from equimodal.statistics.estimates import paired
 
-if TYPE_CHECKING:
-    from equimodal.comparison.comparison import Comparison
-
 
 class ComparisonCharts:
-    """Every figure of a comparison; the baseline is grey.
+    """The figures of a comparison; the baseline is grey.
 
     Args:
         comparison: methods over seeds.
@@ -59,7 +57,7 @@ class ComparisonCharts:
         )
 
     def differences(self) -> RowChart | None:
-        """Paired differences in accuracy to the baseline; None where there is nothing beside the baseline."""
+        """Paired differences in accuracy to the baseline; None if there is only the baseline."""
         if len(self.table) == 1:
             return None
         base = self.comparison.values(self.comparison.baseline, "accuracy")
@@ -71,7 +69,7 @@ class ComparisonCharts:
             key="differences",
             title=f"Difference in accuracy to {self.comparison.baseline}",
             caption=f"Paired by seed: mean{self._spread}. A difference whose interval does not reach across the dashed "
-            "line can be told from noise.",
+            "line can be distinguished from noise.",
             axis="difference in accuracy",
             rows=tuple(rows),
             level=0.0,
@@ -82,7 +80,7 @@ class ComparisonCharts:
         return RowChart(
             key="edm",
             title="EDM by method",
-            caption=f"On test, 0 is equilibrium: mean{self._spread}, and the median as an upright stroke.",
+            caption=f"On test, 0 is equilibrium: mean{self._spread}, and the median as an vertical stroke.",
             axis="EDM",
             limits=(0.0, 3.0),
             rows=self._rows("edm", median=True),
@@ -101,8 +99,8 @@ class ComparisonCharts:
         return RowChart(
             key="utilisation",
             title="Utilisation by method and modality",
-            caption="How much of what each modality can do alone (the dashed line) it does alone in the "
-            f"model: mean{self._spread}, on test.",
+            caption="How much of what each modality can do alone (the dashed line) it does alone in the model: "
+            f"mean{self._spread}, on test.",
             axis="utilisation",
             limits=(-0.5, 2.0),
             legend=tuple(Entry(name, style) for name, style in self.styles.items()),

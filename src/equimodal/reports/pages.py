@@ -1,14 +1,16 @@
-"""From a run, a comparison, a study or an analysis to one self-contained HTML page."""
+"""The page of a run, a comparison or a study: one self-contained HTML file."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from equimodal._version import __version__
+from equimodal.comparison.comparison import Comparison
 from equimodal.comparison.reading import notes
+from equimodal.comparison.study import Study
 from equimodal.config.yaml import read_yaml_file
 from equimodal.display.html import as_yaml, count, write_page
 from equimodal.files import safe_name
@@ -18,30 +20,26 @@ from equimodal.reports.study_figures import study_charts
 from equimodal.reports.verdict import comparison_verdict, run_verdict, study_verdict
 from equimodal.tables.table import best_notes
 from equimodal.training.memory import highest
-
-if TYPE_CHECKING:
-    from equimodal.comparison.comparison import Comparison
-    from equimodal.comparison.study import Study
-    from equimodal.training.run import Run
+from equimodal.training.run import Run
 
 MOST_SUBSETS = 64
-"""Beyond so many subsets the page shows a line for each size; the run's metrics.json has them all."""
+"""With more subsets the page shows one line per size; the run's metrics.json has them all."""
 
 
 def write_run_page(run: Run, path: Path) -> Path:
     """Write a run as one HTML page: verdict, numbers on test, figures, configuration, provenance.
 
-    The page needs nothing but itself: no script, no font, no address. The same run gives the same bytes.
+    The page is self-contained: no script, no font, no external address. The same run gives the same bytes.
 
     Args:
         run: a finished run.
-        path: the file; its folder is made if need be.
+        path: the file; its folder is made if it does not exist.
 
     Returns:
         The path.
 
     Raises:
-        RunError: the file could not be written.
+        RunError: if the file could not be written.
     """
     charts = RunCharts(run)
     return write_page(
@@ -73,23 +71,24 @@ def write_comparison_page(comparison: Comparison, path: Path) -> Path:
 
     Args:
         comparison: methods over seeds.
-        path: the file; its folder is made if need be.
+        path: the file; its folder is made if it does not exist.
 
     Returns:
         The path.
 
     Raises:
-        RunError: the file could not be written.
+        RunError: if the file could not be written.
     """
     charts, tables = ComparisonCharts(comparison), comparison.tables()
-    provenance = dict(comparison.provenance)
+    provenance = {key: value for key, value in comparison.provenance.items() if value is not None}
     configuration = provenance.pop("configuration", {})
+    provenance.pop("test_groups", None)  # one number per test sample
     seeds = ", ".join(map(str, comparison.seeds))
     return write_page(
         path,
         __package__ or "",
         "comparison",
-        title=f"{len(comparison.methods)} methods on {provenance.get('data', 'data')}",
+        title=f"{count(len(comparison.methods), 'method', 'methods')} on {provenance.get('data', 'data')}",
         comparison=comparison,
         table=charts.table,
         verdict=comparison_verdict(comparison),
@@ -98,30 +97,31 @@ def write_comparison_page(comparison: Comparison, path: Path) -> Path:
         notes=notes(comparison),
         styles=charts.styles,
         charts=charts.all(),
+        design=comparison.design(),
         configuration=as_yaml(configuration),
-        provenance={"seeds": seeds} | {key: value for key, value in provenance.items() if value is not None},
+        provenance={"seeds": seeds} | provenance,
     )
 
 
 def write_study_page(study: Study, path: Path) -> Path:
-    """Write a study as one HTML page beside the folders of its settings: what was decided, tables, ranks.
+    """Write a study as one HTML page beside the folders of its settings: decisions, tables, ranks.
 
     Args:
         study: comparisons over settings.
-        path: the file; its folder is made if need be.
+        path: the file; its folder is made if it does not exist.
 
     Returns:
         The path.
 
     Raises:
-        RunError: the file could not be written.
+        RunError: if the file could not be written.
     """
-    tables = study.tables()
+    tables, methods = study.tables(), count(len(study.methods), "method", "methods")
     return write_page(
         path,
         __package__ or "",
         "study",
-        title=f"{len(study.methods)} methods in {count(len(study.comparisons), 'setting', 'settings')}",
+        title=f"{methods} in {count(len(study.comparisons), 'setting', 'settings')}",
         study=study,
         verdict=study_verdict(study),
         places={label: safe_name(label) for label in study.comparisons},
@@ -133,7 +133,7 @@ def write_study_page(study: Study, path: Path) -> Path:
 
 
 def subset_rows(subsets: dict[str, float]) -> list[tuple[str, str]]:
-    """Return (subset, accuracy) in words: each subset, or for more than 64 a line for each size.
+    """Return (subset, accuracy) in words: each subset, or one line per size if there are more than `MOST_SUBSETS`.
 
     Example:
         >>> subset_rows({"": 0.25, "a": 0.5, "b": 0.75, "a+b": 1.0})[1:]
@@ -159,7 +159,7 @@ def subset_rows(subsets: dict[str, float]) -> list[tuple[str, str]]:
 
 
 def _run_provenance(run: Run) -> dict[str, Any]:
-    """Return where a run comes from: as its folder says, or for a run in memory as far as it is known."""
+    """Return a run's provenance: from its folder, or for a run in memory what is known."""
     kept: dict[str, Any] = {"equimodal": __version__, "torch": str(torch.__version__)}
     if run.folder is not None:
         file = run.folder / "config.yaml"

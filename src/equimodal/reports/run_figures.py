@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -28,16 +28,14 @@ from equimodal.display.charts import (
 )
 from equimodal.tables.words import VALUE_WORDS
 from equimodal.training.measure import Measurement
-
-if TYPE_CHECKING:
-    from equimodal.training.run import Run
+from equimodal.training.run import Run
 
 
 class RunCharts:
-    """Every figure that a run can show, from its history and its test measurement.
+    """The figures of a run, from its history and its test measurement.
 
-    Epochs of trials (see :class:`~equimodal.methods.base.Phase`) are left out, and not counted: their weights were put
-    back, so that they are no part of the way to the model.
+    Epochs of trials (see `equimodal.methods.base.Phase`) are left out and not counted: their weights were
+    discarded, so they are not part of the training of the model.
 
     Args:
         run: a finished run.
@@ -66,7 +64,7 @@ class RunCharts:
 
     @cached_property
     def phases(self) -> tuple[Span, ...]:
-        """The phases of a run that has several, none for one that has not."""
+        """The phases of a run that has several; empty for one phase."""
         numbered = enumerate((line["phase"] for line in self.lines), start=1)
         spans = []
         for name, members in groupby(numbered, key=lambda pair: pair[1]):
@@ -76,7 +74,7 @@ class RunCharts:
 
     @cached_property
     def kept(self) -> tuple[int, ...]:
-        """The epoch whose weights were kept, of each phase."""
+        """For each phase the epoch whose weights were kept."""
         best: dict[str, int] = {}
         for number, line in enumerate(self.lines, start=1):
             if line["best"]:
@@ -97,7 +95,7 @@ class RunCharts:
         return [chart for chart in charts if chart is not None]
 
     def alone(self) -> RowChart:
-        """What the model and each modality alone reach on test, with each trained alone beside it."""
+        """Value of the model and of each modality alone on test, and of each modality trained alone."""
         reference = (self.run.reference or {}).get("test", {})
         test = self.run.test
         rows = [Row("all modalities", (Mark(test.contribution.value_all, Style(INK)),))]
@@ -105,7 +103,7 @@ class RunCharts:
             Row(name, (Mark(test.alone[name], self.styles[name], reference=reference.get(name)),))
             for name in self.modalities
         ]
-        beside = " The upright stroke is what an encoder trained on that modality alone reaches." if reference else ""
+        beside = " The vertical stroke is the value of an encoder trained on that modality alone." if reference else ""
         return RowChart(
             key="alone",
             title="All modalities, and each alone",
@@ -131,7 +129,7 @@ class RunCharts:
         return RowChart(
             key="test-shares",
             title="Share of contribution",
-            caption=f"Shapley shares on test{interval}. The upright stroke is the target.",
+            caption=f"Shapley shares on test{interval}. The vertical stroke is the target.",
             axis="share of contribution on test",
             limits=(-0.5, 1.5),
             rows=tuple(rows),
@@ -152,7 +150,7 @@ class RunCharts:
         )
 
     def edm(self) -> EpochChart:
-        """EDM by epoch with its interval, and the EDM that noise alone would show."""
+        """EDM by epoch with its interval, and its noise floor."""
         measured = [epoch.contribution for epoch in self.epochs]
         intervals = [one.intervals and one.intervals.edm for one in measured]
         band = tuple((ends.low, ends.high) if ends else None for ends in intervals)
@@ -166,7 +164,7 @@ class RunCharts:
         return self._by_epoch("edm", "EDM by epoch", caption, "EDM", lines, [], (0.0, 3.0))
 
     def utilisation(self) -> EpochChart | None:
-        """What each modality does of what it can do alone, by epoch; None without a reference."""
+        """Utilisation of each modality by epoch; None without a reference."""
         if self.run.reference is None:
             return None
         reference = self.run.reference["validation"]
@@ -259,7 +257,7 @@ class RunCharts:
 
 
 def updates_taken(history: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Return how many optimiser steps moved each modality's encoder.
+    """Return the number of optimiser steps of each modality's encoder.
 
     Example:
         >>> updates_taken([{"updates": {"a": 3}}, {"updates": {"a": 3, "b": 1}}])

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from equimodal.comparison.study import Study
 from equimodal.display.charts import INK, MUTED, Chart, Entry, Mark, Row, RowChart, Style
-
-if TYPE_CHECKING:
-    from equimodal.comparison.study import Study
 
 
 def study_charts(study: Study) -> list[Chart]:
@@ -31,8 +27,8 @@ def critical_differences(study: Study) -> RowChart:
     return RowChart(
         key="ranks",
         title="Critical differences",
-        caption=f"Mean rank by accuracy over {ranking.settings} settings, 1 being the best. Two methods can be told "
-        "apart where their lines do not overlap (Nemenyi, critical difference "
+        caption=f"Mean rank by accuracy over {ranking.settings} settings, 1 being the best. Two methods can be "
+        "distinguished where their lines do not overlap (Nemenyi, critical difference "
         f"{ranking.critical_difference:.2f}).",
         axis="mean rank",
         rows=rows,
@@ -50,7 +46,7 @@ def declared(study: Study) -> RowChart:
     return RowChart(
         key="declared",
         title="What was declared",
-        caption="Difference and its 95% interval. Dark where it can be told from noise.",
+        caption="Difference and its 95% interval. Dark where it can be distinguished from noise.",
         axis="difference",
         rows=tuple(rows),
         level=0.0,

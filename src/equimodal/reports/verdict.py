@@ -1,23 +1,20 @@
-"""What a run or a comparison says, in a few plain sentences."""
+"""The verdict on a run, a comparison or a study, in a few plain sentences."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from equimodal.comparison.reading import findings
+from equimodal.comparison.comparison import Comparison
+from equimodal.comparison.reading import diverged, findings
+from equimodal.comparison.study import Study
 from equimodal.statistics.permutation import LEVEL, seeds_needed
 from equimodal.statistics.verdict import FEWEST, verdict
 from equimodal.tables.words import VALUE_WORDS, interval, join_names, number
 from equimodal.training.measure import Measurement
-from equimodal.training.run import REFERENCE
-
-if TYPE_CHECKING:
-    from equimodal.comparison.comparison import Comparison
-    from equimodal.comparison.study import Study
-    from equimodal.training.run import Run
+from equimodal.training.run import REFERENCE, Run
 
 UNDER_USED = 0.9
 """Utilisation below which a modality is called under-used (ours)."""
@@ -32,13 +29,13 @@ class Verdict:
 
 
 def run_verdict(run: Run) -> Verdict:
-    """Return what a run says about its modalities on test.
+    """Return the verdict on how a run uses its modalities, on test.
 
-    A modality is under-used if its utilisation is below :data:`UNDER_USED` and the gap to its reference exceeds
-    two standard errors of a difference of independent proportions; cautious, since both are measured on the
-    same samples (ours). That needs a value whose error is known from the value itself, which is accuracy's
-    alone: of the others a run stores intervals of the Shapley values, but none of what a modality reaches
-    alone, so that the smallest utilisation is reported without a claim.
+    A modality is under-used if its utilisation is below `UNDER_USED` and the gap to its reference exceeds two standard
+    errors of a difference of independent proportions. That is cautious, since both are measured on the same samples
+    (ours). It needs a value whose error follows from the value itself, which only accuracy has. For the other values
+    a run stores intervals of the Shapley values, but none of what a modality reaches alone: there the smallest
+    utilisation is reported without a claim.
     """
     test = run.test
     if test.contribution.edm is None:
@@ -69,9 +66,13 @@ def _use(test: Measurement, used: Mapping[str, float | None], reference: Mapping
         return f"Whether a modality is under-used is open: {smallest}, and its noise is not known for {unit}."
     if not low:
         return f"Every modality does what it could do alone, or nearly: {smallest}."
-    clear = [name for name in low if not _within_noise(test.alone[name], reference[name], test.samples)]
+    if test.contribution.groups is not None and test.contribution.coalition_errors is None:
+        return f"Whether a modality is under-used is open: {smallest}, and its noise over groups is not known."
+    clear = [name for name in low if not _within_noise(test, name, reference[name])]
     if not clear:
-        return f"No modality is clearly under-used: {smallest}, within the noise of {test.samples} test samples."
+        of = f"{test.samples} test samples"
+        of += "" if test.contribution.groups is None else f" in {test.contribution.groups} groups"
+        return f"No modality is clearly under-used: {smallest}, within the noise of {of}."
     each = [
         f"{name} is under-used: alone it reaches {test.alone[name]:.2f} {unit} in this model, "
         f"{reference[name]:.2f} trained alone (utilisation {number(used[name], 2)})"
@@ -81,8 +82,13 @@ def _use(test: Measurement, used: Mapping[str, float | None], reference: Mapping
     return f"{'; '.join(each)}{more}."
 
 
-def _within_noise(one: float, other: float, samples: int) -> bool:
-    return abs(one - other) <= 2 * math.sqrt((one * (1 - one) + other * (1 - other)) / samples)
+def _within_noise(test: Measurement, name: str, reference: float) -> bool:
+    own, errors = test.alone[name], test.contribution.coalition_errors
+    if test.contribution.groups is None or errors is None:
+        variance = (own * (1 - own) + reference * (1 - reference)) / test.samples
+    else:  # rows of a group resemble each other; the reference's error is not stored, and is taken to be the same
+        variance = 2 * errors[name] ** 2
+    return abs(own - reference) <= 2 * math.sqrt(variance)
 
 
 def _equilibrium(test: Measurement) -> str:
@@ -96,7 +102,7 @@ def _equilibrium(test: Measurement) -> str:
     if measured.noise_floor is not None:
         text += f", noise floor {measured.noise_floor:.2f}"
     if ends and measured.noise_floor is not None and ends.low <= measured.noise_floor:
-        return f"{text}: not to be told from equilibrium with {test.samples} test samples."
+        return f"{text}: cannot be distinguished from equilibrium with {test.samples} test samples."
     order = _by_share(test)
     least, most = (
         f"{number(100 * measured.shares[name], 0)}% (target {number(100 * measured.target[name], 0)}%)"
@@ -123,14 +129,15 @@ def _fused(test: Measurement) -> str:
 
 
 def comparison_verdict(comparison: Comparison) -> Verdict:
-    """Return what a comparison says: accuracy against the baseline, how sure that is, balance, and what was lost."""
+    """Return the verdict on a comparison: accuracy against the baseline, how sure that is, balance, and losses."""
     table, baseline, seeds = comparison.table(), comparison.baseline, len(comparison.seeds)
+    lost = diverged(comparison)
     if len(table) == 1:
-        only = table[0]["accuracy"]["mean"]
-        return Verdict(f"{baseline} reaches {only:.3f} accuracy; there is nothing to compare it with.")
-    balance = (*_balance(table), *_losses(table))
+        only = number(table[0]["accuracy"]["mean"])
+        return Verdict(f"{baseline} reaches {only} accuracy; there is nothing to compare it with.", tuple(lost))
+    balance = (*_balance(table), *_losses(table), *lost)
     if seeds == 1:
-        return Verdict("With one seed no difference can be told from noise.", balance)
+        return Verdict("With one seed no difference can be distinguished from noise.", balance)
     if seeds < FEWEST:
         headline = f"{seeds} seeds are too few for a verdict: give at least {FEWEST}."
         return Verdict(headline, (*findings(comparison), *_one_split(comparison), *balance))
@@ -141,12 +148,12 @@ def comparison_verdict(comparison: Comparison) -> Verdict:
 
 
 def _apart(table: Sequence[Mapping[str, Any]], answer: str) -> list[str]:
-    """Name the methods whose difference in accuracy to the baseline is told as ``answer``."""
+    """Return the methods with this verdict on their difference in accuracy to the baseline."""
     return [row["method"] for row in table[1:] if verdict(row["accuracy"]["difference"]) == answer]
 
 
 def _headline(table: Sequence[Mapping[str, Any]]) -> str:
-    """Say which methods are more or less accurate than the baseline: several, or none."""
+    """Return which methods are more or less accurate than the baseline: several, or none."""
     baseline = table[0]["method"]
     parts = [
         f"{join_names(names)} {'is' if len(names) == 1 else 'are'} {word} accurate than {baseline}."
@@ -156,12 +163,12 @@ def _headline(table: Sequence[Mapping[str, Any]]) -> str:
     if parts:
         return " ".join(parts)
     if _apart(table, "unknown"):
-        return f"Whether anything here is more accurate than {baseline} is open."
+        return f"Whether any method is more accurate than {baseline} is open."
     return f"No method differs from {baseline} in accuracy by more than noise."
 
 
 def _unconfirmed(table: Sequence[Mapping[str, Any]], seeds: int) -> list[str]:
-    """Name the differences that their interval shows but the corrected permutation test does not."""
+    """Return the differences that their interval shows but the corrected permutation test does not."""
     apart = {*_apart(table, "above"), *_apart(table, "below")}
     names = [
         row["method"] for row in table[1:] if row["method"] in apart and row["accuracy"]["difference"]["p_holm"] > LEVEL
@@ -169,10 +176,10 @@ def _unconfirmed(table: Sequence[Mapping[str, Any]], seeds: int) -> list[str]:
     if not names:
         return []
     needed = seeds_needed(len(table) - 1, LEVEL)
-    why = f" (with {seeds} seeds it cannot: that takes {needed})" if seeds < needed else ""
+    why = f" (with {seeds} seeds it cannot; at least {needed} are needed)" if seeds < needed else ""
     return [
         f"A stricter test, which allows for the number of methods compared, does not confirm {join_names(names)}{why}: "
-        "luck is not ruled out."
+        "chance is not ruled out."
     ]
 
 
@@ -180,13 +187,13 @@ def _one_split(comparison: Comparison) -> list[str]:
     if comparison.redraw == "split":
         return []
     return [
-        "All seeds share one split: what another test sample would change is in the intervals of accuracy alone, and "
-        "what another training sample would change is in none."
+        "All seeds share one split. Only the intervals of accuracy cover the effect of another test sample, and none "
+        "covers the effect of another training sample."
     ]
 
 
 def _balance(table: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Name the lowest EDM and the highest smallest utilisation."""
+    """Return the lowest EDM and the highest smallest utilisation, with their methods."""
     sentences = []
     for column, subject, measure, best in (
         ("edm", "Contributions are most even", "EDM", min),
@@ -202,13 +209,13 @@ def _balance(table: Sequence[Mapping[str, Any]]) -> list[str]:
         if difference is not None and base[column]["mean"] is not None:
             text += f" against {number(base[column]['mean'], 2)} under {base['method']}"
             if verdict(difference) not in ("above", "below"):
-                text += " (not to be told from noise)"
+                text += " (cannot be distinguished from noise)"
         sentences.append(f"{text}.")
     return sentences
 
 
 def _losses(table: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Name modalities that do clearly less alone than under the baseline, and higher EDMs."""
+    """Return modalities that do clearly less alone than under the baseline, and higher EDMs."""
     found = []
     for row in table[1:]:
         for column, numbers in row.items():
@@ -230,14 +237,14 @@ def _change(difference: Mapping[str, Any]) -> str:
 
 
 def study_verdict(study: Study) -> Verdict:
-    """Return what a study says: of what was declared beforehand, how much was decided, each of it, and the ranks."""
+    """Return the verdict on a study: how many declared comparisons were decided, each of them, and the ranks."""
     lines = tuple(line.removeprefix("- ") for line in study.reading())
     if not study.primary:
-        return Verdict("Nothing was declared beforehand: read the differences as hints, not as findings.", lines)
+        return Verdict("Nothing was declared beforehand: treat the differences as hints, not as findings.", lines)
     decided = [decision for decision in study.decisions() if decision.decided]
     count = len(study.primary)
     return Verdict(
         f"Of {count} comparison{'s' * (count > 1)} declared beforehand, {len(decided) or 'none'} "
-        f"show{'s' * (len(decided) < 2)} a difference that can be told from noise.",
+        f"show{'s' * (len(decided) < 2)} a difference that can be distinguished from noise.",
         lines[1:],
     )

@@ -1,4 +1,4 @@
-"""Writing what was found: one page of any result, or everything that goes with it."""
+"""Write any result: as one page, or with everything that goes with it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from equimodal.training.run import Run
 Result = Run | Comparison | Study | Findings
 
 
-def write(result: Result, path: str | Path) -> Path:
+def report(result: Result, path: str | Path) -> Path:
     """Write a result as one self-contained HTML page, and return its path.
 
     Args:
         result: a run, a comparison, a study, or the findings of an analysis.
-        path: the file; its folder is made if need be.
+        path: the file; its folder is made if it does not exist.
 
     Raises:
-        ConfigError: `result` is none of these.
-        RunError: the file could not be written; what was there before is untouched.
+        ConfigError: if `result` is none of these.
+        RunError: if the file could not be written; an existing file is then unchanged.
 
     Example:
         >>> import tempfile, numpy as np, equimodal as eq
@@ -60,10 +60,10 @@ def export(result: Comparison | Study | Findings, folder: str | Path) -> list[Pa
     every figure as a file in `figures`.
 
     Raises:
-        RunError: a file could not be written; each file is whole, the old one or the new.
+        RunError: if a file could not be written; each file is then complete, either the old one or the new one.
     """
     folder = Path(folder)
-    page = write(result, folder / "report.html")
+    page = report(result, folder / "report.html")
     if isinstance(result, Study):
         settings = [path for label, c in result.comparisons.items() for path in export(c, folder / safe_name(label))]
         return [page, *settings]

@@ -20,13 +20,13 @@ LEVEL = 0.05
 def permutation_p(differences: Sequence[float], seed: int = 0) -> float:
     r"""Return the two-sided p of the paired permutation test on the mean difference.
 
-    Under the null the sign of each difference is a coin's. p is the share of the :math:`2^J` sign patterns
-    whose absolute sum is at least the one observed: exact up to 20 pairs, above from 9999 drawn patterns. The
-    test takes the pairs as exchangeable; redrawn splits share samples, so read it beside the corrected
+    Under the null hypothesis each difference is positive or negative with equal probability. p is the share of the
+    $2^J$ sign patterns whose absolute sum is at least the observed one: exact up to 20 pairs, above from 9999 drawn
+    patterns. The test assumes exchangeable pairs. Redrawn splits share samples, so use it together with the corrected
     interval.
 
     Args:
-        differences: one a seed (J,).
+        differences: one per seed (J,).
         seed: of the draws above 20 pairs.
 
     Example:
@@ -53,9 +53,9 @@ def permutation_p(differences: Sequence[float], seed: int = 0) -> float:
 
 
 def smallest_p(pairs: int) -> float:
-    """Return the lowest p that the two-sided sign-flip test of so many pairs can give.
+    """Return the lowest p that the two-sided sign-flip test can give with this number of pairs.
 
-    That is 2 / 2^J where all patterns are enumerated, and 2 / (draws + 1) above.
+    That is 2 / 2^J if all patterns are enumerated, and 2 / (draws + 1) above.
 
     Example:
         >>> smallest_p(5), round(smallest_p(10), 5), smallest_p(30)
@@ -65,7 +65,7 @@ def smallest_p(pairs: int) -> float:
 
 
 def seeds_needed(comparisons: int, level: float = LEVEL) -> int:
-    """Return the fewest seeds with which a Holm-corrected exact p can reach ``level`` in every comparison.
+    """Return the fewest seeds with which a Holm-corrected exact p can reach `level` in every comparison.
 
     Example:
         >>> seeds_needed(1), seeds_needed(4)
@@ -75,7 +75,7 @@ def seeds_needed(comparisons: int, level: float = LEVEL) -> int:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    r"""Return Holm's step-down adjusted p values: :math:`\max_{j \le i} \min(1, (m - j + 1)\, p_{(j)})`.
+    r"""Return Holm's step-down adjusted p values: $\max_{j \le i} \min(1, (m - j + 1)\, p_{(j)})$.
 
     Example:
         >>> holm([0.01, 0.04, 0.03])

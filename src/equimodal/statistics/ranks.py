@@ -1,4 +1,4 @@
-"""Methods ranked over several data sets: average ranks, Friedman's test, and which methods cannot be told apart."""
+"""Methods ranked over several data sets: average ranks, Friedman's test, and which methods do not differ."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ class Ranking:
     Args:
         ranks: average rank by method, best first.
         settings: number of settings.
-        p: of Friedman's test that all methods are alike; None with fewer than three methods or two settings.
-        critical_difference: two methods whose average ranks differ by less cannot be told apart (Nemenyi).
-        groups: the largest sets of neighbours that cannot be told apart.
+        p: of Friedman's test that all methods are equal; None with fewer than three methods or two settings, and where
+            all methods tie in every setting.
+        critical_difference: two methods whose average ranks differ by less are not significantly different (Nemenyi);
+            0 with one method.
+        groups: the largest sets of neighbours that are not significantly different.
     """
 
     ranks: dict[str, float]
@@ -34,12 +36,13 @@ class Ranking:
 def rank(scores: Mapping[str, Sequence[float]], level: float = LEVEL) -> Ranking:
     r"""Rank methods within each setting, the highest score first, and average the ranks.
 
-    .. math:: \mathrm{CD} = q_\alpha \sqrt{k (k + 1) / (6 N)}
+    $$\mathrm{CD} = q_\alpha \sqrt{k (k + 1) / (6 N)}$$
 
-    for k methods on N settings, :math:`q_\alpha` the studentised range over :math:`\sqrt 2`. Ties share their ranks.
+    for k methods on N settings, $q_\alpha$ being the studentised range over $\sqrt 2$. Methods that tie share a rank.
+    One method has rank 1, and no test.
 
     Args:
-        scores: by method, one mean score a setting (N,), higher being better.
+        scores: by method, one mean score per setting (N,), higher is better.
         level: of the tests.
 
     Example:
@@ -55,7 +58,11 @@ def rank(scores: Mapping[str, Sequence[float]], level: float = LEVEL) -> Ranking
     average = stats.rankdata(-table, axis=0).mean(1)
     order = np.argsort(average, kind="stable")
     ranks = {methods[i]: float(average[i]) for i in order}
-    p = float(stats.friedmanchisquare(*table).pvalue) if k >= 3 and N >= 2 else None
+    if k == 1:
+        return Ranking(ranks, N, None, 0.0, ())
+    p = None
+    if k >= 3 and N >= 2 and (table != table[0]).any():  # where all tie, the statistic is 0 / 0
+        p = float(stats.friedmanchisquare(*table).pvalue)
     q = float(stats.studentized_range.ppf(1 - level, k, np.inf)) / math.sqrt(2)
     critical = q * math.sqrt(k * (k + 1) / (6 * N))
     return Ranking(ranks, N, p, critical, _groups(ranks, critical))

@@ -1,4 +1,4 @@
-"""Intervals on an official split: seeds and test groups drawn anew together."""
+"""Intervals on a fixed split: a bootstrap of seeds and test groups together."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ def resampled_interval(
     replicates: int = REPLICATES,
     seed: int = 0,
 ) -> tuple[float, float]:
-    r"""Return the percentile interval of a mean score over seeds and test samples, both drawn anew with replacement.
+    r"""Return the percentile interval of a mean score over seeds and test samples, both drawn with replacement.
 
-    On one fixed split, seeds alone say how training varies, not what another test set would change. Each replicate
-    draws J of the J seeds and G of the G groups of test samples, and takes
+    On one fixed split, seeds show how training varies, not the effect of another test set. Each replicate draws J of
+    the J seeds and G of the G groups of test samples, and its mean is
 
-    .. math:: \frac{\sum_j w_j \sum_g u_g S_{jg}}{J \sum_g u_g n_g}
+    $$\frac{\sum_j w_j \sum_g u_g S_{jg}}{J \sum_g u_g n_g}$$
 
-    with :math:`S_{jg}` the sum of the scores of the samples in group g under seed j, and w and u the numbers of times
-    that a seed and a group were drawn. Methods are compared by giving the differences of their scores.
+    with $S_{jg}$ the sum of the scores of the samples in group g under seed j, $n_g$ the size of the group, and w and u
+    how often a seed and a group were drawn. To compare methods, give the differences of their scores.
 
     Args:
-        right: scores (J, N): 1 where a seed's model is right, or differences of two methods' (-1, 0, 1).
-        groups: number of each test sample's group (N,); samples without groups each have their own.
+        right: scores (J, N): 1 where a seed's model predicts the label, or differences of two methods (-1, 0, 1).
+        groups: number of each test sample's group (N,); without groups a different number for each sample.
         confidence: of the interval.
         replicates: how many.
         seed: of the draws.

@@ -11,12 +11,13 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from equimodal.data.splits import Splits, concatenate
+from equimodal.data.rows import concatenate
+from equimodal.data.splits import Splits
 from equimodal.errors import EquimodalError
-from equimodal.inference.predict import predict
 from equimodal.methods.base import Method, MethodConfig
 from equimodal.models.encoded import Encoded
 from equimodal.models.fusions.base import FUSIONS
+from equimodal.models.predict import class_probabilities
 from equimodal.testing.data import make_splits
 from equimodal.testing.runs import Kept, SmallRuns
 from equimodal.testing.watching import (
@@ -73,7 +74,9 @@ class MethodConformance(SmallRuns):
     def test_learns(self, data: Splits, learnt: Run) -> None:
         """The training loss falls under that of the class frequencies; each modality alone beats a guess."""
         C = len(data.classes)
-        chances = predict(learnt.model, data.train)[torch.arange(len(data.train)), torch.as_tensor(data.train.labels)]
+        chances = class_probabilities(learnt.model, data.train)[
+            torch.arange(len(data.train)), torch.as_tensor(data.train.labels)
+        ]
         loss = float(-chances.log().mean())
         assert loss < 0.9 * math.log(C), (
             f"After {self.epochs} epochs on easy data the training loss is {loss:.3f}; a guess has {math.log(C):.3f}."
@@ -81,7 +84,7 @@ class MethodConformance(SmallRuns):
         held_out = concatenate([data.validation, data.test])
         labels = torch.as_tensor(held_out.labels)
         for name in data.modalities:
-            right = predict(learnt.model, held_out, [name]).argmax(1) == labels
+            right = class_probabilities(learnt.model, held_out, [name]).argmax(1) == labels
             accuracy = float(right[torch.from_numpy(held_out.present[name])].float().mean())
             assert accuracy > 1 / C + 0.1, (
                 f"After {self.epochs} epochs on easy data '{name}' alone is right on {accuracy:.0%} of the held-out "
@@ -90,10 +93,10 @@ class MethodConformance(SmallRuns):
 
     def test_predictions_do_not_depend_on_the_batch(self, data: Splits, learnt: Run) -> None:
         """They are equal to 1e-5 for batch sizes 1, 7 and 64, in any order."""
-        expected = predict(learnt.model, data.test, batch_size=len(data.test))
+        expected = class_probabilities(learnt.model, data.test, batch_size=len(data.test))
         order = np.random.default_rng(0).permutation(len(data.test))
         for size in (1, 7, 64):
-            found = predict(learnt.model, data.test.subset(order), batch_size=size)
+            found = class_probabilities(learnt.model, data.test.subset(order), batch_size=size)
             gap = float((found - expected[order]).abs().max())
             assert gap < 1e-5, f"In batches of {size}, in another order, probabilities differ by up to {gap:.1g}."
 
@@ -274,9 +277,10 @@ class MethodConformance(SmallRuns):
         before, after = whole.run.model.state_dict(), again.model.state_dict()
         _assert_same_weights(before, after, "A run and the same loaded from its folder", "Is all of it in the model?")
         for names in (None, *([name] for name in pair.modalities)):
-            assert torch.equal(predict(whole.run.model, pair.test, names), predict(again.model, pair.test, names)), (
-                "Loaded from its folder, a run predicts otherwise. Change nothing of the model but its weights."
-            )
+            assert torch.equal(
+                class_probabilities(whole.run.model, pair.test, names),
+                class_probabilities(again.model, pair.test, names),
+            ), "Loaded from its folder, a run predicts otherwise. Change nothing of the model but its weights."
 
 
 def _assert_same_weights(one: Mapping[str, Tensor], other: Mapping[str, Tensor], what: str, advice: str) -> None:

@@ -21,7 +21,7 @@ from equimodal.models.encoded import encode_all
 from equimodal.models.state import copy_of
 from equimodal.models.user_modules import batch_size_problems
 from equimodal.seeds import derive_seed, seeded
-from equimodal.training.folder import open_folder
+from equimodal.training.folder import hold_folder
 from equimodal.training.given import GivenMethod, MethodLike, read_method
 from equimodal.training.loop import Trainer, make_fabric
 from equimodal.training.measure import Measurement, measure
@@ -124,15 +124,14 @@ def train(
     folder = None if folder is None else Path(folder)
     trainer = set_up(config, data, model, given, folder=folder, quiet=quiet)
     config = trainer.config  # with all options
-    if folder is not None:  # only now: a mistake found above leaves no folder behind
-        open_folder(folder, config, data, trainer.weights.specification, resume=resume)
-    if reference is None and config.reference and config.method.name != REFERENCE:
-        untrained = copy_of(trainer.model)
-        reference = train_reference(config, data, untrained, folder=folder, resume=resume, quiet=quiet)
-    if resume:
-        trainer.resume()
-    trainer.run()
-    return _finish(trainer, reference)
+    with hold_folder(folder, config, data, trainer.weights.specification, resume=resume):
+        if reference is None and config.reference and config.method.name != REFERENCE:
+            untrained = copy_of(trainer.model)
+            reference = train_reference(config, data, untrained, folder=folder, resume=resume, quiet=quiet)
+        if resume:
+            trainer.resume()
+        trainer.run()
+        return _finish(trainer, reference)
 
 
 def set_up(
@@ -297,7 +296,7 @@ def measure_part(
     with trainer.fabric.autocast():
         return measure(
             trainer.model,
-            encode_all(trainer.model, part),
+            encode_all(trainer.model, part, workers=trainer.config.training.loader_workers),
             trainer.config.measure,
             split=name,
             seed=derive_seed(trainer.config.seed, name),

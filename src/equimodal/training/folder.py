@@ -1,9 +1,10 @@
-"""The folder of a run: its configuration and provenance, and whether another call may go on in it."""
+"""The folder of a run: its configuration and provenance, and whether another call may resume it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,15 @@ from equimodal.config.yaml import read_yaml_file, write_yaml
 from equimodal.data.splits import Splits
 from equimodal.errors import RunError
 from equimodal.files import write_text
+from equimodal.locks import locked
 
 FILE = "config.yaml"
+NO_RESULT = ("compare", "training.workers")
+"""Settings that change no result of a run."""
 
 
 def read_config(folder: Path) -> RunConfig:
-    """Return the configuration of the run in ``folder``.
+    """Return the configuration of the run in `folder`.
 
     Raises:
         RunError: it is not the folder of a run.
@@ -31,13 +35,32 @@ def read_config(folder: Path) -> RunConfig:
 
 
 def read_provenance(folder: Path) -> dict[str, Any]:
-    """Return what the run in ``folder`` rests on: versions, data, split and model.
+    """Return what the run in `folder` was made with: versions, data, split and model.
 
     Raises:
         RunError: it is not the folder of a run.
     """
     provenance = _read(folder).get("provenance")
     return provenance if isinstance(provenance, dict) else {}
+
+
+@contextmanager
+def hold_folder(
+    folder: Path | None, config: RunConfig, data: Splits, specification: Mapping[str, Any], *, resume: bool
+) -> Iterator[None]:
+    """Open the folder of a run, and keep every other process and thread from writing a run into it; see `open_folder`.
+
+    Raises:
+        RunError: the folder holds something else, may not be resumed, or another process is writing into it.
+    """
+    if folder is None:
+        yield
+        return
+    if not (folder / FILE).exists():
+        refuse_foreign(folder, "a run")  # before anything is written there
+    with locked(folder, "a run"):
+        open_folder(folder, config, data, specification, resume=resume)
+        yield
 
 
 def open_folder(
@@ -49,11 +72,11 @@ def open_folder(
         folder: of the run.
         config: the run's configuration.
         data: its data.
-        specification: of its model, see :meth:`~equimodal.models.classifier.Classifier.specification`.
+        specification: of its model, see `Classifier.specification`.
         resume: whether the run may be there already.
 
     Raises:
-        RunError: the folder holds something else, or may not be gone on with.
+        RunError: the folder holds something else, or may not be resumed.
     """
     provenance = {
         "config": config.hash(),
@@ -87,10 +110,10 @@ def open_folder(
 
 
 def refuse_foreign(folder: Path, what: str) -> None:
-    """Raise an error if ``folder``, which holds none of our files, is not new or empty.
+    """Raise an error if `folder`, which holds none of our files, is not new or empty.
 
     Raises:
-        RunError: it is a file, or holds something else than ``what``.
+        RunError: it is a file, or holds something other than `what`.
     """
     if folder.is_dir() and any(not entry.name.startswith(".") for entry in folder.iterdir()):
         raise RunError(f"{folder}: is not empty, and not the folder of {what}. Choose another with --out.")
@@ -99,12 +122,12 @@ def refuse_foreign(folder: Path, what: str) -> None:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Return a message for each setting in which two configurations differ; ``compare`` does not count."""
+    """Return a message for each setting in which two configurations differ, except those that change no result."""
     found = []
     for key in sorted(set(before) | set(now)):
         path = f"{prefix}{key}"
         one, other = before.get(key), now.get(key)
-        if path == "compare" or one == other:
+        if path in NO_RESULT or one == other:
             continue
         if isinstance(one, Mapping) and isinstance(other, Mapping):
             found += differences(one, other, f"{path}.")

@@ -19,7 +19,7 @@ from equimodal.batch import Batch
 from equimodal.config.run import RunConfig, TrainingConfig
 from equimodal.data.dataset import Dataset
 from equimodal.data.splits import Splits
-from equimodal.errors import ConfigError, Interrupted, RunError
+from equimodal.errors import NOT_FINITE, ConfigError, Diverged, Interrupted, RunError
 from equimodal.methods.base import EpochResult, Method, Phase
 from equimodal.models.encoded import encode_all
 from equimodal.modes import evaluating
@@ -28,8 +28,8 @@ from equimodal.training import checkpoint
 from equimodal.training.history import History
 from equimodal.training.measure import Measurement, measure
 from equimodal.training.memory import PeakMemory
-from equimodal.training.optimise import NOT_FINITE, Updater, learning_rate, make_optimiser, trainable_parameters
-from equimodal.training.progress import Reporter
+from equimodal.training.optimise import Updater, learning_rate, make_optimiser, trainable_parameters
+from equimodal.training.progress import Reporter, summary
 from equimodal.training.selection import Selection
 from equimodal.training.weights import Weights
 
@@ -115,7 +115,8 @@ class Trainer:
 
         Raises:
             Interrupted: Ctrl-C; a checkpoint was written.
-            RunError: a loss is not finite, or the disk cannot be written.
+            Diverged: a loss or a weight is not finite.
+            RunError: the disk cannot be written.
         """
         self.memory.start()
         try:
@@ -179,12 +180,12 @@ class Trainer:
             self.method.visiting = passes[self.cursor.visit]
             where = (self.cursor.phase, self.cursor.epoch, self.cursor.visit)
             order = permutation(len(train), self.config.seed, "order", *where).numpy()
-            while self.cursor.batch < batches:
-                rows = order[self.cursor.batch * batch_size : (self.cursor.batch + 1) * batch_size]
+            left = order[self.cursor.batch * batch_size :]
+            for batch in train.batches(batch_size, left, workers=self.config.training.loader_workers):
                 through = (self.cursor.visit + self.cursor.batch / batches) / len(passes)
                 progress = start + (stop - start) * (self.cursor.epoch + through) / phase.epochs
                 rate = learning_rate(self.config.training, progress, step)
-                self.train_batch(train.batch(rows), updater, rate)
+                self.train_batch(batch, updater, rate)
                 self.cursor.batch += 1
                 if self._stop:
                     self.tally.seconds += time.perf_counter() - started
@@ -215,14 +216,19 @@ class Trainer:
             with self._seeded(*where):
                 for outcome in updater.train_batch(batch):
                     self.tally.add(outcome.losses, outcome.moved)
+        except Diverged as error:
+            raise Diverged(f"Epoch {cursor.total + 1}, batch {cursor.batch + 1}: {error}") from error
         except RunError as error:
             raise RunError(f"Epoch {cursor.total + 1}, batch {cursor.batch + 1}: {error}") from error
 
     def _end_epoch(self, phase: Phase) -> None:
         started = time.perf_counter()
         if not all(bool(parameter.isfinite().all()) for parameter in self._parameters().values()):
-            raise RunError(f"Epoch {self.cursor.total + 1}: some weights became infinite or NaN. {NOT_FINITE}")
-        measurement = self.measure_validation()
+            raise Diverged(f"Epoch {self.cursor.total + 1}: some weights became infinite or NaN. {NOT_FINITE}")
+        try:
+            measurement = self.measure_validation()
+        except Diverged as error:
+            raise Diverged(f"Epoch {self.cursor.total + 1}: {error}") from error
         order = self.method.order
         with evaluating(self.method), self._seeded("epoch end", self.cursor.total):
             self.method.on_epoch_end(EpochResult(self.cursor.total, measurement.contribution))
@@ -245,14 +251,15 @@ class Trainer:
         self.tally = Tally()
         self.history.append(line)
         self._save_checkpoint()
-        self.reporter.epoch(line)
+        self.reporter.step(summary(line))
         if self._stop:
             self._interrupt()
 
     def measure_validation(self) -> Measurement:
         """Let the method fit what it chooses on the validation probe, and measure the model there."""
         with self.fabric.autocast(), torch.no_grad(), evaluating(self.model):
-            encoded = list(encode_all(self.model, self.probe))  # read by both
+            workers = self.config.training.loader_workers
+            encoded = list(encode_all(self.model, self.probe, workers=workers))  # read by both
             with self._seeded("calibrate", self.cursor.total):
                 self.method.calibrate(encoded)
             return measure(

@@ -1,9 +1,9 @@
-"""What is measured of a classifier: one encoder pass, every coalition, and the numbers that follow."""
+"""Measure a classifier: one encoder pass, every coalition, and the numbers computed from them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from equimodal.contribution.measure import contribution
 from equimodal.contribution.result import Contribution
 from equimodal.contribution.shapley import plan
 from equimodal.contribution.values import value_function
+from equimodal.errors import NOT_FINITE, Diverged
 from equimodal.models.classifier import Classifier
 from equimodal.models.encoded import Encoded, coalition_outputs
 
@@ -29,13 +30,13 @@ class Measurement:
     Args:
         split: name of the part.
         samples: number of rows.
-        scores: "accuracy", "macro_f1", "loss" (mean negative log-likelihood) and "ece" of all modalities together.
+        scores: "accuracy", "macro_f1", "loss" and "ece" of all modalities together; each is an attribute too.
         unimodal: the same for each modality alone.
         subsets: accuracy of each coalition measured, by name.
         alone: v({m}) of each modality under the value function, the numerator of utilisation.
         contribution: Shapley contribution, shares, deviation, EDM, with intervals.
         utilisation: how much of what each modality could do alone it still does; None without a reference.
-        right: which samples all modalities together answer rightly, see :func:`pack`; None where not recorded.
+        right: which rows all modalities together classify correctly, see `pack`; None where not recorded.
     """
 
     split: str
@@ -49,8 +50,43 @@ class Measurement:
     right: str | None = None
 
     @property
+    def accuracy(self) -> float:
+        """Share of rows that all modalities together classify correctly."""
+        return self.scores["accuracy"]
+
+    @property
+    def macro_f1(self) -> float:
+        """Mean F1 over the classes that occur, of all modalities together."""
+        return self.scores["macro_f1"]
+
+    @property
+    def loss(self) -> float:
+        """Mean negative log-likelihood of all modalities together, in nats."""
+        return self.scores["loss"]
+
+    @property
+    def ece(self) -> float:
+        """Expected calibration error of all modalities together, see `expected_calibration_error`."""
+        return self.scores["ece"]
+
+    @property
+    def phi(self) -> dict[str, float]:
+        """Shapley contribution of each modality, in units of the value function."""
+        return self.contribution.phi
+
+    @property
+    def shares(self) -> dict[str, float] | None:
+        """Share of each modality in all contributions; None for a model no better than the label prior."""
+        return self.contribution.shares
+
+    @property
+    def edm(self) -> float | None:
+        """Equilibrium deviation metric; None for a model no better than the label prior."""
+        return self.contribution.edm
+
+    @property
     def subset_mean(self) -> float:
-        """Mean accuracy over all coalitions measured but the empty one."""
+        """Mean accuracy over all coalitions measured except the empty one."""
         return float(np.mean([value for name, value in self.subsets.items() if name]))
 
     def to_dict(self) -> dict[str, Any]:
@@ -70,7 +106,7 @@ class Measurement:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Measurement:
-        """Return the measurement that :meth:`to_dict` wrote."""
+        """Return the measurement whose `to_dict` is given."""
         return cls(
             split=plain["split"],
             samples=plain["samples"],
@@ -100,15 +136,31 @@ class Measurement:
 
 
 def expected_calibration_error(logits: Tensor, labels: Tensor, bins: int = 15) -> float:
-    r"""Return :math:`\sum_b \frac{|b|}{N} |\mathrm{acc}(b) - \mathrm{conf}(b)|` over equal-width bins of confidence.
+    r"""Return the expected calibration error, computed by torchmetrics.
+
+    $$\mathrm{ECE} = \sum_b \frac{|b|}{N} \, |\mathrm{acc}(b) - \mathrm{conf}(b)|$$
+
+    over bins of equal width of the confidence, the probability of the predicted class. 0 is calibrated.
+
+    Args:
+        logits: (N, C).
+        labels: class numbers (N,).
+        bins: the number of bins.
+
+    Example:
+        >>> sure, right = torch.tensor([[9.0, 0.0], [9.0, 0.0]]), torch.tensor([0, 1])
+        >>> round(expected_calibration_error(sure, right), 3)  # confidence 1, accuracy 0.5
+        0.5
 
     Source: Guo et al., 2017, "On calibration of modern neural networks", arXiv 1706.04599.
     """
-    confidence, predicted = logits.softmax(-1).max(-1)
-    right = (predicted == labels).float()
-    which = (confidence * bins).long().clamp(max=bins - 1)
-    gaps = torch.zeros(bins).index_add_(0, which, confidence - right)
-    return float(gaps.abs().sum() / len(labels))
+    # Imported here: the first import takes seconds, and reading a finished run needs none of it.
+    from torchmetrics.functional.classification import multiclass_calibration_error
+
+    classes = logits.shape[-1]
+    # As probabilities: torchmetrics would take logits that all lie in [0, 1] for probabilities.
+    error = multiclass_calibration_error(logits.softmax(-1), labels, classes, bins, norm="l1", validate_args=False)
+    return float(error)
 
 
 def _scores(logits: Tensor, labels: Tensor) -> dict[str, float]:
@@ -134,20 +186,29 @@ def measure(
 ) -> Measurement:
     """Measure a classifier on one data set.
 
+    The bootstrap draws whole groups where the data have groups: they come with the encodings.
+
     Args:
         model: the classifier.
-        encoded: what it made of the data, see :func:`~equimodal.models.encoded.encode_all`.
+        encoded: its encodings of the data, see `equimodal.models.encoded.encode_all`.
         config: value function, target, bootstrap, budget.
         split: name of the part, for provenance.
         seed: of bootstrap and sampling.
         reference: value of each modality in the unimodal ensemble on the same data, for utilisation.
-        record: keep which samples are answered rightly.
+        record: keep which rows are classified correctly.
+
+    Raises:
+        Diverged: an output of the model is infinite or NaN.
     """
     n = len(model.modalities)
     scheme = plan(n, budget=config.budget, seed=seed)
     K = len(scheme.coalitions)
     extra = torch.cat([torch.eye(n, dtype=torch.bool), torch.ones(1, n, dtype=torch.bool)])
-    outputs, labels = coalition_outputs(model, encoded, torch.cat([scheme.coalitions, extra]))
+    groups: list[Tensor] = []
+    parts = _noting_groups(encoded, groups)
+    outputs, labels = coalition_outputs(model, parts, torch.cat([scheme.coalitions, extra]))
+    if not bool(outputs.isfinite().all()):
+        raise Diverged(f"On {split}, some outputs of the model became infinite or NaN. {NOT_FINITE}")
     measured = contribution(
         outputs[:K],
         scheme,
@@ -158,6 +219,7 @@ def measure(
         bootstrap=config.bootstrap,
         seed=seed,
         split=split,
+        groups=torch.cat(groups) if groups else None,
     )
     accuracies = value_function("accuracy")[1](outputs[:K], labels, None).tolist()
     value = value_function(config.value)[1]
@@ -184,8 +246,16 @@ def measure(
     )
 
 
+def _noting_groups(encoded: Iterable[Encoded], groups: list[Tensor]) -> Iterator[Encoded]:
+    """Pass encodings through, and add the groups of their rows to `groups`."""
+    for part in encoded:
+        if part.groups is not None:
+            groups.append(part.groups)
+        yield part
+
+
 def pack(right: np.ndarray) -> str:
-    """Return yes or no for each sample (N,) as hexadecimal digits, eight samples in two.
+    """Return a bool for each row (N,) as hexadecimal digits, two digits for eight rows.
 
     Example:
         >>> pack(np.array([True, False, True])), unpack("a0", 3).tolist()
@@ -195,5 +265,5 @@ def pack(right: np.ndarray) -> str:
 
 
 def unpack(text: str, samples: int) -> np.ndarray:
-    """Return what :func:`pack` packed, bool (N,)."""
+    """Return what `pack` packed, bool (N,)."""
     return np.unpackbits(np.frombuffer(bytes.fromhex(text), np.uint8), count=samples).astype(bool)

@@ -1,4 +1,4 @@
-"""The highest memory that a run took."""
+"""Peak memory of a run."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ _STATUS = Path("/proc/self/status")
 
 
 class PeakMemory:
-    """The highest memory since `start`, in MiB, validation probes included.
+    """The peak memory since `start`, in MiB, validation included.
 
     On CUDA it is what torch had allocated on the device. On the CPU of a Linux machine it is the resident size of the
-    whole process (the kernel's `VmHWM`, which `start` resets): It includes Python, torch, the data
-    and everything else in the process, so that only runs started in the same way can be compared. It is None elsewhere,
-    and where the kernel does not reset the mark, because a mark from before the run would be reported as the run's.
+    whole process: Python, torch and the data are in it, and whatever else the process holds, so that only runs started
+    alike compare. It is the kernel's `VmHWM`, which `start` resets. Elsewhere, and where the kernel refuses the reset,
+    it is None: a peak from before the run would count as the run's.
 
-    Reading it costs microseconds, and nothing here can break a run.
+    `resource.getrusage` does not suffice: a new process inherits `ru_maxrss` from the one that started it, so that the
+    worker processes of a comparison would report the memory of their parent.
+
+    Reading it costs microseconds, and errors here never stop a run.
 
     Args:
         device: where training is.
@@ -40,7 +43,7 @@ class PeakMemory:
         self._counts = False
 
     def start(self) -> None:
-        """Start to count."""
+        """Start to measure."""
         try:
             if self.device.type == "cuda":
                 torch.cuda.reset_peak_memory_stats(self.device)
@@ -51,7 +54,7 @@ class PeakMemory:
             self._counts = False
 
     def mib(self) -> float | None:
-        """Return the highest memory so far; None where it is not known."""
+        """Return the peak memory so far; None where it is not known."""
         if not self._counts:
             return None
         try:
@@ -66,7 +69,7 @@ class PeakMemory:
 def highest(history: Iterable[Mapping[str, Any]]) -> float | None:
     """Return the highest `memory` of a history's lines; None where no line has it.
 
-    A run that was interrupted counts from zero in each process that continues it.
+    A run that was interrupted starts to measure again in each process that resumes it.
 
     Example:
         >>> highest([{"memory": 310.5}, {"memory": None}, {}]), highest([{}])

@@ -11,14 +11,9 @@ from torch import Tensor, nn
 
 from equimodal.batch import Batch
 from equimodal.config.run import TrainingConfig
-from equimodal.errors import RunError
+from equimodal.errors import NOT_FINITE, Diverged
 from equimodal.methods.base import Method, Outcome, Update
 from equimodal.training.buffers import EncoderBuffers
-
-NOT_FINITE = (
-    "Start again, in another folder, with a smaller training.learning_rate or training.clip_norm, or look for extreme "
-    "values in the data."
-)
 
 
 def make_optimiser(parameters: Sequence[nn.Parameter], config: TrainingConfig) -> torch.optim.Optimizer:
@@ -122,7 +117,8 @@ class Updater:
         """Take one step on the sum of the update's mean losses.
 
         Raises:
-            RunError: a loss is not finite, or a gradient is sparse.
+            Diverged: a loss is not finite.
+            RunError: a gradient is sparse.
         """
         terms: dict[str, Tensor] = {
             name: total / count for name, (total, count) in update.losses.items() if int(count) > 0
@@ -130,7 +126,7 @@ class Updater:
         values = {name: float(term.detach()) for name, term in terms.items()}
         for name, value in values.items():
             if not math.isfinite(value):
-                raise RunError(f"the loss '{name}' became {value}. {NOT_FINITE}")
+                raise Diverged(f"the loss '{name}' became {value}. {NOT_FINITE}")
         stepped = self._step(update, {name: term for name, term in terms.items() if term.requires_grad})
         moved = tuple(m for m in update.modalities if stepped and self._encoder_moved(m))
         self.buffers.settle({self.model.encoders[m] for m in moved})

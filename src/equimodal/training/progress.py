@@ -1,4 +1,4 @@
-"""What a run says while it goes: a bar on a terminal, plain lines elsewhere, or nothing."""
+"""Progress on standard error: a bar on a terminal, plain lines elsewhere, or nothing."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any, Protocol
 
 
 class Reporter(Protocol):
-    """Told of every epoch; shows it or not."""
+    """Shows how far some work is: epochs of a run, runs of a comparison."""
 
-    def start(self, what: str, epochs: int, done: int) -> None:
-        """A run (or a phase of it) of ``epochs`` epochs begins, ``done`` of them behind it."""
+    def start(self, what: str, total: int, done: int) -> None:
+        """Work of `total` steps begins, `done` of them finished before."""
 
-    def epoch(self, line: Mapping[str, Any]) -> None:
-        """An epoch has been trained and validated; ``line`` is its history."""
+    def step(self, text: str, *, keep: bool = False) -> None:
+        """A step is finished; `text` says what came of it. `keep` it on the screen when the next one comes."""
 
     def finish(self) -> None:
-        """The run or phase is over, whole or interrupted."""
+        """The work ends, finished or interrupted."""
 
 
 def summary(line: Mapping[str, Any]) -> str:
@@ -44,83 +44,85 @@ def summary(line: Mapping[str, Any]) -> str:
 
 
 class Quiet:
-    """Say nothing."""
+    """Show nothing."""
 
-    def start(self, what: str, epochs: int, done: int) -> None:
-        """Say nothing."""
+    def start(self, what: str, total: int, done: int) -> None:
+        """Show nothing."""
 
-    def epoch(self, line: Mapping[str, Any]) -> None:
-        """Say nothing."""
+    def step(self, text: str, *, keep: bool = False) -> None:
+        """Show nothing."""
 
     def finish(self) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
 
 class PlainLines:
-    """One line an epoch on standard error, at most one every ``every`` seconds."""
+    """One line per step, but at most one in `every` seconds for steps that need not be kept."""
 
     def __init__(self, every: float = 2.0) -> None:
         self.every = every
         self._last = float("-inf")
         self._what = ""
-        self._epochs = 0
+        self._total = 0
         self._done = 0
 
-    def start(self, what: str, epochs: int, done: int) -> None:
+    def start(self, what: str, total: int, done: int) -> None:
         """Remember what is running."""
-        self._what, self._epochs, self._done = what, epochs, done
+        self._what, self._total, self._done = what, total, done
         self._last = float("-inf")
 
-    def epoch(self, line: Mapping[str, Any]) -> None:
-        """Print the epoch, unless a line was printed just now; the last one always."""
+    def step(self, text: str, *, keep: bool = False) -> None:
+        """Print the step, unless a line was printed just before; the last one always."""
         self._done += 1
         now = time.monotonic()
-        if now - self._last >= self.every or self._done == self._epochs:
+        if keep or now - self._last >= self.every or self._done == self._total:
             self._last = now
-            print(f"{self._what} {self._done}/{self._epochs}  {summary(line)}", file=sys.stderr, flush=True)
+            print(f"{self._what} {self._done}/{self._total}  {text}", file=sys.stderr, flush=True)
 
     def finish(self) -> None:
-        """Nothing is left to say."""
+        """Nothing is left to print."""
 
 
 class Bar:
-    """A rich progress bar with the latest epoch beside it."""
+    """A rich progress bar, with the latest step beside it, and the steps that are kept above it."""
 
     def __init__(self) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._make = lambda: Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[latest]}"),
+            TextColumn("{task.fields[latest]}", markup=False),
             console=Console(stderr=True),
         )
         self._progress: Any = None
         self._task: Any = None
 
-    def start(self, what: str, epochs: int, done: int) -> None:
+    def start(self, what: str, total: int, done: int) -> None:
         """Show the bar."""
         self.finish()
         self._progress = self._make()
         self._progress.start()
-        self._task = self._progress.add_task(what, total=epochs, completed=done, latest="")
+        self._task = self._progress.add_task(what, total=total, completed=done, latest="")
 
-    def epoch(self, line: Mapping[str, Any]) -> None:
-        """Move the bar on."""
-        self._progress.update(self._task, advance=1, latest=summary(line))
+    def step(self, text: str, *, keep: bool = False) -> None:
+        """Move the bar."""
+        if keep:
+            self._progress.console.print(text, markup=False, highlight=False)
+        self._progress.update(self._task, advance=1, latest="" if keep else text)
 
     def finish(self) -> None:
-        """Leave the bar as it stands."""
+        """Leave the bar as it is."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
 
 
 def make_reporter(quiet: bool = False) -> Reporter:
-    """Return what fits: nothing if ``quiet``, a bar on a terminal, plain lines elsewhere."""
+    """Return the reporter that fits: nothing if `quiet`, a bar on a terminal, plain lines elsewhere."""
     if quiet:
         return Quiet()
     return Bar() if sys.stderr.isatty() else PlainLines()

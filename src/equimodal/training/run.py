@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,10 @@ from typing import Any
 from torch import nn
 
 from equimodal.config.run import RunConfig
+from equimodal.data.dataset import Dataset
 from equimodal.errors import RunError
 from equimodal.models.classifier import Classifier
+from equimodal.models.predict import Predictions, predict
 from equimodal.training.folder import read_config
 from equimodal.training.history import read_history
 from equimodal.training.measure import Measurement
@@ -44,6 +46,12 @@ class Run:
     test: Measurement
     reference: Reference | None = None
     folder: Path | None = None
+
+    def predict(
+        self, data: Dataset | str | Path, present: Collection[str] | None = None, *, batch_size: int = 256
+    ) -> Predictions:
+        """Return the probability of each class for each sample; see `equimodal.predict`, which this is."""
+        return predict(self.model, data, present, batch_size=batch_size)
 
     @property
     def best_epoch(self) -> int:

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import numpy as np
 from torch import Tensor, nn
 
-from equimodal.models.encoders.base import ENCODERS, Encoder, Standardise
+from equimodal.data.columns.base import Spec
+from equimodal.models.encoders.base import ENCODERS, Encoder
+from equimodal.models.encoders.standardise import Standardise
 
 Pixels = Literal["uint8", "integer", "float"]
 """How the values of pictures are stored, and so on which scale: integers from 0 to 255, others, or floats."""
 
 
-def pixels_of(values: np.ndarray) -> Pixels:
-    """Return how pictures are stored.
+def pixels_of(dtype: np.dtype) -> Pixels:
+    """Return how pictures of a type are stored.
 
     Example:
-        >>> pixels_of(np.zeros((2, 4, 4), np.uint8)), pixels_of(np.zeros((2, 4, 4)))
+        >>> pixels_of(np.dtype("uint8")), pixels_of(np.dtype("float16"))
         ('uint8', 'float')
     """
-    if values.dtype == np.uint8:
+    if dtype == np.uint8:
         return "uint8"
-    return "float" if values.dtype.kind == "f" else "integer"
+    return "float" if dtype.kind == "f" else "integer"
 
 
 _FORMS = {"uint8": "integers from 0 to 255 (uint8)", "integer": "integers (not uint8)", "float": "floats"}
@@ -37,11 +40,11 @@ _ADVICE = {
 class CNN(Encoder):
     """Blocks of 3x3 convolution, 2x2 pooling, group normalisation and GELU, then a linear map of what is left.
 
-    Pooling stops when the image has shrunk to 4 pixels a side. Group normalisation sees one sample at a time,
+    Pooling stops when the image has 4 pixels per side. Group normalisation sees one sample at a time,
     so that predictions do not depend on the rest of the batch.
 
-    Pictures must be stored as the training ones were, because the scale goes with the type: the statistics of
-    integers from 0 to 255 make nonsense of floats from 0 to 1 (ours).
+    Pictures must be stored as the training ones were, because the scale follows from the type: the
+    statistics of integers from 0 to 255 do not fit floats from 0 to 1 (ours).
 
     Shapes: (B, H, W) or (B, H, W, channels), any numeric type, to (B, width).
 
@@ -50,7 +53,7 @@ class CNN(Encoder):
         width_pixels: pixels.
         channels: colour channels; 1 for images without a channel axis.
         width: size of the encoding.
-        hidden: channels of the blocks, one number a block.
+        hidden: channels of the blocks, one number per block.
         dropout: probability of dropping a pooled value while training.
         pixels: how the training pictures were stored: "uint8", "integer" or "float"; None: any will do.
 
@@ -98,14 +101,10 @@ class CNN(Encoder):
         )
 
     @classmethod
-    def describe(cls, values: np.ndarray) -> dict[str, Any]:
+    def describe(cls, spec: Spec) -> dict[str, Any]:
         """Return height, width and channels of the images, and how they are stored."""
-        return {
-            "height": int(values.shape[1]),
-            "width_pixels": int(values.shape[2]),
-            "channels": values.shape[3] if values.ndim == 4 else 1,
-            "pixels": pixels_of(values),
-        }
+        height, width_pixels, channels = (*spec.shape, 1)[:3]
+        return {"height": height, "width_pixels": width_pixels, "channels": channels, "pixels": pixels_of(spec.dtype)}
 
     def mismatch(self, modality: str, expected: dict[str, Any], found: dict[str, Any]) -> str:
         """Return the message; pictures of the right size that are stored otherwise get one that says so."""
@@ -114,9 +113,9 @@ class CNN(Encoder):
             return super().mismatch(modality, expected, found)
         return f"{modality}: the model was trained on pictures of {_FORMS[was]}, got {_FORMS[now]}. {_ADVICE[was]}"
 
-    def fit_inputs(self, values: np.ndarray, lengths: np.ndarray | None) -> None:
+    def fit_inputs(self, chunks: Iterable[np.ndarray]) -> None:
         """Learn each colour channel's mean and deviation."""
-        self.standardise.fit(values if values.ndim == 4 else values[..., None])
+        self.standardise.fit(chunks)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return encodings (B, width)."""

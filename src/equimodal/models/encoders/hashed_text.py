@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import zlib
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from equimodal.data.columns.base import Column, Spec
+from equimodal.data.columns.ragged import RaggedColumn
 from equimodal.models.encoders.base import ENCODERS, Encoder
 
 _WORD = re.compile(r"\w+", re.UNICODE)
@@ -25,23 +28,18 @@ def _grams(text: str, shortest: int, longest: int) -> Iterator[str]:
                 yield from (marked[i : i + size] for i in range(len(marked) - size + 1))
 
 
-def hash_text(texts: Sequence[str], buckets: int, shortest: int, longest: int, limit: int) -> np.ndarray:
-    """Return bucket numbers (N, L) in 1 .. ``buckets``, padded with 0.
+def hash_text(text: str, buckets: int, shortest: int, longest: int, limit: int) -> list[int]:
+    """Return the bucket numbers of a text, from 1 to `buckets`, at most `limit` of them.
 
-    Each word and each of its character n-grams ("<" and ">" mark the word's ends) gives one number by CRC-32,
-    the same in every process.
+    Each word and each of its character n-grams ("<" and ">" mark the word's ends) gives one number by CRC-32, the same
+    in every process.
 
     Example:
-        >>> hash_text(["a cat", ""], buckets=100, shortest=3, longest=3, limit=10).shape
-        (2, 5)
+        >>> [len(hash_text(text, buckets=100, shortest=3, longest=3, limit=10)) for text in ("a cat", "")]
+        [5, 0]
     """
-    rows = [
-        [1 + zlib.crc32(gram.encode()) % buckets for gram in _grams(text, shortest, longest)][:limit] for text in texts
-    ]
-    ids = np.zeros((len(rows), max([1, *map(len, rows)])), dtype=np.int64)
-    for i, row in enumerate(rows):
-        ids[i, : len(row)] = row
-    return ids
+    grams = itertools.islice(_grams(text, shortest, longest), limit)
+    return [1 + zlib.crc32(gram.encode()) % buckets for gram in grams]
 
 
 @ENCODERS.register("hashed_text")
@@ -50,14 +48,14 @@ class HashedText(Encoder):
 
     The embedding follows fastText (Bojanowski et al., 2017, "Enriching word vectors with subword information").
 
-    Shapes: an array of strings (B,), or bucket numbers (B, L) from :meth:`prepare`, to (B, width).
+    Shapes: an array of strings (B,), or their bucket numbers (B, L) padded with 0, to (B, width).
 
     Args:
         width: size of the encoding.
         buckets: number of hash buckets.
         shortest: characters of the shortest n-gram.
         longest: characters of the longest n-gram.
-        limit: most n-grams read of one text.
+        limit: largest number of n-grams read from one text.
         hidden: size of the embeddings.
         dropout: probability of dropping an averaged value while training.
 
@@ -97,18 +95,29 @@ class HashedText(Encoder):
         )
 
     @classmethod
-    def describe(cls, values: np.ndarray) -> dict[str, Any]:
+    def describe(cls, spec: Spec) -> dict[str, Any]:
         """Return nothing: hashing needs to know nothing of the texts."""
         return {}
 
-    def prepare(self, values: Any) -> Any:
-        """Return bucket numbers (N, L) of an array of strings; numbers pass unchanged."""
-        if isinstance(values, np.ndarray) and values.dtype.kind in "UO":
-            return hash_text([str(text) for text in values], *self.hashing)
-        return values
+    def prepare(self, column: Column) -> Column:
+        """Return the texts' bucket numbers, as many as each text has; numbers pass unchanged."""
+        if column.spec.dtype.kind != "T":
+            return column
+        dtype = np.min_scalar_type(self.hashing[0])
+        numbers, counts = [np.empty(0, dtype)], [0]
+        for rows in column.ranges():
+            hashed = [hash_text(text, *self.hashing) for text in cast(np.ndarray, column.take(rows)).tolist()]
+            numbers.append(np.fromiter(itertools.chain.from_iterable(hashed), dtype))
+            counts += map(len, hashed)
+        # The order in which torch adds gradients up depends on the padding: always the same, so that batches do not
+        # differ in it. It is at most the limit.
+        return RaggedColumn(np.concatenate(numbers), np.cumsum(counts), column.spec.kind, padded_to=max(1, *counts))
 
     def forward(self, x: Tensor | np.ndarray, lengths: Tensor | None = None) -> Tensor:
         """Return encodings (B, width)."""
         if isinstance(x, np.ndarray):
-            x = torch.from_numpy(self.prepare(x)).to(self.embedding.weight.device)
+            rows = [torch.tensor(hash_text(str(text), *self.hashing), dtype=torch.int64) for text in x]
+            # One column at least: an empty bag of the embedding has the mean 0.
+            ids = nn.utils.rnn.pad_sequence([torch.zeros(1, dtype=torch.int64), *rows], batch_first=True)[1:]
+            x = ids.to(self.embedding.weight.device)
         return self.project(self.embedding(x))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 
 import numpy as np
 from torch import Tensor, nn
 
-from equimodal.models.encoders.base import ENCODERS, Encoder, Standardise
+from equimodal.models.encoders.base import ENCODERS, Encoder
+from equimodal.models.encoders.standardise import Standardise
 
 
 @ENCODERS.register("mlp")
 class MLP(Encoder):
-    """Standardisation, then ``layers`` hidden layers with GELU and dropout, then a linear map.
+    """Standardisation, then `layers` hidden layers with GELU and dropout, then a linear map.
 
     Shapes: (B, features) to (B, width).
 
@@ -42,9 +44,9 @@ class MLP(Encoder):
             blocks += [nn.Linear(before, after), nn.GELU(), nn.Dropout(dropout)]
         self.layers = nn.Sequential(*blocks, nn.Linear(sizes[-1], width))
 
-    def fit_inputs(self, values: np.ndarray, lengths: np.ndarray | None) -> None:
+    def fit_inputs(self, chunks: Iterable[np.ndarray]) -> None:
         """Learn each column's mean and deviation."""
-        self.standardise.fit(values)
+        self.standardise.fit(chunks)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return encodings (B, width)."""

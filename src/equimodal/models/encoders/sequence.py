@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from equimodal.models.encoders.base import ENCODERS, Encoder, Standardise
+from equimodal.models.encoders.base import ENCODERS, Encoder
+from equimodal.models.encoders.standardise import Standardise
 
 
 def step_mask(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Return (B, T, 1): 1 at the valid steps of ``x`` (B, T, ...), 0 in the padding."""
+    """Return (B, T, 1): 1 at the valid steps of `x` (B, T, ...), 0 in the padding."""
     if lengths is None:
         return torch.ones(*x.shape[:2], 1, dtype=x.dtype, device=x.device)
     steps = torch.arange(x.shape[1], device=x.device)
@@ -20,7 +22,7 @@ def step_mask(x: Tensor, lengths: Tensor | None) -> Tensor:
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
-    """Return the mean of ``x`` (B, T, D) over the valid steps, (B, D)."""
+    """Return the mean of `x` (B, T, D) over the valid steps, (B, D)."""
     return (x * mask).sum(1) / mask.sum(1).clamp(min=1)
 
 
@@ -68,9 +70,9 @@ class Conv1d(Encoder):
         self.dropout = nn.Dropout(dropout)
         self.project = nn.Linear(2 * hidden, width)
 
-    def fit_inputs(self, values: np.ndarray, lengths: np.ndarray | None) -> None:
+    def fit_inputs(self, chunks: Iterable[np.ndarray]) -> None:
         """Learn each channel's mean and deviation over the valid steps."""
-        self.standardise.fit(values, lengths)
+        self.standardise.fit(chunks)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return encodings (B, width)."""
@@ -114,9 +116,9 @@ class GRU(Encoder):
         self.dropout = nn.Dropout(dropout)
         self.project = nn.Linear(2 * hidden, width)
 
-    def fit_inputs(self, values: np.ndarray, lengths: np.ndarray | None) -> None:
+    def fit_inputs(self, chunks: Iterable[np.ndarray]) -> None:
         """Learn each channel's mean and deviation over the valid steps."""
-        self.standardise.fit(values, lengths)
+        self.standardise.fit(chunks)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return encodings (B, width)."""

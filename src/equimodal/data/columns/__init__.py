@@ -1,0 +1,1 @@
+"""Columns: where the rows of a modality come from. One small class per source, one interface."""
