@@ -26,6 +26,7 @@ class TrainingOptions(TypedDict, total=False):
     accelerator: str
     select: Literal["accuracy", "macro_f1", "loss"]
     patience: int | None
+    loader_workers: int
 
 
 def with_options(section: type[Section]) -> Callable[[F], F]:
