@@ -104,7 +104,7 @@ def commands(folder: Path, out: Path) -> dict[str, list[str]]:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sizes", type=float, nargs="*", default=[0.25, 0.5, 1.0, 2.0], help="gigabytes")
     parser.add_argument("--only", nargs="*", help="commands to run, as the table calls them (default: all)")
     options = parser.parse_args()

@@ -83,7 +83,7 @@ class Trainer:
         data: splits in the form that the encoders take; test is not touched.
         config: the run's configuration.
         folder: where history, weights and checkpoints go; None keeps the run in memory.
-        reporter: gets every epoch's line.
+        reporter: shows every epoch.
     """
 
     def __init__(
