@@ -78,7 +78,7 @@ def names_in(folder: Path) -> list[str]:
 
 def temporaries(folder: Path) -> list[Path]:
     """Return what was left half-written under a folder."""
-    return [path for path in folder.rglob("*") if path.name.startswith(".")]
+    return [path for path in folder.rglob("*") if path.name.startswith(".") and path.name != ".lock"]
 
 
 @contextmanager
