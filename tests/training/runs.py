@@ -72,8 +72,8 @@ def assert_same_run(one: Path, other: Path) -> None:
 
 
 def names_in(folder: Path) -> list[str]:
-    """Return the names of what a folder holds, sorted."""
-    return sorted(path.name for path in folder.iterdir())
+    """Return the names of what a folder holds, sorted, without its lock."""
+    return sorted(path.name for path in folder.iterdir() if path.name != ".lock")
 
 
 def temporaries(folder: Path) -> list[Path]:
