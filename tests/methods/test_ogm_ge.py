@@ -17,6 +17,7 @@ from equimodal.config.method import parse_method
 from equimodal.errors import ConfigError, Interrupted
 from equimodal.methods.ogm_ge import OGMGEConfig, modulation
 from equimodal.models.classifier import Classifier
+from equimodal.training import names
 from synthetic import CLASSES, linear_batch, linear_model
 from training.runs import assert_same_run, at_batch, fit_tiny, press_ctrl_c
 
@@ -278,10 +279,10 @@ def test_a_window_that_ends_before_it_starts_is_refused(window):
 
 
 def test_the_window_in_words_of_a_recipe():
-    config = parse_method("ogm_ge:start=2,end=0.5").options
-    assert config == {"start": 2, "end": 0.5} and isinstance(config["start"], int)
+    config = parse_method("ogm_ge:start=2,end=0.5", names=names.NAMES).options
+    assert (config["start"], config["end"]) == (2, 0.5) and isinstance(config["start"], int)
     with pytest.raises(ConfigError, match="end"):
-        parse_method("ogm_ge:end=1.5")
+        parse_method("ogm_ge:end=1.5", names=names.NAMES)
 
 
 @pytest.mark.parametrize("stop", [1, 2, 3])

@@ -72,13 +72,13 @@ def assert_same_run(one: Path, other: Path) -> None:
 
 
 def names_in(folder: Path) -> list[str]:
-    """Return the names of what a folder holds, sorted."""
-    return sorted(path.name for path in folder.iterdir())
+    """Return the names of what a folder holds, sorted, without its lock."""
+    return sorted(path.name for path in folder.iterdir() if path.name != ".lock")
 
 
 def temporaries(folder: Path) -> list[Path]:
     """Return what was left half-written under a folder."""
-    return [path for path in folder.rglob("*") if path.name.startswith(".")]
+    return [path for path in folder.rglob("*") if path.name.startswith(".") and path.name != ".lock"]
 
 
 @contextmanager
