@@ -134,7 +134,7 @@ def test_the_extra_rows_show_one_modality_of_the_samples_that_need_it():
         start += len(expected)
     whole = rows.subset(np.arange(len(DATA)))
     assert all(np.array_equal(whole.present[m], DATA.present[m]) for m in NAMES)
-    columns = [dataset._columns["image"].array for dataset in (rows, DATA)]
+    columns = [rows.column("image").source, DATA.column("image")]
     assert columns[0] is columns[1]  # not copied
 
 

@@ -115,7 +115,7 @@ class TrainingConfig(Section):
         accelerator: Fabric's: "auto", "cpu", "cuda" ...
         select: validation score that chooses the best epoch: "accuracy", "macro_f1" or "loss".
         patience: stop after so many epochs without a better score; None: never.
-        workers: processes that read batches ahead, for data that are slow to read; 0: none. They change no result.
+        loader_workers: processes that read batches ahead, for slow data; 0: none. The results are the same.
     """
 
     epochs: int = Field(default=60, ge=1)
@@ -130,7 +130,7 @@ class TrainingConfig(Section):
     accelerator: str = "cpu"
     select: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
     patience: int | None = Field(default=None, ge=1)
-    workers: int = Field(default=0, ge=0)
+    loader_workers: int = Field(default=0, ge=0)
 
 
 class MeasureConfig(Section):
@@ -202,7 +202,7 @@ class RunConfig(Section):
         """Return a short hash of what decides the result of the run: the method's label and the readers do not."""
         plain = {key: value for key, value in self.to_dict().items() if key != "compare"}
         plain["method"].pop("label", None)
-        plain["training"].pop("workers")
+        plain["training"].pop("loader_workers")
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -44,7 +44,7 @@ class Modality:
         return self.column.spec
 
     def select(self, rows: np.ndarray) -> Modality:
-        """Return the modality with the rows at ``rows`` only, without reading them."""
+        """Return the modality with the rows at `rows` only, without reading them."""
         lengths = None if self.lengths is None else self.lengths[rows]
         return replace(self, column=self.column.select(rows), present=self.present[rows], lengths=lengths)
 
@@ -105,7 +105,7 @@ def read_modality(name: str, value: Any, kind: str | None, present: Any, lengths
         lengths: valid time steps of each row, or None.
 
     Raises:
-        DataError: ``value`` cannot become a column.
+        DataError: `value` cannot become a column.
     """
     coerced = coerce(name, value, kind)
     column, mask = coerced.column, ~coerced.absent
@@ -160,7 +160,7 @@ def _padded(rows: list[np.ndarray], spec: Spec) -> np.ndarray:
 
 
 def _spread(values: np.ndarray, here: np.ndarray, count: int | None) -> np.ndarray:
-    """Return values (n, ...) at the rows ``here`` of ``count`` rows, the others zero or empty; None: they are all."""
+    """Return values (n, ...) at the rows `here` of `count` rows, the others zero or empty; None: they are all."""
     if count is None:
         return values
     spread = np.zeros((count, *values.shape[1:]), values.dtype)

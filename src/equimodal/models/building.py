@@ -51,7 +51,7 @@ def encoder_for(
     """Return a modality's encoder: the one given, or a built-in one that fits the training rows.
 
     Raises:
-        ConfigError: ``given`` is no encoder, or one for another kind of modality.
+        ConfigError: `given` is no encoder, or one for another kind of modality.
         DataError: no built-in encoder serves the modality's kind.
     """
     if isinstance(given, nn.Module):

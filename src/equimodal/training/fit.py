@@ -278,7 +278,7 @@ def measure_part(
     with trainer.fabric.autocast():
         return measure(
             trainer.model,
-            encode_all(trainer.model, part, workers=trainer.config.training.workers),
+            encode_all(trainer.model, part, workers=trainer.config.training.loader_workers),
             trainer.config.measure,
             split=name,
             seed=derive_seed(trainer.config.seed, name),

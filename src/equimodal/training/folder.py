@@ -105,7 +105,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str =
     for key in sorted(set(before) | set(now)):
         path = f"{prefix}{key}"
         one, other = before.get(key), now.get(key)
-        if path == "compare" or one == other:
+        if path in ("compare", "training.loader_workers") or one == other:
             continue
         if isinstance(one, Mapping) and isinstance(other, Mapping):
             found += differences(one, other, f"{path}.")

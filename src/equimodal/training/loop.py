@@ -174,7 +174,7 @@ class Trainer:
             where = (self.cursor.phase, self.cursor.epoch, self.cursor.visit)
             order = permutation(len(train), self.config.seed, "order", *where).numpy()
             left = order[self.cursor.batch * batch_size :]
-            for batch in train.batches(batch_size, left, workers=self.config.training.workers):
+            for batch in train.batches(batch_size, left, workers=self.config.training.loader_workers):
                 through = (self.cursor.visit + self.cursor.batch / batches) / len(passes)
                 start, stop = phase.span
                 progress = start + (stop - start) * (self.cursor.epoch + through) / phase.epochs
@@ -256,7 +256,7 @@ class Trainer:
         """Let the method fit what it chooses on the validation probe, and measure the model there."""
         self.model.eval()
         with self.fabric.autocast(), torch.no_grad():
-            workers = self.config.training.workers
+            workers = self.config.training.loader_workers
             encoded = list(encode_all(self.model, self.probe, workers=workers))  # read by both
             self.method.calibrate(encoded)
             return measure(

@@ -24,8 +24,8 @@ class Standardise(nn.Module):
     The result does not depend on the unit: $x$ and $a x + b$ give the same but for rounding. A column that is constant,
     or constant but for the rounding of its type, gives 0, in other data too.
 
-    Where float32 would lose a column, with values far from 0 or a deviation at the ends of its range, an offset and a
-    power of two are taken off in float64 first; `needs_double` says that inputs should come as such. The statistics are
+    Where float32 would lose a column, with a deviation at the ends of its range or values far from 0, a power of 2 and
+    an offset are taken off in float64 first; `needs_double` says that inputs should come as such. The statistics are
     buffers, saved with the model.
 
     Args:
@@ -85,12 +85,13 @@ class Standardise(nn.Module):
         varies = np.isfinite(std)
         extreme = varies & ((std > LARGEST) | (std < 1 / LARGEST))
         exponent = np.where(extreme, np.frexp(np.where(extreme, std, 1.0))[1], 0)
+        origin, mean, std = (np.ldexp(values, -exponent) for values in (origin, mean, std))
         whole = origin + mean
         offset = np.where(varies & (np.abs(whole) > OFFSET * std), whole.astype(np.float32), 0.0)
         self.offset.copy_(torch.from_numpy(offset))
         self.exponent.copy_(torch.from_numpy(exponent))
-        self.mean.copy_(torch.from_numpy(np.ldexp((origin - offset) + mean, -exponent)))
-        self.std.copy_(torch.from_numpy(np.ldexp(std, -exponent)))
+        self.mean.copy_(torch.from_numpy((origin - offset) + mean))
+        self.std.copy_(torch.from_numpy(std))
 
     @property
     def needs_double(self) -> bool:
@@ -100,7 +101,7 @@ class Standardise(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the standardised values, float32."""
         if x.dtype == torch.float64:
-            x = (x - self.offset) * 2.0 ** -self.exponent.double()
+            x = x * 2.0 ** -self.exponent.double() - self.offset
             return ((x - self.mean) / self.std).float()
         scale = 2.0 ** self.exponent.float()
-        return (x.float() - (self.offset + self.mean * scale)) / (self.std * scale)
+        return (x.float() - (self.offset + self.mean) * scale) / (self.std * scale)
