@@ -22,7 +22,7 @@ demo: install
 	@echo "Open comparisons/demo/report.html in a browser."
 
 test: install
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: install
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import hypothesis
 import pytest
 import torch
 
@@ -11,6 +12,8 @@ from equimodal.data.splits import Splits
 from synthetic import make_splits
 
 torch.set_num_threads(1)
+hypothesis.settings.register_profile("equimodal", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("equimodal")
 
 
 @pytest.fixture(autouse=True)

@@ -103,7 +103,7 @@ def test_a_folder_or_a_file_in_the_way_asks_for_another_name(tmp_path):
     assert names_in(tmp_path) == ["file", "folder"]
 
 
-def test_arrays_that_cannot_be_written_are_not_a_run_to_go_on_with(tmp_path):
+def test_the_message_for_arrays_does_not_speak_of_a_run(tmp_path):
     (tmp_path / "arrays.npz").mkdir()
     with pytest.raises(RunError, match="choose another name, for a folder has this one, then write it again"):
         write_npz(tmp_path / "arrays.npz", {"a": np.arange(3)})

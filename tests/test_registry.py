@@ -30,7 +30,7 @@ def test_the_built_in_members(registry, known):
         assert member.__doc__, f"{name} needs a docstring: 'equimodal list' shows its first sentence"
 
 
-def test_an_unknown_name_is_answered_by_the_nearest_and_all():
+def test_an_unknown_name_is_an_error_with_the_nearest_and_all_names():
     with pytest.raises(ConfigError) as caught:
         METHODS.get("alternatin")
     message = str(caught.value)
@@ -51,7 +51,7 @@ def test_a_name_cannot_be_taken_twice():
 
 
 def run_beside(folder, code):
-    """Run code in a new interpreter that finds the packages of ``folder``."""
+    """Run code in a new interpreter that finds the packages of `folder`."""
     code = f"import sys; sys.path.insert(0, {str(folder)!r})\n{textwrap.dedent(code)}"
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=100)
 
@@ -86,7 +86,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("code", "value", "reason"), BROKEN)
-def test_a_broken_package_matters_only_when_it_is_asked_for(tmp_path, code, value, reason):
+def test_a_broken_package_is_an_error_only_when_it_is_looked_up(tmp_path, code, value, reason):
     install(tmp_path, "theirs", code, f"[equimodal.methods]\nmine = {value}\n[equimodal.datasets]\nfaces = {value}\n")
     install(tmp_path, "sound", THEIRS, "[equimodal.methods]\nsound = sound:Theirs\n")
     done = run_beside(
@@ -113,7 +113,7 @@ def test_a_broken_package_matters_only_when_it_is_asked_for(tmp_path, code, valu
     assert done.stdout.splitlines() == [method, data, method], done.stderr
 
 
-def test_a_name_that_a_package_takes_again_is_refused_to_who_asks_for_it(tmp_path):
+def test_a_name_taken_by_two_packages_is_an_error_when_it_is_looked_up(tmp_path):
     install(tmp_path, "theirs", THEIRS, "[equimodal.methods]\njoint = theirs:Theirs\n")
     done = run_beside(
         tmp_path,
@@ -128,7 +128,7 @@ def test_a_name_that_a_package_takes_again_is_refused_to_who_asks_for_it(tmp_pat
     assert "package theirs 1.0" in done.stderr
 
 
-def test_the_list_marks_what_is_broken_and_goes_on(tmp_path):
+def test_the_list_marks_what_is_broken_and_continues(tmp_path):
     install(tmp_path, "theirs", "1 / 0\n", "[equimodal.methods]\nlost = theirs:Theirs\n")
     done = run_beside(
         tmp_path,

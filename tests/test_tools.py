@@ -1,4 +1,4 @@
-"""What the scripts under ``tools/`` share; they are no package, so they are imported by their path."""
+"""What the scripts under `tools/` share; they are no package, so they are imported by their path."""
 
 from __future__ import annotations
 

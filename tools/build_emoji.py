@@ -1,4 +1,4 @@
-"""Rebuild src/equimodal/data/datasets/files/emoji.npz; needs npm and the extra ``tools`` (Pillow)."""
+"""Rebuild src/equimodal/data/datasets/files/emoji.npz; needs npm and the extra `tools` (Pillow)."""
 
 from __future__ import annotations
 

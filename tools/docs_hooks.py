@@ -1,4 +1,4 @@
-"""Hooks of mkdocs: pages of `docs/methods` enter the navigation by being there; formulas become MathML, without scripts."""
+"""Hooks of mkdocs: all pages of `docs/methods` enter the navigation; formulas become MathML, without scripts."""
 
 from __future__ import annotations
 

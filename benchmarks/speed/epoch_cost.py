@@ -2,8 +2,8 @@
 
 Both include their validation pass; ours include the Shapley probe, bootstrap, history and selection. All methods
 are timed in turn, several rounds in one process, because machines are noisy; the table gives the median ratio and
-its range. Run by ``make bench``; ``--rounds`` and ``--epochs`` make it longer, ``--accelerator cuda`` times a GPU
-(with ``--samples 4000`` or so: a few batches do not keep one busy).
+its range. Run by `make bench`; `--rounds` and `--epochs` make it longer, `--accelerator cuda` times a GPU
+(with `--samples 4000` or so: a few batches do not keep one busy).
 """
 
 from __future__ import annotations

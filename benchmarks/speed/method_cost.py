@@ -4,7 +4,7 @@ Training time alone, without validation, of a short run with two ResNet-18-sized
 of the work. All methods are timed in turn, several rounds in one process, because machines are noisy. What a
 definition implies is a number of encoder passes, forward and backward, and for OGM-GE a Gaussian number a weight and
 step, set against joint training's one pass of each; how dear each of them is, is measured in the same round. Run by
-``make bench-methods``; ``--parts`` times ``equilibrium`` with each part of the ablation switched.
+`make bench-methods`; `--parts` times `equilibrium` with each part of the ablation switched.
 """
 
 from __future__ import annotations

@@ -34,9 +34,7 @@ def theory(
         ]
         print(f"{row.after:11}{row.memory:15}{row.cycle.weak:7}" + "".join(f"{cell:25}" for cell in cells).rstrip())
     print("\n" + "\n".join(f"{name}: {text}." for name, text in WEAKNESSES.items()))
-    print(
-        "\nHow far above the least fusion loss it comes to rest (memory in step and loss), of the loss at the start.\n"
-    )
+    print("\nDistance of the limit from the least fusion loss (memory in step and loss), relative to the first loss.\n")
     print(f"{'weak':7}{'order':19}" + "".join(f"{head:17}" for head in heads).rstrip())
     for weak, order, means in excess_rows(seed):
         print(f"{weak:7}{order:19}" + "".join(f"{number(mean, 4):17}" for mean in means).rstrip())

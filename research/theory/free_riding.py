@@ -1,14 +1,15 @@
 r"""Free-riding: who comes last and may read the memory in its own step needs not learn alone.
 
-A target y of variance 1 and two modalities :math:`x_m = y + \varepsilon_m` with independent noise, of reliability
-:math:`R_m = 1 / (1 + \operatorname{var} \varepsilon_m)`, the share of y that x explains. The first modality's step is
-on :math:`\tfrac12 E(y - w_f x_f)^2`; it leaves the memory :math:`h = w_f x_f`, detached. The last one's is on
+A target y of variance 1 and two modalities $x_m = y + \varepsilon_m$ with independent noise, of reliability
+$R_m = 1 / (1 + \operatorname{var} \varepsilon_m)$, the share of y that x explains. The first modality's step is
+on $\tfrac12 E(y - w_f x_f)^2$; it leaves the memory $h = w_f x_f$, detached. The last one's is on
 
-.. math::
-    \tfrac12 E(y - w_l x_l - g h)^2 + \tfrac{\lambda}{2} E(y - w_l x_l)^2
+$$
+\tfrac12 E(y - w_l x_l - g h)^2 + \tfrac{\lambda}{2} E(y - w_l x_l)^2
+$$
 
 with lambda the weight of its own unimodal loss. All is trained to the end. What a modality does alone is
-:math:`v_m = 1 - E(y - w_m x_m)^2`, at most :math:`R_m`; its utilisation is :math:`v_m / R_m`. The model is ours; the
+$v_m = 1 - E(y - w_m x_m)^2$, at most $R_m$; its utilisation is $v_m / R_m$. The model is ours; the
 mechanism is the one that we believe to see in trials. Since w is one number, it is about errors of size, not of class.
 """
 
@@ -97,9 +98,10 @@ def shrinkage(
 ) -> np.ndarray | float:
     r"""Return the part of what it would learn without memory that the last modality learns.
 
-    .. math::
-        s = \frac{w_l}{R_l} = \frac{1 + \lambda - R_h}{1 + \lambda - R_l R_h}, \qquad
-        \text{utilisation} = s\,(2 - s)
+    $$
+    s = \frac{w_l}{R_l} = \frac{1 + \lambda - R_h}{1 + \lambda - R_l R_h}, \qquad
+    \text{utilisation} = s\,(2 - s)
+    $$
 
     It falls as the memory gets more reliable, to 0 for a perfect one if lambda is 0; it is never below
     lambda / (1 + lambda).
@@ -119,7 +121,9 @@ def shrinkage(
 def closed_form(setting: Setting) -> Learnt:
     r"""Return what is learnt in the end.
 
-    .. math:: w_f = R_f, \qquad w_l = s R_l, \qquad g = 1 - w_l, \qquad v_{12} = v_l + (1 - w_l)^2 R_f
+    $$
+    w_f = R_f, \qquad w_l = s R_l, \qquad g = 1 - w_l, \qquad v_{12} = v_l + (1 - w_l)^2 R_f
+    $$
 
     Without reading, s is 1. With lambda 0 and reading, the fused prediction is the best linear one in either order:
     order then moves only who can do it alone.

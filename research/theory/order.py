@@ -1,14 +1,15 @@
-r"""Closed forms of what the order does, for the model of :mod:`research.theory.quadratic`.
+r"""Closed forms of what the order does, for the model of `quadratic`.
 
-Call :math:`G_m` what modality m *gains by coming last*: its loss after the cycle when it comes first, less its loss
+Call $G_m$ what modality m *gains by coming last*: its loss after the cycle when it comes first, less its loss
 when it comes last, its memory included. Then, exactly,
 
-.. math::
-    L_{\text{fusion}}^{\text{weak first}} - L_{\text{fusion}}^{\text{strong first}} = a_1 G_1 - a_2 G_2
+$$
+L_{\text{fusion}}^{\text{weak first}} - L_{\text{fusion}}^{\text{strong first}} = a_1 G_1 - a_2 G_2
+$$
 
-and weak to strong wins just where :math:`a_1 G_1 < a_2 G_2`. That gain is known in two places: after one cycle
-(:func:`gains`) and where endless cycles come to rest (:func:`gains_at_rest`). Below, g are the gradients at the start,
-:math:`\kappa_s` is the transfer that the last step meets, :math:`\kappa_r` the one that the fusion loss reads. All of
+and weak to strong wins just where $a_1 G_1 < a_2 G_2$. That gain is known in two places: after one cycle
+(`gains`) and at the limit of endless cycles (`gains_at_rest`). Below, g are the gradients at the start,
+$\kappa_s$ is the transfer that the last step meets, $\kappa_r$ the one that the fusion loss reads. All of
 it is ours.
 """
 
@@ -46,11 +47,14 @@ def difference(gains: np.ndarray, cycle: Cycle) -> np.ndarray:
 def gains(problems: Problems, cycle: Cycle) -> np.ndarray:
     r"""Return what each modality gains by coming last in the first cycle, G (P, 2).
 
-    .. math::
-        G_m &= (x_m - y_m)^\top Q_m \bigl(\tfrac12 (x_m + y_m) - t_m\bigr) \\
-        x_m &= \bar\theta + \eta_1 \eta_2 (1 + \kappa_s)\, Q_o g_m, \qquad
-        y_m = \bar\theta + \eta_1 \eta_2 (1 + \kappa_s)\, Q_m g_o - \kappa_r \eta_o g_o \\
-        \bar\theta &= \theta_0 - \eta_1 g_1 - \eta_2 g_2
+    $$
+    \begin{aligned}
+    G_m &= (x_m - y_m)^\top Q_m \bigl(\tfrac12 (x_m + y_m) - t_m\bigr) \\
+    x_m &= \bar\theta + \eta_1 \eta_2 (1 + \kappa_s)\, Q_o g_m, \qquad
+    y_m = \bar\theta + \eta_1 \eta_2 (1 + \kappa_s)\, Q_m g_o - \kappa_r \eta_o g_o \\
+    \bar\theta &= \theta_0 - \eta_1 g_1 - \eta_2 g_2
+    \end{aligned}
+    $$
 
     o is the other modality; m's loss is taken at x if m comes first, at y if it comes last.
 
@@ -71,11 +75,12 @@ def gains(problems: Problems, cycle: Cycle) -> np.ndarray:
 
 
 def leading_gains(problems: Problems, cycle: Cycle) -> np.ndarray:
-    r"""Return the part of :func:`gains` that is of first order in the steps (P, 2), of second where that is 0.
+    r"""Return the part of `gains` that is of first order in the steps (P, 2), of second where that is 0.
 
-    .. math::
-        G_m = \kappa_r\, \eta_o\, g_1^\top g_2 + O(\eta^2), \qquad
-        G_m = \eta_1 \eta_2 (1 + \kappa_s)\, g_m^\top (Q_o g_m - Q_m g_o) + O(\eta^3) \text{ if } \kappa_r = 0
+    $$
+    G_m = \kappa_r\, \eta_o\, g_1^\top g_2 + O(\eta^2), \qquad
+    G_m = \eta_1 \eta_2 (1 + \kappa_s)\, g_m^\top (Q_o g_m - Q_m g_o) + O(\eta^3) \text{ if } \kappa_r = 0
+    $$
     """
     Q, g = curvatures(problems, cycle), gradients(problems, cycle, problems.start)
     found = []
@@ -89,11 +94,12 @@ def leading_gains(problems: Problems, cycle: Cycle) -> np.ndarray:
 
 
 def fixed_points(problems: Problems, cycle: Cycle, order: Order) -> np.ndarray:
-    r"""Return where endless cycles come to rest (P, d), by one linear solve; NaN where they do not converge.
+    r"""Return the limit of endless cycles (P, d), by one linear solve; NaN where they do not converge.
 
-    .. math::
-        \bigl(\eta_l Q_l + \eta_f (I - \eta_l (1 + \kappa_s) Q_l) Q_f\bigr)\, \theta^*
-        = \eta_l Q_l t_l + \eta_f (I - \eta_l (1 + \kappa_s) Q_l) Q_f t_f
+    $$
+    \bigl(\eta_l Q_l + \eta_f (I - \eta_l (1 + \kappa_s) Q_l) Q_f\bigr)\, \theta^*
+    = \eta_l Q_l t_l + \eta_f (I - \eta_l (1 + \kappa_s) Q_l) Q_f t_f
+    $$
 
     for f first, l last: the first one's pull is damped by what the last one undoes. A cycle is an affine map, and
     converges where the eigenvalues of its matrix, the identity less the matrix above, lie inside the unit circle. The
@@ -117,14 +123,16 @@ def fixed_points(problems: Problems, cycle: Cycle, order: Order) -> np.ndarray:
 
 
 def gains_at_rest(problems: Problems, cycle: Cycle) -> np.ndarray:
-    r"""Return what each modality gains by coming last where endless cycles come to rest, G (P, 2); NaN if they diverge.
+    r"""Return what each modality gains by coming last at the limit of endless cycles, G (P, 2); NaN if they diverge.
 
-    .. math:: G_m = \frac{c}{\eta_m} \|u\|^2 - \frac{c^2}{2}\, u^\top Q_m u, \qquad c = 1 + \kappa_s - \kappa_r
+    $$
+    G_m = \frac{c}{\eta_m} \|u\|^2 - \frac{c^2}{2}\, u^\top Q_m u, \qquad c = 1 + \kappa_s - \kappa_r
+    $$
 
     u is the first modality's step there, which the last one takes back. Exact: at rest the two orders meet the same
     pair of gradients in the other order, so that u only changes its sign, and where memory is both met and read
-    :math:`\kappa` acts through u alone. Each gains by coming last as long as
-    :math:`0 < c\, \eta_m \lambda_{\max}(Q_m) < 2`.
+    $\kappa$ acts through u alone. Each gains by coming last as long as
+    $0 < c\, \eta_m \lambda_{\max}(Q_m) < 2$.
 
     Example:
         >>> problems = Problems(np.ones((1, 2, 1, 1)), np.array([[[-1.0], [1.0]]]), np.zeros((1, 1)))
@@ -139,10 +147,12 @@ def gains_at_rest(problems: Problems, cycle: Cycle) -> np.ndarray:
 
 
 def leading_gains_at_rest(problems: Problems, cycle: Cycle) -> np.ndarray:
-    r"""Return what :func:`gains_at_rest` tends to for small steps (P, 2).
+    r"""Return what `gains_at_rest` tends to for small steps (P, 2).
 
-    .. math:: G_m \to \frac{c}{\eta_m} \|u\|^2, \qquad
-        u \to \Bigl(\frac{Q_1^{-1}}{\eta_1} + \frac{Q_2^{-1}}{\eta_2}\Bigr)^{-1} (t_2 - t_1)
+    $$
+    G_m \to \frac{c}{\eta_m} \|u\|^2, \qquad
+    u \to \Bigl(\frac{Q_1^{-1}}{\eta_1} + \frac{Q_2^{-1}}{\eta_2}\Bigr)^{-1} (t_2 - t_1)
+    $$
 
     It vanishes where the optima agree, and with the step.
     """
@@ -155,7 +165,7 @@ def leading_gains_at_rest(problems: Problems, cycle: Cycle) -> np.ndarray:
 def excess_at_rest(problems: Problems, cycle: Cycle, order: Order) -> np.ndarray:
     """Return by how much the fusion loss at rest is above the least that any point has without memory (P,).
 
-    To first order cycles come to rest where eta1 L1 + eta2 L2 is least, not a1 L1 + a2 L2: in most readings this
+    To first order cycles converge to where eta1 L1 + eta2 L2 is least, not a1 L1 + a2 L2: in most readings this
     matters more than the order does.
 
     Example:
@@ -192,9 +202,10 @@ def critical_ratio(gains: np.ndarray) -> np.ndarray:
 def isotropic_gain(agreement: np.ndarray | float, step: float, transfer: np.ndarray | float) -> np.ndarray | float:
     r"""Return G after one cycle, the same for both, with curvatures of 1 and both optima at distance 1 from the start.
 
-    .. math::
-        2 G = \eta^2 \bigl(1 + 2k(1-\eta) - k^2(1-2\eta)\bigr) + 2\rho\,\eta\,\bigl(k(1-2\eta) - (1-\eta)\bigr),
-        \qquad k = 1 + \kappa
+    $$
+    2 G = \eta^2 \bigl(1 + 2k(1-\eta) - k^2(1-2\eta)\bigr) + 2\rho\,\eta\,\bigl(k(1-2\eta) - (1-\eta)\bigr),
+    \qquad k = 1 + \kappa
+    $$
 
     The difference is then (a1 - a2) G: weak first wins where G > 0, whatever the ratio.
 

@@ -1,15 +1,21 @@
 r"""Two modalities with quadratic losses that share their parameters: the model in which Theorem 1 is checked.
 
-.. math::
-    L_m(\theta, H_m) &= \tfrac12 (\theta + H_m - t_m)^\top Q_m (\theta + H_m - t_m) \\
-    L_{\text{fusion}} &= a_1 L_1(\theta, H_1) + a_2 L_2(\theta, H_2), \qquad a_1 \le a_2
+$$
+\begin{aligned}
+L_m(\theta, H_m) &= \tfrac12 (\theta + H_m - t_m)^\top Q_m (\theta + H_m - t_m) \\
+L_{\text{fusion}} &= a_1 L_1(\theta, H_1) + a_2 L_2(\theta, H_2), \qquad a_1 \le a_2
+\end{aligned}
+$$
 
 Modality 1 is the weak one, 2 the strong one. A cycle visits f first and l last, each with one step on its own loss:
 
-.. math::
-    \theta_f &= \theta_0 - \eta_f \nabla L_f(\theta_0, 0) \\
-    H_l &= \kappa (\theta_f - \theta_0), \qquad H_f = 0 \\
-    \theta_l &= \theta_f - \eta_l \nabla L_l(\theta_f, H_l)
+$$
+\begin{aligned}
+\theta_f &= \theta_0 - \eta_f \nabla L_f(\theta_0, 0) \\
+H_l &= \kappa (\theta_f - \theta_0), \qquad H_f = 0 \\
+\theta_l &= \theta_f - \eta_l \nabla L_l(\theta_f, H_l)
+\end{aligned}
+$$
 
 The memory carries kappa times what the first step learnt. It can be met in the step, in the fusion loss, or in both.
 The statement (weights, own losses, memory, one cycle) is the paper's, Theorem 1 of Shi et al., arXiv 2506.00030. That
@@ -92,7 +98,7 @@ class Cycle:
         ratio: a1 / a2, above 0 and at most 1; a2 is 1.
         step: eta, above 0.
         transfer: kappa, 0 or more.
-        weak: what makes the weak modality weak besides its weight, see :data:`WEAKNESSES`.
+        weak: what makes the weak modality weak besides its weight, see `WEAKNESSES`.
         in_step: the last step meets the memory.
         in_loss: the fusion loss reads the memory.
 

@@ -33,7 +33,7 @@ class OrderRow:
         after: when the losses are compared.
         memory: who meets it.
         cycle: the setting.
-        outcomes: one for each of :data:`AGREEMENTS`.
+        outcomes: one for each of `AGREEMENTS`.
     """
 
     after: str
@@ -73,14 +73,14 @@ def order_rows(seed: int = 0) -> list[OrderRow]:
 
 
 def excess_rows(seed: int = 0) -> list[tuple[Weak, Order, tuple[float, ...]]]:
-    """Return how far above the least fusion loss each order comes to rest, with memory in step and loss.
+    """Return how far above the least fusion loss the limit of each order is, with memory in step and loss.
 
     Args:
         seed: of the problems.
 
     Returns:
-        The reading of "weak", the order, and for each of :data:`AGREEMENTS` the mean of
-        :func:`~research.theory.order.excess_at_rest` over the fusion loss at the start.
+        The reading of "weak", the order, and for each of `AGREEMENTS` the mean of
+        `excess_at_rest` over the fusion loss at the start.
     """
     problems = [random_problems(PROBLEMS, agreement, seed=seed) for agreement in AGREEMENTS]
     return [

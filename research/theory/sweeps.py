@@ -77,7 +77,7 @@ class Outcome:
 
 
 def outcome(problems: Problems, cycle: Cycle, cycles: int | None = 1) -> Outcome:
-    """Return how weak to strong fares after some cycles, or where endless ones come to rest.
+    """Return how weak to strong compares after some cycles, or at the limit of endless ones.
 
     Args:
         problems: at least two.
@@ -114,8 +114,8 @@ def sweep(
     Args:
         problems: one or several collections (one each agreement, say), which are the last axis of the result.
         base: every other setting.
-        cycles: see :func:`outcome`.
-        axes: names of :class:`Cycle`'s numbers and the values of each, which are the other axes, in this order.
+        cycles: see `outcome`.
+        axes: names of `Cycle`'s numbers and the values of each, which are the other axes, in this order.
 
     Example:
         >>> sweep([random_problems(50)], Cycle(ratio=0.1, step=0.1), transfer=[0.0, 1.0], ratio=[0.1, 0.5, 1.0]).shape

@@ -55,12 +55,12 @@ class Batch:
         return torch.stack(list(self.present.values())).any(0)
 
     def restrict(self, coalition: Collection[str]) -> Batch:
-        """Return the batch in which only the modalities of ``coalition`` are present."""
+        """Return the batch in which only the modalities of `coalition` are present."""
         present = {name: mask if name in coalition else torch.zeros_like(mask) for name, mask in self.present.items()}
         return Batch(self.inputs, present, self.labels, self.ids, self.lengths)
 
     def to(self, device: torch.device | str) -> Batch:
-        """Return the batch on ``device``."""
+        """Return the batch on `device`."""
 
         def move(value: Input) -> Input:
             if isinstance(value, Tensor):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 
 class EquimodalError(Exception):
-    """Base of every error that is the user's to mend; the command line prints it and exits with code 2."""
+    """Base of every error that the user can correct; the command line prints it and exits with code 2."""
 
 
 class DataError(EquimodalError, ValueError):
@@ -18,7 +18,7 @@ class ConfigError(EquimodalError, ValueError):
     """A configuration, recipe or option is wrong.
 
     Args:
-        problems: one message a mistake; all mistakes are reported together.
+        problems: one message per mistake; all mistakes are reported together.
     """
 
     def __init__(self, problems: str | Sequence[str]) -> None:
@@ -31,7 +31,7 @@ class ConfigError(EquimodalError, ValueError):
 
 
 class RunError(EquimodalError, RuntimeError):
-    """A run, or the folder it lives in, cannot go on."""
+    """A run cannot continue, or its folder cannot be used."""
 
 
 class Diverged(RunError):
@@ -46,11 +46,11 @@ NOT_FINITE = (
 
 
 class Interrupted(RunError):
-    """The run was asked to stop (Ctrl-C), and left a checkpoint from which it goes on."""
+    """The run was asked to stop (Ctrl-C); it wrote a checkpoint from which it can be resumed."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the part of an error message that offers the nearest known name; empty where none is near.
+    """Return the part of an error message that suggests the nearest known name; empty where none is near.
 
     Example:
         >>> nearest("jiont", ["joint", "alternating"]), nearest("A", ["a"]), nearest("x", ["joint"])

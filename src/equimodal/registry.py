@@ -63,7 +63,7 @@ class Registry(Generic[T]):
         return decorate
 
     def get(self, name: str) -> T:
-        """Return the member called ``name``.
+        """Return the member called `name`.
 
         Raises:
             ConfigError: no member has that name (the message lists the known ones), or it cannot be loaded.

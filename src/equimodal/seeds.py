@@ -25,7 +25,7 @@ def derive_seed(seed: int, *purpose: str | int) -> int:
 
 
 def seed_torch(seed: int, device: torch.device) -> None:
-    """Seed torch's global generators of the CPU and of ``device``.
+    """Seed torch's global generators of the CPU and of `device`.
 
     On a CPU that is what `torch.manual_seed` does, without the stack trace that it keeps for a GPU to come.
     """
@@ -55,6 +55,6 @@ def seeded(seed: int, *purpose: str | int, device: torch.device = CPU) -> Iterat
 
 
 def permutation(samples: int, seed: int, *purpose: str | int) -> torch.Tensor:
-    """Return a random order of ``samples`` rows (samples,) for one purpose."""
+    """Return a random order of `samples` rows (samples,) for one purpose."""
     generator = torch.Generator().manual_seed(derive_seed(seed, *purpose))
     return torch.randperm(samples, generator=generator)

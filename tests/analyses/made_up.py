@@ -24,7 +24,7 @@ def write_data(folder: Path, modalities: int = 2, rows: int = 120) -> Path:
 
 
 def content(path: Path, **compare: Any) -> dict[str, Any]:
-    """Return a configuration of ``compare`` on the data."""
+    """Return a configuration of `compare` on the data."""
     return {
         "data": {"name": str(path)},
         "model": {"width": 8},
@@ -35,5 +35,5 @@ def content(path: Path, **compare: Any) -> dict[str, Any]:
 
 
 def config(path: Path, **compare: Any) -> RunConfig:
-    """Return :func:`content` as a configuration."""
+    """Return `content` as a configuration."""
     return build_config(content(path, **compare))

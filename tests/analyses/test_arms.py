@@ -94,7 +94,7 @@ def test_without_its_fusion_step_the_memory_is_trained_in_the_steps():
     assert options(arm).memory.in_steps and not options(arm).fusion_step.enabled and left_out == []
 
 
-def test_ablation_tells_what_the_configuration_refuses():
+def test_ablation_reports_what_the_configuration_refuses():
     bare = "equilibrium:memory.enabled=false,memory.in_steps=true,fusion_step.enabled=false"
     arms, left_out = Ablation(recipes(bare)).arms(NAMES)
     assert not any("unimodal loss" in arm.label for arm in arms)

@@ -1,4 +1,4 @@
-"""An analysis carried out: where its numbers come from, what is kept, what is written, and how it is read again."""
+"""A finished analysis: where its numbers come from, what is kept, what is written, and how it is loaded."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from scipy import stats
 import equimodal as eq
 from comparison.made_up import comparison
 from equimodal.analyses.ablation import Ablation
+from equimodal.analyses.arms import Arm
 from equimodal.analyses.figures import analysis_charts, overall_charts
-from equimodal.analyses.findings import load_findings
+from equimodal.analyses.findings import Findings, load_findings
 from equimodal.analyses.order import Order
 from equimodal.analyses.result import SettingResult
 from equimodal.analyses.running import prepare, run_analysis
 from equimodal.comparison import jobs
+from equimodal.comparison.result import Failure
+from equimodal.config.method import parse_methods
 from equimodal.config.run import build_config
 from equimodal.display.charts import EpochChart
 from equimodal.errors import RunError
@@ -129,7 +132,7 @@ def test_finished_runs_are_kept_and_the_findings_are_loaded_as_they_were(finishe
     assert load_findings(out).to_csv(out / "again.csv").read_text() == (out / "runs.csv").read_text()
 
 
-def test_an_interrupted_analysis_goes_on_to_the_same(finished, tmp_path, monkeypatch):
+def test_an_interrupted_analysis_resumes_to_the_same(finished, tmp_path, monkeypatch):
     findings, _, plain, _ = finished
     left = 7
 
@@ -186,7 +189,7 @@ def test_curves_are_the_history_over_the_reference(tmp_path):
     assert "without fusion step" in table
 
 
-def test_what_is_no_part_of_an_analysis_is_told(tmp_path):
+def test_what_is_ignored_is_reported(tmp_path):
     given = content(
         write_data(tmp_path),
         methods=["joint", "paper"],
@@ -228,3 +231,24 @@ def test_on_a_fixed_split_groups_allow_for_another_test_sample():
     both = found.difference(("a", "b"), ("c",), "accuracy")
     scores = (right["a"].astype(float) + right["b"]) / 2 - right["c"]
     assert (both.low, both.high) == pytest.approx(resampled_interval(scores, np.arange(50)))
+
+
+def test_a_run_that_diverged_is_left_out_of_what_was_read(tmp_path):
+    table = comparison({"a": [0.5, 0.7], "b": [0.7, 0.7]})
+    results = {**table.results, "a": table.results["a"][:1]}
+    failed = replace(table, results=results, failures=(Failure("a", 1, "the loss is not finite"),))
+    spec = parse_methods(["paper"])[0]
+    arms = tuple(Arm(spec.model_copy(update={"label": label}), "paper", {"part": label}) for label in "ab")
+    readings = {"a": [{"x": 1.0}, {}], "b": [{"x": 3.0}, {"x": 2.0}]}
+    setting = SettingResult(failed, arms, (), readings)
+    assert setting.values(("a",), "x") == [1.0, None]
+    assert setting.values(("a",), "accuracy") == [0.5, None]
+    assert setting.values(("a", "b"), "accuracy") == pytest.approx([0.6, 0.7])
+    assert setting.difference(("a",), ("b",), "accuracy").count == 1
+    path = Findings("ablation", {"one": setting}).to_csv(tmp_path / "runs.csv")
+    lines = list(csv.DictReader(path.open(encoding="utf-8")))
+    assert [(line["method"], line["seed"], line["x"]) for line in lines] == [
+        ("a", "0", "1.0"),
+        ("b", "0", "3.0"),
+        ("b", "1", "2.0"),
+    ]

@@ -1,4 +1,4 @@
-"""``analyse``: from a YAML to a folder, gone on with after a kill, and its mistakes."""
+"""`analyse`: from a YAML to a folder, resumed after a kill, and its mistakes."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_no_such_analysis(run: Run) -> None:
 
 
 @pytest.mark.slow
-def test_killed_and_gone_on_with(recipe: Path, tmp_path: Path) -> None:
+def test_killed_and_resumed(recipe: Path, tmp_path: Path) -> None:
     def start(out: Path) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "equimodal.cli.main", "analyse", "order", str(recipe), "-q", "-o", str(out)]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}

@@ -1,4 +1,4 @@
-"""Mistakes in ``compare``: told before anything is trained or written, so that the mended command runs."""
+"""Mistakes in `compare`: reported before anything is trained or written."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def no_file(folder: Path) -> bool:
         (["paper"], ["at least one method"]),
     ],
 )
-def test_a_mistake_is_told_first_and_leaves_nothing(
+def test_a_mistake_is_reported_first_and_leaves_nothing(
     run: Run, tmp_path: Path, arguments: list[str], parts: list[str]
 ) -> None:
     refuses(run("compare", "--data", "emoji", *SHORT, *arguments), *parts)

@@ -217,7 +217,7 @@ def test_a_run_does_not_go_on_with_other_data(
 
 
 @pytest.mark.parametrize("name", ["state.safetensors", "model.safetensors", "metrics.json", "config.yaml"])
-def test_a_full_disk_leaves_no_half_file_and_a_run_that_goes_on(
+def test_a_full_disk_leaves_no_half_file_and_a_run_that_can_be_resumed(
     run: Callable[..., tuple[int, str, str]],
     own: Path,
     tmp_path: Path,

@@ -100,3 +100,9 @@ def test_settings_of_a_comparison_are_seen_from_its_recipe(run: Run, own: Path, 
     code, _, err = run("compare", "recipes/two.yaml", "-q")
     assert code == 0, err
     assert (tmp_path / "comparisons" / "two" / "mine" / "report.html").is_file()
+    # A folder's own recipe says the same from anywhere.
+    for recipe in ("two/study.yaml", "two/mine/compare.yaml"):
+        folder = Path("comparisons") / recipe
+        code, _, err = run("compare", folder, "-o", folder.parent)
+        assert code == 0, err
+        assert "3 runs, 3 finished" in err

@@ -1,4 +1,4 @@
-"""``compare`` with several settings, from YAML to pages, and its mistakes."""
+"""`compare` with several settings, from YAML to pages, and its mistakes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two programs at once in one folder: one of them goes on, the other says why it does not."""
+"""Two programs at once in one folder: one of them runs, the other says why it does not."""
 
 from __future__ import annotations
 

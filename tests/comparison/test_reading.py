@@ -1,4 +1,4 @@
-"""What a comparison says in words about differences that can and cannot be judged."""
+"""A comparison in sentences: differences that can and cannot be judged."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_same_difference_in_all_seeds_is_no_real_difference(seeds, alternati
     assert "+0.080 [" not in str(made) + made.to_markdown() + made.to_latex()
 
 
-def test_a_real_difference_is_told_with_its_interval():
+def test_a_real_difference_is_reported_with_its_interval():
     base, better, worse = [0.5, 0.52, 0.54, 0.5, 0.53], [0.7, 0.73, 0.74, 0.71, 0.72], [0.4] * 5
     made = comparison({"joint": base, "up": better, "down": worse})
     lines = findings(made)

@@ -1,4 +1,4 @@
-"""What a configuration may say about a comparison, and what is answered."""
+"""What a configuration may say about a comparison, and its mistakes."""
 
 import pytest
 
@@ -11,7 +11,7 @@ def compared(**content):
     return build_config({"compare": {"methods": ["joint", "uniform"], **content}})
 
 
-def test_everything_that_may_be_said_goes_there_and_back():
+def test_every_setting_survives_writing_and_reading():
     config = compared(
         settings=["emoji", {"label": "few", "data": {"name": "mfeat", "labels": 200}, "training": {"epochs": 3}}],
         primary=["uniform vs joint", {"method": "uniform", "against": "joint", "column": "edm", "setting": "few"}],
@@ -41,7 +41,7 @@ def test_what_is_compared_does_not_change_a_runs_hash():
         ({"tune": {"trials": 1}}, "compare.tune.trials"),
     ],
 )
-def test_wrong_forms_are_answered(content, message):
+def test_wrong_forms_are_errors(content, message):
     with pytest.raises(ConfigError) as raised:
         compared(**content)
     assert message in str(raised.value)

@@ -1,4 +1,4 @@
-"""The ways to write a method, and the options that come of them."""
+"""The ways to write a method, and the options that they give."""
 
 import pytest
 

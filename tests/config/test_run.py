@@ -1,4 +1,4 @@
-"""Configurations: what they may say, how they are read and laid on each other, and what is wrong with them."""
+"""Configurations: what they may say, how they are read and merged, and what is wrong with them."""
 
 import json
 
@@ -137,7 +137,7 @@ def test_a_configuration_is_written_with_the_methods_defaults():
 # Mistakes
 
 
-def test_all_mistakes_are_told_at_once():
+def test_all_mistakes_are_reported_at_once():
     found = problems(
         {
             "trainin": {},
@@ -169,7 +169,7 @@ def test_all_mistakes_are_told_at_once():
     assert len(found) == len(expected)
 
 
-def test_encoders_and_precision_and_seeds_are_told_at_once():
+def test_encoders_and_precision_and_seeds_are_reported_at_once():
     found = problems(
         {
             "model": {"encoders": {"a": "mpl", "b": {"name": "cnnn"}, "c": {"name": 3}, "d": "mlp", "e": {}}},
@@ -262,7 +262,7 @@ def test_every_recipe_is_a_configuration_and_says_what_it_is_for(name):
     assert all(method.name in METHODS.names() for method in [config.method, *config.compare.methods])
 
 
-def test_sources_are_laid_on_each_other(tmp_path):
+def test_later_sources_change_earlier_ones(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("training: {epochs: 7, batch_size: 8}\nmethod: {name: paper, smoothing: 0.5}\n")
     config = load_config(path, ["training.epochs=9", "method.memory.dropout=0"], {"seed": 4, "training": {"epochs": 8}})
@@ -298,7 +298,7 @@ def test_options_without_a_name_are_the_default_methods(tmp_path, overrides):
     assert build_config({"method": {"order": "random"}}) == load_config(path)
 
 
-def test_options_laid_on_a_methods_text_are_laid_on_its_options():
+def test_options_given_after_a_methods_text_change_its_options():
     found = load_config("equilibrium:order=random,memory.dropout=0", ["method.order=fixed"]).method
     assert found.options == options("equilibrium", order="fixed", memory={"dropout": 0})
     assert found.label == "equilibrium"  # no longer what the text said

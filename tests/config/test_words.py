@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given
@@ -140,6 +141,15 @@ def test_what_is_written_is_what_is_read(key, text, value):
     for part in key.split("."):
         found = found[part]
     assert found == value and type(found) is type(value)
+
+
+@pytest.mark.parametrize("value", [np.True_, np.False_])
+def test_a_boolean_of_numpys_is_not_a_number_either(value):
+    assert list(refused({"training": {"epochs": value, "learning_rate": value}})) == [
+        f"training.epochs: input should be a valid integer, got {value!r}.",
+        f"training.learning_rate: input should be a valid number, got {value!r}.",
+    ]
+    assert build_config({"seed": np.int64(3), "training": {"learning_rate": np.float32(0.5)}}).seed == 3
 
 
 # YAML

@@ -1,4 +1,4 @@
-"""Nested mappings from YAML and from dotted keys, and laid on each other."""
+"""Nested mappings from YAML and from dotted keys, and how they are merged."""
 
 import json
 

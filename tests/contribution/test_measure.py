@@ -12,7 +12,7 @@ NAMES = ["audio", "image"]
 
 
 def outputs_of(correct):
-    """Two-class outputs that are right (for targets of 1) where ``correct`` (K, N) says so."""
+    """Two-class outputs that are right (for targets of 1) where `correct` (K, N) says so."""
     right = torch.as_tensor(correct).float()
     return torch.stack([1 - right, right], dim=-1)
 

@@ -1,4 +1,4 @@
-"""Data sets in memory: what they accept, what they hand out, and how each mistake is told."""
+"""Data sets in memory: what they accept, what they return, and how each mistake is reported."""
 
 import re
 
@@ -80,7 +80,7 @@ def test_tensors_and_bfloat16_are_accepted():
     assert data.batch([0]).inputs["a"].tolist() == [[1, 1]]
 
 
-def test_a_list_of_sequences_is_padded(random):
+def test_a_list_of_sequences_is_padded_by_the_batch(random):
     rows = [random.normal(size=(2 + row % 3, 2)) for row in range(N)]
     data = Dataset({"a": rows, "b": np.ones((N, 2))}, LABELS)
     assert data.lengths["a"].tolist() == [len(row) for row in rows]
@@ -171,7 +171,7 @@ def test_repr_says_what_matters(arrays):
 
 
 def test_memory_maps_are_checked_in_chunks_and_never_read_whole(tmp_path, monkeypatch):
-    """Every read of the map goes through ``__getitem__``, so that the largest one can be measured."""
+    """Every read of the map goes through `__getitem__`, so that the largest one can be measured."""
 
     class Watched(np.memmap):
         largest = 0
@@ -206,7 +206,7 @@ def test_names_that_a_module_dict_cannot_hold(arrays, name):
     [
         (
             {"face": np.ones(N)},
-            "face: expected one row of features a sample, that is at least two axes, got shape (12,)",
+            "face: expected one row of features per sample, that is at least two axes, got shape (12,)",
         ),
         ({"face": np.ones((N, 0))}, "face: rows of shape (0,) hold no value"),
         ({"face": np.ones((N, 2), complex)}, "face: values of type complex128 are neither numbers nor text"),
@@ -216,7 +216,7 @@ def test_names_that_a_module_dict_cannot_hold(arrays, name):
         ),
         (
             {"face": np.full((N, 2), "x")},
-            "face: expected one string a sample, got an array of strings of shape (12, 2)",
+            "face: expected one string per sample, got an array of strings of shape (12, 2)",
         ),
         ({"face": ["x"] * 11 + [3]}, "face: row 11 is int among strings"),
         ({"face": [[1.0, 2.0]] * 11 + [[1.0]]}, "face: ragged rows: row 11 has shape (1,), row 0 has (2,)"),
@@ -224,7 +224,7 @@ def test_names_that_a_module_dict_cannot_hold(arrays, name):
         ({"face": [np.ones((2, 3))] * 11 + [np.ones((0, 3))]}, "face: row 11 is empty, shape (0, 3)"),
         ({"face": [[1.0, [2.0]]] * N}, "face: row 0 is not an array of numbers (list)"),
         ({"face": [None] * N}, "face: no row holds anything (12 rows)"),
-        ({"face": 3}, "face: expected an array, a tensor or a list with one entry a row, got int"),
+        ({"face": 3}, "face: expected an array, a tensor or a list with one entry per row, got int"),
         ({"face": {}}, "face: its arrays need equally many rows, got no array at all"),
         ({"face": {"a": np.ones((N, 2)), "b": np.ones((3, 2))}}, "got {'a': 12, 'b': 3}"),
         ({"face": {"a": np.full(N, "x")}}, "face[a]: expected an array of numbers, got <U1 of shape (12,)"),
@@ -253,7 +253,7 @@ def test_bad_arrays(arrays, change, message):
         ({"lengths": {"audio": [0, 0] + [1] * 10}}, "rows 0, 1 do not (row 0 has 0)"),
         (
             {"lengths": {"audio": [1, 2]}},
-            "audio: lengths must be one whole number a row, shape (12,), got int64 of shape (2,)",
+            "audio: lengths must be one whole number per row, shape (12,), got int64 of shape (2,)",
         ),
         ({"lengths": {"audio": [1.5] * N}}, "got float64 of shape (12,)"),
         ({"lengths": {"audoi": [1] * N}}, "lengths: there is no modality 'audoi'. Did you mean 'audio'?"),

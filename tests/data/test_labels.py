@@ -72,7 +72,7 @@ def test_labels_counted_in_classes(labels, classes, expected):
         ([0, "a"], "row 1 is 'a', row 0 is 0. Give whole numbers, or strings throughout."),
         ([object(), 1], "Give whole numbers, or strings throughout."),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_other_forms_are_refused_with_the_remedy(labels, message):
     with pytest.raises(DataError, match=re.escape(message)):

@@ -228,3 +228,14 @@ def test_the_settings_of_a_configuration():
     assert few.provenance["scarce"] == {"labels": 9, "seed": 4}
     assert few.train.ids.tolist() == splits.redraw(4).scarce(9, 4).train.ids.tolist()
     assert "fractions" not in few.provenance
+
+
+def test_one_long_text_does_not_widen_the_fingerprint():
+    texts = ["a dog", "a cat"] * 30
+    arrays = {"text": texts, "face": np.ones((60, 2))}
+    plain = Dataset(arrays, np.arange(60) % 2).split(seed=0)
+    for long, letters in (([*texts[:59], "z" * 100], 100), ([*texts[:59], "z" * 100_000], 100_000)):
+        first = Dataset({**arrays, "text": long}, np.arange(60) % 2).split(seed=0).fingerprint()
+        assert first != plain.fingerprint()
+        other = Dataset({**arrays, "text": [*long[:59], "z" * (letters - 1) + "y"]}, np.arange(60) % 2)
+        assert other.split(seed=0).fingerprint() != first

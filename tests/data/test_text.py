@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from equimodal.data.csv_tables import read_numbers
 from equimodal.data.headers import settle
-from equimodal.data.text import Entries, read_lines, read_numbers, read_words
+from equimodal.data.text import Entries, read_lines, read_words
 from equimodal.errors import DataError
 
 

@@ -108,3 +108,25 @@ def test_train_writes_what_evaluate_reads(tmp_path):
     )
     run = train(config, load("mfeat", 60, 2), folder=tmp_path / "run", quiet=True)
     assert evaluate_run(tmp_path / "run").scores == run.test.scores
+
+
+@pytest.mark.parametrize("settings", [{"split_seed": 5}, {"labels": 40}, {"labels": 40, "split_seed": 5}])
+def test_a_comparison_in_python_of_loaded_data_repeats_their_rows(tmp_path, settings):
+    options = {"epochs": 1, "quiet": True, "measure": {"bootstrap": 0}, "redraw": "none"}
+    compare(load("mfeat", **settings), ["joint"], seeds=1, out=tmp_path / "out", **options)
+    folder = tmp_path / "out" / "joint" / "seed-0"
+    assert evaluate_run(folder).scores == eq.load(folder).test.scores
+
+
+def test_labels_of_other_data_are_counted_by_name(tmp_path):
+    run = fit(load(write(tmp_path / "own")), tmp_path / "run")
+    other = write(tmp_path / "other", rows=30, seed=2)
+    labels = np.arange(30) % 3
+    expected = evaluate_run(tmp_path / "run", str(other)).scores
+    assert run.model.classes == ("0", "1", "2")
+    for same in (labels.astype(str), labels.astype("U9"), labels.astype("S1"), labels.astype(np.uint8)):
+        np.save(other / "labels.npy", same)
+        assert evaluate_run(tmp_path / "run", str(other)).scores == expected
+    np.save(other / "labels.npy", labels + 1)
+    with pytest.raises(DataError, match=r"the labels 3 are none of the known classes \(0, 1, 2\)"):
+        evaluate_run(tmp_path / "run", str(other))

@@ -119,7 +119,7 @@ def test_a_command_stopped_by_ctrl_c_says_how_to_go_on(own: Path, tmp_path: Path
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert out == "" and err.startswith("Interrupted after")
-    assert err.strip().endswith(f"Everything is kept in {folder}; the same command with --resume goes on.")
+    assert err.strip().endswith(f"Everything is kept in {folder}; the same command with --resume continues.")
     assert not (folder / "metrics.json").exists()
     subprocess.run([*command, "--resume"], check=True, capture_output=True)
     epochs = [json.loads(line)["epoch"] for line in (folder / "history.jsonl").read_text().splitlines()]

@@ -229,7 +229,7 @@ class PeeksAtTest(Joint):
         yield from scaled(super().updates(batch), 1 + abs(math.sin(self.peeked)))
 
 
-@caught_by("validation_data_speak_through_on_epoch_end_alone", "differ in their validation data differ in encoders")
+@caught_by("validation_data_are_not_seen_while_training", "differ in their validation data differ in encoders")
 class PeeksAtValidation(PeeksAtTest):
     part = "validation"
 
@@ -245,7 +245,7 @@ class Attribute(Joint):
         yield from scaled(super().updates(batch), 1 / self.seen)
 
 
-@caught_by("what_it_knows_is_in_buffers", "the run cannot go on")
+@caught_by("what_it_knows_is_in_buffers", "the run cannot be resumed")
 class LateBuffer(Joint):
     def on_epoch_start(self, train):
         self.register_buffer("seen", torch.ones(1))

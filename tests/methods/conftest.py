@@ -1,4 +1,4 @@
-"""The tiny data of :mod:`training.runs`."""
+"""The tiny data of `runs`."""
 
 from training.runs import tiny
 

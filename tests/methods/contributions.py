@@ -14,7 +14,7 @@ from equimodal.contribution.shapley import plan
 
 
 def additive(phi: Mapping[str, float], noise: float | None = None) -> Contribution:
-    """Return the contribution of an additive game, so that its Shapley values are ``phi``.
+    """Return the contribution of an additive game, so that its Shapley values are `phi`.
 
     Args:
         phi: by modality; where they do not add up to more than 0, shares are undefined.

@@ -1,4 +1,4 @@
-"""Carrying out a method's updates as the loop does, and the pieces of the plain PyTorch that they are held against."""
+"""Run a method's updates as the loop does, and the plain PyTorch that they are compared with."""
 
 from __future__ import annotations
 
@@ -30,14 +30,16 @@ def make_method(name: str, model: Any = None, seed: int = 0, **options: Any) -> 
 
 
 def make_updater(method: Method, training: TrainingConfig = TRAINING) -> Updater:
-    """Return what carries out a method's updates."""
+    """Return what takes the steps of a method's updates."""
     method.model.train()
     parameters = [*method.model.parameters(), *method.parameters()]
     return Updater(make_fabric(training), method, make_optimiser(parameters, training), training.clip_norm)
 
 
-def carry_out(method: Method, batches: Iterable[Batch], updater: Updater | None = None) -> list[tuple[Update, Outcome]]:
-    """Carry out the updates of every batch; return them with what became of them."""
+def run_updates(
+    method: Method, batches: Iterable[Batch], updater: Updater | None = None
+) -> list[tuple[Update, Outcome]]:
+    """Take the steps of the updates of every batch; return the updates with their outcomes."""
     updater = make_updater(method) if updater is None else updater
     done = []
     for batch in batches:
@@ -83,7 +85,7 @@ def encode(model: Any, batch: Batch, name: str) -> Tensor:
 
 
 def mean_loss(logits: Tensor, batch: Batch, mask: Tensor) -> Tensor:
-    """Return the mean cross entropy over the rows in ``mask``."""
+    """Return the mean cross entropy over the rows in `mask`."""
     return nn.functional.cross_entropy(logits[mask], batch.labels[mask])
 
 

@@ -17,7 +17,7 @@ from equimodal.methods.agm import AGMConfig, lead, modulation
 from synthetic import linear_batch, linear_model
 from training.runs import assert_same_run, at_batch, fit_tiny, press_ctrl_c
 
-from .plain import Plain, anything, assert_same, carry_out, encode, make_method, mean_loss, twin
+from .plain import Plain, anything, assert_same, encode, make_method, mean_loss, run_updates, twin
 
 NAMES = ("a", "b", "c")
 
@@ -91,7 +91,7 @@ def test_each_step_scales_the_gradient_of_each_shapley_part():
         fused = summed(model, batch, NAMES).detach().requires_grad_()
         (gradient,) = torch.autograd.grad(mean_loss(fused, batch, rows), fused)
         plain.step(torch.stack([k[m] * (gradient * parts[m]).sum() for m in NAMES]).sum())
-    done = carry_out(method, data)
+    done = run_updates(method, data)
     assert all(update.modalities == NAMES and outcome.stepped for update, outcome in done)
     assert_same(method.model, model, atol=1e-5)
     assert seen[0] == dict.fromkeys(NAMES, 1.0)  # the first batch is its own average
@@ -105,7 +105,7 @@ def test_the_value_is_the_fused_loss_and_without_modulation_it_is_joint_training
     method = make_method("agm", alpha=0.0, model=linear_model(NAMES, fusion="sum"))
     method.model.load_state_dict(joint.model.state_dict())
     data = batches()
-    for (_, one), (_, other) in zip(carry_out(joint, data), carry_out(method, data), strict=True):
+    for (_, one), (_, other) in zip(run_updates(joint, data), run_updates(method, data), strict=True):
         assert one.losses["fused"] == pytest.approx(other.losses["fused"], abs=1e-6)
     assert_same(method.model, joint.model, atol=1e-5)
 
@@ -167,11 +167,11 @@ def test_a_modality_absent_from_a_batch_takes_no_step_and_makes_no_nan(fusion):
     method = make_method("agm", linear_model(NAMES, fusion=fusion))
     batch = linear_batch(NAMES, probability=1.1)
     before = method.model.encoders["b"].weight.clone()
-    (_, first), (_, second) = carry_out(method, [batch.restrict(("a", "c")), batch.restrict(("a",))])
+    (_, first), (_, second) = run_updates(method, [batch.restrict(("a", "c")), batch.restrict(("a",))])
     assert first.stepped and second.stepped
     assert torch.equal(method.model.encoders["b"].weight, before)
     assert all(torch.isfinite(p).all() for p in method.model.parameters())
-    ((_, nothing),) = carry_out(method, [batch.restrict(())])
+    ((_, nothing),) = run_updates(method, [batch.restrict(())])
     assert not nothing.stepped and not nothing.losses
 
 

@@ -6,7 +6,7 @@ import torch
 from equimodal.errors import ConfigError
 from synthetic import linear_batch, linear_model
 
-from .plain import Plain, assert_same, carry_out, encode, make_method, mean_loss, twin
+from .plain import Plain, assert_same, encode, make_method, mean_loss, run_updates, twin
 
 NAMES = ("a", "b", "c")
 
@@ -17,7 +17,7 @@ def test_each_modality_takes_a_plain_step_through_one_head():
     plain = Plain(model)
     data = [linear_batch(NAMES, samples=12) for _ in range(4)]
     data.append(data[-1].restrict(("a", "c")))  # "b" wholly absent: its step falls away
-    done = carry_out(method, data)
+    done = run_updates(method, data)
     for batch in data:
         for m in NAMES:
             if batch.present[m].any():
@@ -36,7 +36,7 @@ def test_each_update_sees_the_one_before():
     plain = Plain(model)
     for m in NAMES:
         plain.step(mean_loss(model.fusion.heads["shared"](encode(model, batch, m)), batch, batch.present[m]))
-    carry_out(method, [batch])
+    run_updates(method, [batch])
     assert_same(method.model, model)
 
 

@@ -11,7 +11,7 @@ from equimodal.errors import ConfigError
 from equimodal.methods.base import METHODS, Method, Phase, Update, cross_entropy
 from synthetic import linear_batch, linear_model
 
-from .plain import carry_out, make_method
+from .plain import make_method, run_updates
 
 
 def test_cross_entropy_is_a_sum_and_a_count():
@@ -43,7 +43,7 @@ def test_options_without_a_fusions_name_go_to_the_methods_own(name, options, fou
     method = make_method(name, model)
     assert model.fusion_name == METHODS.get(name).fusions[0]
     assert found.items() <= model.fusion.options.items()
-    assert all(outcome.stepped for _, outcome in carry_out(method, [linear_batch(("a", "b", "c"))]))
+    assert all(outcome.stepped for _, outcome in run_updates(method, [linear_batch(("a", "b", "c"))]))
 
 
 def test_an_option_that_the_methods_fusion_lacks_is_refused():
@@ -66,7 +66,7 @@ def test_a_fusion_without_the_memory_that_the_method_trains():
     model = linear_model(("a", "b"), fusion_options={"memory": False})
     method = make_method("equilibrium", model, memory={"in_steps": True})
     with pytest.raises(ConfigError, match="'memory': it is false, but the method trains the memory in its steps"):
-        carry_out(method, [linear_batch(("a", "b"))])
+        run_updates(method, [linear_batch(("a", "b"))])
 
 
 def test_a_method_of_ones_own_is_one_class():
@@ -80,7 +80,7 @@ def test_a_method_of_ones_own_is_one_class():
 
     METHODS.register("late_only_for_this_test")(LateOnly)
     method = make_method("late_only_for_this_test")
-    ((update, outcome),) = carry_out(method, [linear_batch(("a", "b", "c"))])
+    ((update, outcome),) = run_updates(method, [linear_batch(("a", "b", "c"))])
     assert update.modalities == ("a", "b", "c") and outcome.stepped
     assert method.next_phase(0, 7) == Phase("train", 7) and method.next_phase(1, 7) is None
     assert method.passes() == [("a", "b", "c")] and method.order is None

@@ -14,7 +14,7 @@ from equimodal.methods.cml import CMLConfig, confidence
 from synthetic import linear_batch, linear_model
 from training.runs import assert_same_run, at_batch, fit_tiny, press_ctrl_c
 
-from .plain import Plain, anything, assert_same, carry_out, encode, make_method, mean_loss, twin
+from .plain import Plain, anything, assert_same, encode, make_method, mean_loss, run_updates, twin
 
 NAMES = ("a", "b", "c")
 
@@ -44,7 +44,7 @@ def test_one_plain_step_on_the_fused_loss_and_the_rises():
     model, _ = twin(method)
     plain = Plain(model)
     data = [linear_batch(NAMES, samples=12) for _ in range(4)]
-    done = carry_out(method, data)
+    done = run_updates(method, data)
     for batch, (update, outcome) in zip(data, done, strict=True):
         rows = anything(batch)
         logits = torch.stack(
@@ -69,7 +69,7 @@ def test_a_rise_by_hand():
             method.model.fusion.heads[name].weight.zero_()
             method.model.fusion.heads[name].bias.copy_(math.log(8) * torch.eye(3)[i])
             # 8 / (8 + 1 + 1) = .8
-    ((_, outcome),) = carry_out(method, [linear_batch(("a", "b"), probability=1.1)])
+    ((_, outcome),) = run_updates(method, [linear_batch(("a", "b"), probability=1.1)])
     expected = 0.8 - 8**0.5 / (2 * 8**0.5 + 1)
     assert outcome.losses["without a"] == outcome.losses["without b"] == pytest.approx(expected, abs=1e-6)
 
@@ -82,7 +82,7 @@ def test_confidence_that_falls_costs_nothing():
             layer.bias.fill_(1.0)
         method.model.fusion.head.weight.zero_()[0].fill_(1.0)  # every modality speaks for class 0
         method.model.fusion.head.bias.zero_()
-    ((_, outcome),) = carry_out(method, [linear_batch(("a", "b"), probability=1.1)])
+    ((_, outcome),) = run_updates(method, [linear_batch(("a", "b"), probability=1.1)])
     assert outcome.losses["without a"] == outcome.losses["without b"] == 0
 
 
@@ -106,8 +106,8 @@ def test_without_weight_it_is_joint_training():
     method = make_method("cml", linear_model(NAMES, fusion="concat"), weight=0.0)
     method.model.load_state_dict(joint.model.state_dict())
     data = [linear_batch(NAMES, samples=12) for _ in range(4)]
-    carry_out(joint, data)
-    carry_out(method, data)
+    run_updates(joint, data)
+    run_updates(method, data)
     assert_same(method.model, joint.model, atol=1e-5)  # the mean encodings of `concat` too: they are tracked once
 
 
@@ -115,7 +115,7 @@ def test_the_penalty_teaches_what_it_asks_for():
     torch.manual_seed(1)
     method = make_method("cml", linear_model(NAMES, fusion="late"), weight=20.0)
     batch = linear_batch(NAMES, samples=40, probability=1.1)
-    done = carry_out(method, [batch] * 60)
+    done = run_updates(method, [batch] * 60)
     sums = [sum(outcome.losses[f"without {m}"] for m in NAMES) for _, outcome in (done[0], done[-1])]
     assert sums[1] < 0.7 * sums[0]
 
@@ -125,11 +125,11 @@ def test_absent_modalities_make_no_nan_and_take_no_step(fusion):
     method = make_method("cml", linear_model(NAMES, fusion=fusion))
     batch = linear_batch(NAMES, probability=1.1)
     before = method.model.encoders["b"].weight.clone()
-    (_, two), (_, one) = carry_out(method, [batch.restrict(("a", "c")), batch.restrict(("a",))])
+    (_, two), (_, one) = run_updates(method, [batch.restrict(("a", "c")), batch.restrict(("a",))])
     assert set(two.losses) == {"fused", "without a", "without c"} and set(one.losses) == {"fused"}
     assert torch.equal(method.model.encoders["b"].weight, before)
     assert all(torch.isfinite(p).all() for p in method.model.parameters())
-    ((_, nothing),) = carry_out(method, [batch.restrict(())])
+    ((_, nothing),) = run_updates(method, [batch.restrict(())])
     assert not nothing.stepped
 
 

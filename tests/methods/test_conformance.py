@@ -9,7 +9,7 @@ import pytest
 from equimodal.data.splits import Splits
 from equimodal.methods.base import METHODS
 from equimodal.testing import MethodConformance
-from equimodal.testing.methods import EPOCHS
+from equimodal.testing.runs import EPOCHS
 from equimodal.training.run import Run
 
 from .broken import CASES as BROKEN
@@ -28,10 +28,12 @@ VARIANTS = {
     "equilibrium, in random order": ("equilibrium", {"alternation": "epoch", "order": "random"}),
     "modality_valuation, by modality": ("modality_valuation", {"warmup": 1, "level": "modality"}),
 }
+SLOW = {"uniform": 12, "ogm_ge": 12}
 CASES = {name: (name, OPTIONS.get(name, {})) for name in METHODS.names()} | VARIANTS
 
 for title, (method, options) in CASES.items():  # a class each, as an author writes one
-    globals()[f"Test {title}"] = type(f"Test {title}", (MethodConformance,), {"method": method, "options": options})
+    body = {"method": method, "options": options, "epochs": SLOW.get(title, 6)}
+    globals()[f"Test {title}"] = type(f"Test {title}", (MethodConformance,), body)
 
 
 class WithFusion(MethodConformance):
@@ -48,7 +50,6 @@ class WithFusion(MethodConformance):
 
 
 # Under uniform losses the weak modality is learnt late by any fusion of the modalities' own decisions, "late" too.
-SLOW = {"uniform": 12}
 for method in ("joint", "uniform", "modality_dropout", "g_blending"):
     for fusion in ("quality", "evidential"):
         body = {"method": method, "options": OPTIONS.get(method, {}), "fusion": fusion, "epochs": SLOW.get(method, 6)}

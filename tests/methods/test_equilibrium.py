@@ -17,7 +17,7 @@ from equimodal.models.classifier import Classifier
 from equimodal.models.mapping import alignment_loss, alignment_weights
 from synthetic import CLASSES, linear_batch, linear_model
 
-from .plain import Plain, anything, assert_same, carry_out, encode, make_method, make_updater, mean_loss, twin
+from .plain import Plain, anything, assert_same, encode, make_method, make_updater, mean_loss, run_updates, twin
 
 NAMES = ("a", "b", "c")
 PAPER: dict[str, Any] = {"memory": {"in_steps": True, "dropout": 0.0}, "fusion_step": {"enabled": False}}
@@ -78,7 +78,7 @@ def test_the_papers_steps_are_plain_steps(sample, alignment):
     model, _ = twin(method)
     plain = Plain(model)
     data = [linear_batch(NAMES, samples=12) for _ in range(3)]
-    done = carry_out(method, data)
+    done = run_updates(method, data)
     for batch in data:
         state, previous = start(model, batch), None
         seen: Any = None
@@ -103,7 +103,7 @@ def test_a_separate_fusion_step_comes_after_plain_alternating(sample):
     model, _ = twin(method)
     plain = Plain(model)
     data = [linear_batch(NAMES, samples=12) for _ in range(3)]
-    done = carry_out(method, data)
+    done = run_updates(method, data)
     for batch in data:
         for m in ("b", "c", "a"):
             plain.step(mean_loss(model.fusion.heads["shared"](encode(model, batch, m)), batch, batch.present[m]))
@@ -115,12 +115,12 @@ def test_a_separate_fusion_step_comes_after_plain_alternating(sample):
 
 
 def carried_out_in_one_pass(method):
-    """Carry out three batches, in which each encoder must run three times; return them with what was done."""
+    """Train on three batches, in which each encoder must run three times; return them with what was done."""
     data = [linear_batch(NAMES, samples=12) for _ in range(3)]
     calls = dict.fromkeys(NAMES, 0)
     for m in NAMES:
         method.model.encoders[m].register_forward_hook(lambda *_, m=m: calls.update({m: calls[m] + 1}))
-    done = carry_out(method, data)
+    done = run_updates(method, data)
     assert set(calls.values()) == {3}
     return data, done
 
@@ -180,7 +180,7 @@ def test_an_encoder_that_two_modalities_share_is_stepped_for_each():
     model = Classifier({"b": one, "a": one, "c": nn.Linear(4, 6)}, CLASSES, width=6)
     method = make_method("equilibrium", model, **FOLDED)
     batch = linear_batch(NAMES, features=4, probability=1.1)
-    done = carry_out(method, [batch, batch])
+    done = run_updates(method, [batch, batch])
     assert all(outcome.stepped for _, outcome in done) and len(done) == 6
 
 
@@ -191,8 +191,8 @@ def test_without_memory_it_is_plain_alternating():
     alternating.model.encoders.load_state_dict(method.model.encoders.state_dict())
     alternating.model.fusion.heads.load_state_dict(method.model.fusion.heads.state_dict())
     data = [linear_batch(NAMES, samples=12) for _ in range(3)]
-    carry_out(method, data)
-    carry_out(alternating, data)
+    run_updates(method, data)
+    run_updates(alternating, data)
     assert_same(method.model.encoders, alternating.model.encoders, atol=0)
     assert_same(method.model.fusion.heads, alternating.model.fusion.heads, atol=0)
     batch = linear_batch(NAMES)
@@ -205,8 +205,8 @@ def test_without_memory_the_default_is_plain_alternating_too():
     two = make_method("equilibrium", linear_model(NAMES), memory={"enabled": False}, fusion_step={"enabled": False})
     two.model.load_state_dict(one.model.state_dict())
     data = [linear_batch(NAMES, samples=12) for _ in range(3)]
-    assert [list(update.losses) for update, _ in carry_out(one, data)] == [[m] for m in NAMES] * 3
-    carry_out(two, data)
+    assert [list(update.losses) for update, _ in run_updates(one, data)] == [[m] for m in NAMES] * 3
+    run_updates(two, data)
     assert_same(one.model, two.model, atol=0)
 
 
@@ -221,7 +221,7 @@ def test_by_default_encoders_and_head_learn_from_the_unimodal_losses_alone(form)
     before = {name: p.clone() for name, p in method.model.fusion.named_parameters()}
     data = [linear_batch(NAMES, samples=12) for _ in range(3)]
     for one in (method, alternating):
-        carry_out(one, data)  # with clipping, which a gradient of the memory in the same step would change
+        run_updates(one, data)  # with clipping, which a gradient of the memory in the same step would change
     assert_same(method.model.encoders, alternating.model.encoders, atol=0)
     assert_same(method.model.fusion.heads, alternating.model.fusion.heads, atol=0)
     for name, parameter in method.model.fusion.named_parameters():
@@ -246,7 +246,7 @@ def signature(method, batch, seed):
     for visit, visiting in enumerate(method.passes()):
         torch.manual_seed(seed + visit)
         method.visiting = visiting
-        found += [(u.modalities, tuple(u.losses), o.stepped) for u, o in carry_out(method, [batch])]
+        found += [(u.modalities, tuple(u.losses), o.stepped) for u, o in run_updates(method, [batch])]
     return found
 
 
@@ -275,7 +275,7 @@ def test_updates_never_depend_on_what_a_batch_holds(options, seed, samples, prob
 def test_a_modality_that_is_wholly_absent_counts_nothing_and_does_not_move():
     method = alive(make_method("equilibrium", **PAPER))
     model, _ = twin(method)
-    done = carry_out(method, [linear_batch(NAMES, probability=1.1).restrict(("a", "b"))])
+    done = run_updates(method, [linear_batch(NAMES, probability=1.1).restrict(("a", "b"))])
     update, outcome = done[1]
     assert update.modalities == ("c",) and [int(count) for _, count in update.losses.values()] == [0, 0]
     assert not outcome.stepped and [o.stepped for _, o in done] == [True, False, True]
@@ -318,7 +318,7 @@ def test_outside_a_random_coalition_nothing_moves(form):
     updater = make_updater(method)
     for _ in range(12):
         model, _ = twin(method)
-        done = carry_out(method, [linear_batch(NAMES, probability=1.1)], updater)
+        done = run_updates(method, [linear_batch(NAMES, probability=1.1)], updater)
         coalition = {m for update, _ in done if update.losses for m in update.modalities}
         for m in NAMES:
             moved = any(
@@ -361,7 +361,7 @@ def test_the_next_epoch_starts_from_the_mean_final_state(options, last):
         recorded = Recorded(method.model.fusion, last)
         data = [linear_batch(NAMES, samples=samples, probability=0.5) for samples in (12, 12, 5)]
         before = memory.inherited_h.clone()
-        carry_out(method, data, updater)
+        run_updates(method, data, updater)
         assert torch.equal(memory.inherited_h, before)  # within an epoch it stands still
         method.on_epoch_trained()
         del method.model.fusion.__dict__["step" if last else "run"]
@@ -383,7 +383,7 @@ def test_nothing_is_inherited_where_that_is_turned_off(options):
     memory = {**options.get("memory", {}), "inherit": "none"}
     method = make_method("equilibrium", **{**options, "memory": memory})
     method.visiting = method.passes()[0]
-    carry_out(method, [linear_batch(NAMES)])
+    run_updates(method, [linear_batch(NAMES)])
     method.on_epoch_trained()
     assert not method.model.fusion.memory.inherited_h.any()
     assert not method.model.fusion.memory.inherited_c.any()
@@ -392,7 +392,7 @@ def test_nothing_is_inherited_where_that_is_turned_off(options):
 def test_an_epoch_without_any_state_inherits_the_old_one():
     method = alive(make_method("equilibrium", **PAPER))
     before = method.model.fusion.memory.inherited_h.clone()
-    carry_out(method, [linear_batch(NAMES, probability=-1)])
+    run_updates(method, [linear_batch(NAMES, probability=-1)])
     method.on_epoch_trained()
     assert torch.equal(method.model.fusion.memory.inherited_h, before)
 
@@ -408,7 +408,7 @@ def test_alternation_by_epoch_visits_one_modality_a_pass():
     for visiting in method.passes():
         model, _ = twin(method)
         method.visiting = visiting
-        ((update, _),) = carry_out(method, [batch], updater)
+        ((update, _),) = run_updates(method, [batch], updater)
         assert update.modalities == (visiting or NAMES)
         for m in NAMES:
             changed = not torch.equal(method.model.encoders[m].weight, model.encoders[m].weight)
@@ -421,7 +421,7 @@ def test_by_epoch_the_stronger_modality_reads_the_weaker_ones_memory():
     model, _ = twin(method)
     batch = linear_batch(NAMES, samples=12)
     method.visiting = ("c",)
-    carry_out(method, [batch])
+    run_updates(method, [batch])
     with torch.no_grad():
         z = encode(model, batch, "b")
         _, state, previous, seen, _ = plain_visit(model, batch, "b", start(model, batch), None, None, z)

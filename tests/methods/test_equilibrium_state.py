@@ -13,12 +13,13 @@ from equimodal.errors import ConfigError
 from equimodal.methods.base import EpochResult
 from equimodal.methods.equilibrium import Equilibrium
 from equimodal.models.encoded import Encoded
+from equimodal.training import names
 from equimodal.training.fit import fit
 from equimodal.training.run import load
 from synthetic import linear_batch, make_model
 
 from .contributions import additive
-from .plain import carry_out, make_method
+from .plain import make_method, run_updates
 from .test_equilibrium import NAMES, PAPER, alive
 
 
@@ -38,7 +39,7 @@ def test_the_order_of_the_coming_epoch_is_what_the_probe_found():
 
 def test_the_methods_state_is_saved_with_it():
     method = alive(make_method("equilibrium", **PAPER, smoothing=0.5))
-    carry_out(method, [linear_batch(NAMES)])
+    run_updates(method, [linear_batch(NAMES)])
     method.on_epoch_end(EpochResult(0, additive({"a": 0.5, "b": 0.1, "c": 0.3})))
     again = make_method("equilibrium", **PAPER, smoothing=0.5)
     again.load_state_dict(method.state_dict())
@@ -109,6 +110,7 @@ def test_order_and_inherited_state_are_those_of_the_best_epoch(splits, tmp_path,
         reference=False,
         quiet=True,
         measure={"bootstrap": 0},
+        seed=1,
         **training,
     )
     orders, best = [tuple(line["order"]) for line in run.history], run.best_epoch - 1
@@ -135,7 +137,7 @@ def test_order_and_inherited_state_are_those_of_the_best_epoch(splits, tmp_path,
 )
 def test_options_that_make_no_sense_are_refused(options, message):
     with pytest.raises(ConfigError, match=message):
-        parse_method({"name": "equilibrium", **options})
+        parse_method({"name": "equilibrium", **options}, names=names.NAMES)
 
 
 def test_an_order_that_is_not_one_is_refused():

@@ -21,7 +21,7 @@ from equimodal.training import loop
 from synthetic import linear_batch, linear_model, make_dataset, make_model, make_splits
 from training.runs import assert_same_run, at_batch, fit_tiny, press_ctrl_c
 
-from .plain import Plain, anything, assert_same, carry_out, encode, make_method, mean_loss, twin
+from .plain import Plain, anything, assert_same, encode, make_method, mean_loss, run_updates, twin
 
 NAMES = ("a", "b", "c")
 TINY = make_splits(80)
@@ -44,7 +44,7 @@ def test_the_weighted_training_takes_plain_steps_on_the_weighted_mean_losses():
     heads = parts[0]
     plain = Plain(model, heads)
     data = [linear_batch(NAMES, samples=12) for _ in range(4)]
-    done = carry_out(method, data)
+    done = run_updates(method, data)
     for batch in data:
         loss = 0.3 * mean_loss(summed(model, batch), batch, anything(batch))
         for m, w in zip(NAMES, weights, strict=False):
@@ -63,7 +63,7 @@ def test_a_trial_takes_plain_steps_on_its_own_task(stage):
     heads = parts[0]
     plain = Plain(model, heads)
     data = [linear_batch(NAMES, samples=12) for _ in range(3)]
-    done = carry_out(method, data)
+    done = run_updates(method, data)
     for batch in data:
         if stage == 3:
             plain.step(mean_loss(summed(model, batch), batch, anything(batch)))
@@ -246,7 +246,7 @@ def test_trials_start_from_the_same_weights_as_the_training_after_them(monkeypat
 def test_a_modality_that_a_batch_lacks_does_not_move():
     method = make_method("g_blending", linear_model(NAMES))
     before = copy.deepcopy([method.model.encoders["c"], method.heads["c"]])
-    ((_, outcome),) = carry_out(method, [linear_batch(NAMES, samples=12).restrict(("a", "b"))])
+    ((_, outcome),) = run_updates(method, [linear_batch(NAMES, samples=12).restrict(("a", "b"))])
     assert set(outcome.losses) == {"fused", "a alone", "b alone"}
     assert_same(method.model.encoders["c"], before[0], atol=0)
     assert_same(method.heads["c"], before[1], atol=0)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from equimodal.methods.modality_dropout import drop_modalities
 from synthetic import linear_batch, linear_model
 
-from .plain import Plain, anything, assert_same, carry_out, encode, make_method, make_updater, mean_loss, twin
+from .plain import Plain, anything, assert_same, encode, make_method, make_updater, mean_loss, run_updates, twin
 
 NAMES = ("a", "b", "c")
 
@@ -34,7 +34,7 @@ def test_joint_is_one_plain_step_on_the_fused_loss():
     model, _ = twin(method)
     plain = Plain(model)
     data = batches()
-    done = carry_out(method, data)
+    done = run_updates(method, data)
     for batch in data:
         plain.step(mean_loss(summed(model, batch), batch, anything(batch)))
     assert [update.modalities for update, _ in done] == [NAMES] * 4
@@ -47,7 +47,7 @@ def test_joint_by_concatenation_with_everything_present():
     model, _ = twin(method)
     plain = Plain(model)
     data = [linear_batch(NAMES, probability=1.1) for _ in range(4)]
-    carry_out(method, data)
+    run_updates(method, data)
     for batch in data:
         logits = model.fusion.head(torch.cat([encode(model, batch, m) for m in NAMES], dim=1))
         plain.step(mean_loss(logits, batch, anything(batch)))
@@ -62,7 +62,7 @@ def test_uniform_adds_a_loss_for_each_modality(weight):
     heads = parts[0]
     plain = Plain(model, heads)
     data = batches()
-    carry_out(method, data)
+    run_updates(method, data)
     for batch in data:
         loss = mean_loss(summed(model, batch), batch, anything(batch))
         for m in NAMES:
@@ -76,7 +76,7 @@ def test_uniform_adds_a_loss_for_each_modality(weight):
 def test_uniform_with_a_modality_of_an_unlucky_name_loses_no_loss():
     names = ("fused", "b")
     method = make_method("uniform", linear_model(names, fusion="sum"))
-    ((update, outcome),) = carry_out(method, [linear_batch(names, probability=1.1)])
+    ((update, outcome),) = run_updates(method, [linear_batch(names, probability=1.1)])
     assert len(update.losses) == 3 and outcome.stepped
 
 
@@ -88,7 +88,7 @@ def test_modality_dropout_is_joint_training_on_what_was_kept():
     updater = make_updater(method)
     for number, batch in enumerate(data):
         torch.manual_seed(number)
-        carry_out(method, [batch], updater)
+        run_updates(method, [batch], updater)
         torch.manual_seed(number)
         kept = drop_modalities(torch.stack([batch.present[m] for m in NAMES]), 0.4)
         less = type(batch)(batch.inputs, dict(zip(NAMES, kept, strict=True)), batch.labels, batch.ids)

@@ -16,7 +16,7 @@ from equimodal.methods.lfm import prediction_gap
 from synthetic import linear_batch, linear_model
 from training.runs import assert_same_run, at_batch, fit_tiny, press_ctrl_c
 
-from .plain import Plain, anything, assert_same, carry_out, encode, make_method, make_updater, mean_loss, twin
+from .plain import Plain, anything, assert_same, encode, make_method, make_updater, mean_loss, run_updates, twin
 
 NAMES = ("a", "b", "c")
 
@@ -54,7 +54,7 @@ def test_an_update_is_a_plain_step_on_the_weighted_sum():
     data = [linear_batch(NAMES, samples=12) for _ in range(4)]
     data.append(data[-1].restrict(("a", "c")))  # "b" wholly absent
     data.append(data[-1].restrict(("c",)))  # no two predictions: no gap
-    done = carry_out(method, data)
+    done = run_updates(method, data)
     for batch in data:
         fused, gap = plain_losses(model, batch)
         plain.step(0.7 * fused + (0.0 if gap is None else 2.0 * gap))
@@ -67,7 +67,7 @@ def test_an_update_is_a_plain_step_on_the_weighted_sum():
 def test_a_modality_alone_is_the_models_coalition_of_it(fusion):
     method = make_method("lfm", linear_model(NAMES, fusion=fusion))
     batch = linear_batch(NAMES, probability=1.1)
-    carry_out(method, [batch])  # stand-in means are there now
+    run_updates(method, [batch])  # stand-in means are there now
     update = next(method.updates(batch))
     model = method.model.eval()
     alone = torch.stack([model(batch.restrict((m,))) for m in NAMES])
@@ -142,7 +142,7 @@ def test_the_weight_follows_the_mean_cosine_of_the_two_gradients():
         if number < 2:
             g, h = (flat_gradient(loss, list(model.parameters())) for loss in plain_losses(model, some))
             cosines.append(float(g @ h / (g.norm() * h.norm())))
-        carry_out(method, [some], updater)
+        run_updates(method, [some], updater)
     before = float(method.gap_weight)
     method.on_epoch_trained()
     assert float(method.gap_weight) == pytest.approx(min(max(before + 0.5 * np.mean(cosines), 0), 1), abs=1e-5)
@@ -168,7 +168,7 @@ def test_a_gap_at_odds_with_the_labels_loses_its_weight_and_gets_it_back(sign, e
 
 def test_a_rate_of_nothing_keeps_the_weight():
     method = make_method("lfm", gap_weight=0.3, rate=0.0)
-    carry_out(method, [linear_batch(NAMES, samples=12) for _ in range(3)])
+    run_updates(method, [linear_batch(NAMES, samples=12) for _ in range(3)])
     method.on_epoch_trained()
     assert float(method.gap_weight) == pytest.approx(0.3)
 
@@ -179,7 +179,7 @@ def test_without_weight_for_the_gap_it_is_joint_training():
     for name, options in (("lfm", {"gap_weight": 0.0}), ("joint", {})):
         torch.manual_seed(3)
         method = make_method(name, linear_model(NAMES, fusion="late"), **options)
-        carry_out(method, data)
+        run_updates(method, data)
         ends.append(method.model)
     assert_same(*ends)
 
@@ -188,9 +188,9 @@ def test_a_modality_that_is_absent_does_not_move_by_a_bit():
     method = make_method("lfm")
     updater = make_updater(method)
     batch = linear_batch(NAMES, samples=12)
-    carry_out(method, [batch], updater)  # momentum
+    run_updates(method, [batch], updater)  # momentum
     before = [p.clone() for p in method.model.own_parameters("b")]
-    carry_out(method, [batch.restrict(("a", "c"))], updater)
+    run_updates(method, [batch.restrict(("a", "c"))], updater)
     assert all(torch.equal(p, q) for p, q in zip(method.model.own_parameters("b"), before, strict=True))
     assert all(p.isfinite().all() for p in method.model.parameters())
 

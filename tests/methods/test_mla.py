@@ -13,7 +13,7 @@ from equimodal.methods.mla import narrow
 from synthetic import linear_batch, linear_model
 from training.runs import assert_same_run, assert_same_weights, at_batch, fit_tiny, press_ctrl_c
 
-from .plain import Plain, assert_same, carry_out, encode, make_method, make_updater, mean_loss, twin
+from .plain import Plain, assert_same, encode, make_method, make_updater, mean_loss, run_updates, twin
 
 NAMES = ("a", "b", "c")
 
@@ -44,7 +44,7 @@ def test_each_modality_takes_a_plain_step_with_the_projected_head(epoch, epochs)
     plain = PlainMLA(model)
     data = [linear_batch(NAMES, samples=12) for _ in range(4)]
     data.append(data[-1].restrict(("a", "c")))  # "b" wholly absent: no step, and P has not met it
-    done = carry_out(method, data)
+    done = run_updates(method, data)
     for batch in data:
         for m in NAMES:
             here = batch.present[m]
@@ -102,8 +102,8 @@ def test_without_projection_it_is_alternating_to_the_bit():
     torch.manual_seed(3)
     floor = make_method("alternating", linear_model(NAMES))
     assert_same_weights(ours.model.state_dict(), floor.model.state_dict())
-    carry_out(ours, data)
-    carry_out(floor, data)
+    run_updates(ours, data)
+    run_updates(floor, data)
     assert_same_weights(ours.model.state_dict(), floor.model.state_dict())
 
 

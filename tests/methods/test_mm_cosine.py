@@ -10,7 +10,7 @@ from equimodal.methods.mm_cosine import MMCosineConfig
 from synthetic import linear_batch, linear_model
 from training.runs import assert_same_run, at_batch, fit_tiny, press_ctrl_c
 
-from .plain import Plain, anything, assert_same, carry_out, encode, make_method, mean_loss, twin
+from .plain import Plain, anything, assert_same, encode, make_method, mean_loss, run_updates, twin
 
 NAMES = ("a", "b", "c")
 
@@ -35,7 +35,7 @@ def test_one_plain_step_on_the_scaled_cosines(scale):
     plain = Plain(model)
     data = [linear_batch(NAMES, samples=12) for _ in range(4)]
     data.append(data[-1].restrict(("a", "c")))
-    done = carry_out(method, data)
+    done = run_updates(method, data)
     for batch, (update, outcome) in zip(data, done, strict=True):
         loss = mean_loss(cosines(model, batch, scale), batch, anything(batch))
         assert outcome.losses["fused"] == pytest.approx(float(loss.detach()), abs=1e-5)
@@ -54,7 +54,7 @@ def test_the_loudest_modality_learns_no_more_than_the_others():
         method.model.encoders["b"].bias.mul_(1000)
     batch = linear_batch(("a", "b"), probability=1.1)
     batch.inputs["b"] = batch.inputs["a"]
-    carry_out(method, [batch])
+    run_updates(method, [batch])
     directions = method.model.fusion.directions
     assert torch.allclose(directions["a"].weight, directions["b"].weight, atol=1e-5)
 
@@ -62,7 +62,7 @@ def test_the_loudest_modality_learns_no_more_than_the_others():
 def test_every_modality_absent_moves_nothing():
     method = make_method("mm_cosine", linear_model(NAMES))
     model, _ = twin(method)
-    ((_, outcome),) = carry_out(method, [linear_batch(NAMES, probability=-1)])
+    ((_, outcome),) = run_updates(method, [linear_batch(NAMES, probability=-1)])
     assert not outcome.stepped
     assert_same(method.model, model, atol=0)
 

@@ -18,7 +18,18 @@ from equimodal.models.classifier import Classifier
 from synthetic import CLASSES, linear_batch, linear_model
 from training.runs import assert_same_run, at_batch, fit_tiny, press_ctrl_c
 
-from .plain import TRAINING, Plain, anything, assert_same, carry_out, encode, make_method, make_updater, mean_loss, twin
+from .plain import (
+    TRAINING,
+    Plain,
+    anything,
+    assert_same,
+    encode,
+    make_method,
+    make_updater,
+    mean_loss,
+    run_updates,
+    twin,
+)
 
 NAMES = ("a", "b", "c")
 VECTORS = st.lists(st.tuples(st.floats(-3, 3), st.floats(-3, 3)), min_size=2, max_size=6)
@@ -84,7 +95,7 @@ def test_it_is_a_plain_step_with_each_encoders_gradients_integrated(gamma):
     plain = Plain(model, heads)
     data = [linear_batch(NAMES, samples=12) for _ in range(4)]
     data.append(data[-1].restrict(("a", "c")))
-    done = carry_out(method, data)
+    done = run_updates(method, data)
     conflicts = [plain_step(plain, model, heads, batch, gamma) for batch in data]
     assert conflicts[0] >= 1 and sum(conflicts) < 14  # of 3 encoders in 4 batches, and 2 in the last
     assert_same(method.model, model, atol=1e-5)
@@ -142,14 +153,14 @@ def test_fusion_and_heads_take_their_own_losses_gradients_alone(fusion):
 def test_what_is_absent_from_a_batch_does_not_move():
     method = make_method("mm_pareto", linear_model(NAMES))
     updater = make_updater(method)
-    carry_out(method, [linear_batch(NAMES) for _ in range(2)], updater)
+    run_updates(method, [linear_batch(NAMES) for _ in range(2)], updater)
     before = copy.deepcopy((method.model, method.heads))
-    ((_, outcome),) = carry_out(method, [linear_batch(NAMES).restrict(("a", "c"))], updater)
+    ((_, outcome),) = run_updates(method, [linear_batch(NAMES).restrict(("a", "c"))], updater)
     assert outcome.stepped and set(outcome.losses) == {"fused", "a alone", "c alone"}
     assert all(p.isfinite().all() for p in method.model.parameters())
     assert_same(method.model.encoders["b"], before[0].encoders["b"], atol=0)
     assert_same(method.heads["b"], before[1]["b"], atol=0)
-    ((_, outcome),) = carry_out(method, [linear_batch(NAMES, probability=-1)], updater)
+    ((_, outcome),) = run_updates(method, [linear_batch(NAMES, probability=-1)], updater)
     assert not outcome.stepped
 
 
@@ -169,7 +180,7 @@ def test_a_shared_encoder_sets_the_sum_of_its_owners_against_the_fused_loss():
         )
     )
     updater = make_updater(method, TRAINING.model_copy(update={"clip_norm": None, "optimiser": "sgd"}))
-    carry_out(method, [batch], updater)
+    run_updates(method, [batch], updater)
     expected = torch.from_numpy(integrated_by_hand(j.double().numpy(), u.double().numpy(), 1.5)).float()
     weight, bias = expected.split([24, 6])
     rate, momentum, decay = 0.03, 1.9, 0.1  # Nesterov's first step is 1 + 0.9 times the gradient

@@ -17,7 +17,7 @@ from equimodal.methods.modality_valuation import ModalityValuation, modality_rat
 from synthetic import linear_batch, linear_model, make_dataset, make_model, make_splits
 from training.runs import assert_same_run, at_batch, fit_tiny, press_ctrl_c
 
-from .plain import Plain, anything, assert_same, carry_out, encode, make_method, mean_loss, twin
+from .plain import Plain, anything, assert_same, encode, make_method, mean_loss, run_updates, twin
 
 NAMES = ("vector", "sequence", "image")
 DATA = make_dataset(60, nothing=0.1)
@@ -174,7 +174,7 @@ def test_values_are_of_all_rows_and_stay_through_the_epoch(monkeypatch):
     assert (by_sevens[:7] != 0).any() and (by_sevens[-7:] != 0).any()
     method.model.train()
     before = [method.contributions.clone(), method.copies.clone()]
-    carry_out(method, DATA.batches(20))
+    run_updates(method, DATA.batches(20))
     assert torch.equal(method.contributions, before[0]) and torch.equal(method.copies, before[1])
 
 
@@ -184,7 +184,7 @@ def test_each_batch_is_a_plain_step_on_the_fused_loss():
     model, _ = twin(method)
     plain = Plain(model)
     data = [linear_batch(names, samples=12) for _ in range(3)]
-    carry_out(method, data)
+    run_updates(method, data)
     for batch in data:
         n = torch.stack(list(batch.present.values())).sum(0).clamp(min=1)
         z = sum(encode(model, batch, m) for m in names) * (3 / n).unsqueeze(1)

@@ -17,10 +17,22 @@ from equimodal.config.method import parse_method
 from equimodal.errors import ConfigError, Interrupted
 from equimodal.methods.ogm_ge import OGMGEConfig, modulation
 from equimodal.models.classifier import Classifier
+from equimodal.training import names
 from synthetic import CLASSES, linear_batch, linear_model
 from training.runs import assert_same_run, at_batch, fit_tiny, press_ctrl_c
 
-from .plain import TRAINING, Plain, anything, assert_same, carry_out, encode, make_method, make_updater, mean_loss, twin
+from .plain import (
+    TRAINING,
+    Plain,
+    anything,
+    assert_same,
+    encode,
+    make_method,
+    make_updater,
+    mean_loss,
+    run_updates,
+    twin,
+)
 
 NAMES = ("a", "b", "c")
 
@@ -82,7 +94,7 @@ def test_without_noise_it_is_a_plain_step_with_scaled_encoders(fusion):
     model, _ = twin(method)
     plain = Plain(model)
     data = data_of()
-    carry_out(method, data)
+    run_updates(method, data)
     slowed = 0
     for batch in data:
         parts, fused = parts_by_hand(model, batch)
@@ -226,8 +238,8 @@ def test_outside_the_window_it_is_joint_training():
         method, joint = make_method("ogm_ge", model, **window), make_method("joint", copy.deepcopy(model))
         method.epoch, method.epochs = epoch, epochs
         data = data_of(2)
-        carry_out(method, data)
-        carry_out(joint, data)
+        run_updates(method, data)
+        run_updates(joint, data)
         different = [not torch.equal(p, q) for p, q in zip(model.parameters(), joint.model.parameters(), strict=True)]
         assert any(different) == inside, (epoch, window)
 
@@ -235,13 +247,13 @@ def test_outside_the_window_it_is_joint_training():
 def test_the_encoder_of_an_absent_modality_does_not_move():
     method = make_method("ogm_ge", linear_model(NAMES))
     updater = make_updater(method)
-    carry_out(method, data_of(2), updater)
+    run_updates(method, data_of(2), updater)
     before = copy.deepcopy(method.model)
-    ((_, outcome),) = carry_out(method, [linear_batch(NAMES).restrict(("a", "c"))], updater)
+    ((_, outcome),) = run_updates(method, [linear_batch(NAMES).restrict(("a", "c"))], updater)
     assert outcome.stepped and all(p.isfinite().all() for p in method.model.parameters())
     assert_same(method.model.encoders["b"], before.encoders["b"], atol=0)
     assert not torch.equal(method.model.encoders["a"].weight, before.encoders["a"].weight)
-    ((_, outcome),) = carry_out(method, [linear_batch(NAMES, probability=-1)], updater)
+    ((_, outcome),) = run_updates(method, [linear_batch(NAMES, probability=-1)], updater)
     assert not outcome.stepped
 
 
@@ -267,10 +279,10 @@ def test_a_window_that_ends_before_it_starts_is_refused(window):
 
 
 def test_the_window_in_words_of_a_recipe():
-    config = parse_method("ogm_ge:start=2,end=0.5").options
-    assert config == {"start": 2, "end": 0.5} and isinstance(config["start"], int)
+    config = parse_method("ogm_ge:start=2,end=0.5", names=names.NAMES).options
+    assert (config["start"], config["end"]) == (2, 0.5) and isinstance(config["start"], int)
     with pytest.raises(ConfigError, match="end"):
-        parse_method("ogm_ge:end=1.5")
+        parse_method("ogm_ge:end=1.5", names=names.NAMES)
 
 
 @pytest.mark.parametrize("stop", [1, 2, 3])

@@ -16,7 +16,7 @@ from equimodal.methods.opm import discrepancies, drop_probabilities
 from synthetic import linear_batch, linear_model, make_splits
 from training.runs import assert_same_run, at_batch, fit_tiny, press_ctrl_c
 
-from .plain import Plain, anything, assert_same, carry_out, encode, make_method, make_updater, mean_loss, twin
+from .plain import Plain, anything, assert_same, encode, make_method, make_updater, mean_loss, run_updates, twin
 
 NAMES = ("a", "b", "c")
 TINY = make_splits(80)
@@ -47,7 +47,7 @@ def test_each_batch_is_a_step_on_what_the_batch_before_left_in():
     for number in range(5):
         batch = linear_batch(NAMES, samples=40)
         torch.manual_seed(number)
-        carry_out(method, [batch], updater)
+        run_updates(method, [batch], updater)
         torch.manual_seed(number)
         draw = torch.rand(3, 40)
         kept = {m: batch.present[m] & (draw[i] >= q[m]) for i, m in enumerate(NAMES)}
@@ -89,13 +89,13 @@ def test_a_modality_that_a_batch_lacks_keeps_its_probability_and_does_not_move()
     method.probabilities.copy_(torch.tensor([0.4, 0.3, 0.7]))
     before = copy.deepcopy(method.model.encoders)
     batch = linear_batch(NAMES, probability=1.1).restrict(("a", "b"))
-    carry_out(method, [batch])
+    run_updates(method, [batch])
     assert method.probabilities[2] == pytest.approx(0.7) and method.probabilities.isfinite().all()
     assert (method.probabilities[:2] != torch.tensor([0.4, 0.3])).any()
     assert_same(method.model.encoders["c"], before["c"], atol=0)
     only = linear_batch(NAMES, probability=1.1).restrict(("c",))
     q = method.probabilities.clone()
-    carry_out(method, [only])  # nobody to compare with
+    run_updates(method, [only])  # nobody to compare with
     assert torch.equal(method.probabilities, q)
 
 
@@ -103,7 +103,7 @@ def test_a_sample_never_loses_all_it_has():
     method = make_method("opm", base=1.0)
     method.probabilities.fill_(1.0)
     batch = linear_batch(NAMES, samples=30)
-    ((update, outcome),) = carry_out(method, [batch])
+    ((update, outcome),) = run_updates(method, [batch])
     assert int(update.losses["fused"][1]) == int(anything(batch).sum()) and outcome.stepped
 
 
@@ -111,11 +111,11 @@ def test_the_look_at_each_modality_does_not_count_in_the_running_means():
     method, joint = make_method("opm"), make_method("joint")
     joint.model.load_state_dict(method.model.state_dict())
     batch = linear_batch(NAMES, probability=1.1)
-    carry_out(joint, [batch, batch])
+    run_updates(joint, [batch, batch])
     method.probabilities.zero_()
     updater = make_updater(method)
     for _ in range(2):
-        carry_out(method, [batch], updater)
+        run_updates(method, [batch], updater)
         method.probabilities.zero_()
     assert_same(method.model, joint.model)
 
@@ -124,7 +124,7 @@ def test_the_look_at_each_modality_does_not_count_in_the_running_means():
 def test_a_batch_of_nothing_moves_nothing(fusion):
     method = make_method("opm", linear_model(NAMES, fusion=fusion))
     model, _ = twin(method)
-    ((_, outcome),) = carry_out(method, [linear_batch(NAMES, probability=-1)])
+    ((_, outcome),) = run_updates(method, [linear_batch(NAMES, probability=-1)])
     assert not outcome.stepped
     assert_same(method.model, model, atol=0)
 

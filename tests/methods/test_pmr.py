@@ -21,7 +21,7 @@ from equimodal.methods.pmr import PMRConfig, certainty, imbalance, similarity
 from synthetic import linear_batch, linear_model
 from training.runs import assert_same_run, at_batch, fit_tiny, press_ctrl_c
 
-from .plain import Plain, anything, assert_same, carry_out, encode, make_method, mean_loss, twin
+from .plain import Plain, anything, assert_same, encode, make_method, mean_loss, run_updates, twin
 
 NAMES = ("a", "b", "c")
 
@@ -89,7 +89,7 @@ def test_one_plain_step_with_the_prototypes_so_far(epoch):
     data = [linear_batch(NAMES, samples=n) for n in (4, 12, 12, 12)]
     data.insert(3, data[1].restrict(("a", "c")))
     data.insert(4, data[2].restrict(("b",)))
-    done = carry_out(method, data)
+    done = run_updates(method, data)
     used = []
     for batch in data:
         encodings = {m: encode(model, batch, m) for m in NAMES}
@@ -195,9 +195,9 @@ def test_prototypes_come_from_training_rows_alone(tiny, tmp_path):
 def test_an_absent_modality_takes_no_step_and_makes_no_nan():
     method = make_method("pmr", linear_model(NAMES, fusion="concat"))
     batch = linear_batch(NAMES, probability=1.1)
-    carry_out(method, [batch])
+    run_updates(method, [batch])
     before, kept = method.model.encoders["b"].weight.clone(), method.prototypes[1].clone()
-    (update, outcome), (_, nothing) = carry_out(method, [batch.restrict(("a", "c")), batch.restrict(())])
+    (update, outcome), (_, nothing) = run_updates(method, [batch.restrict(("a", "c")), batch.restrict(())])
     assert outcome.stepped and not nothing.stepped
     assert "b to prototypes" in update.losses and "b to prototypes" not in outcome.losses
     assert torch.equal(method.model.encoders["b"].weight, before) and torch.equal(method.prototypes[1], kept)

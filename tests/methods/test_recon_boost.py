@@ -16,7 +16,7 @@ from equimodal.methods.recon_boost import ReconBoost, stage_lengths
 from synthetic import linear_batch, linear_model
 from training.runs import assert_same_run, at_batch, fit_tiny, lines_of, press_ctrl_c
 
-from .plain import Plain, anything, assert_same, carry_out, encode, make_method, make_updater, mean_loss, twin
+from .plain import Plain, anything, assert_same, encode, make_method, make_updater, mean_loss, run_updates, twin
 
 NAMES = ("a", "b", "c")
 
@@ -63,7 +63,7 @@ def test_a_stage_is_a_plain_step_of_one_modality_against_the_others(epoch):
     data = [linear_batch(NAMES, samples=12) for _ in range(4)]
     data.append(data[-1].restrict((m,)))  # nothing to be set against: its cross entropy remains
     data.append(data[0].restrict(others))  # the learner wholly absent: no step
-    done = carry_out(method, data)
+    done = run_updates(method, data)
     for batch in data[:-1]:
         plain.step(plain_stage_loss(model, batch, m, others))
     assert_same(method.model, model)
@@ -75,7 +75,7 @@ def test_the_first_stage_has_no_ensemble():
     method = at(0)
     model, _ = twin(method)
     batch = linear_batch(NAMES, samples=12)
-    ((_, outcome),) = carry_out(method, [batch])
+    ((_, outcome),) = run_updates(method, [batch])
     Plain(model).step(5 * mean_loss(model.fusion.heads["a"](encode(model, batch, "a")), batch, batch.present["a"]))
     assert_same(method.model, model)
     assert outcome.losses.keys() == {"a"}
@@ -86,7 +86,7 @@ def test_rectification_is_a_plain_step_of_all_on_the_fused_loss():
     model, _ = twin(method)
     plain = Plain(model)
     data = [linear_batch(NAMES, samples=12) for _ in range(3)]
-    done = carry_out(method, data)
+    done = run_updates(method, data)
     for batch in data:
         here = torch.stack([batch.present[m] for m in NAMES])[..., None]
         each = torch.stack([model.fusion.heads[m](encode(model, batch, m)) for m in NAMES])
@@ -99,9 +99,9 @@ def test_a_modality_absent_from_rectification_does_not_move_by_a_bit():
     method = at(4)
     updater = make_updater(method)
     batch = linear_batch(NAMES, samples=12)
-    carry_out(method, [batch], updater)  # momentum
+    run_updates(method, [batch], updater)  # momentum
     before = [p.clone() for p in method.model.own_parameters("b")]
-    carry_out(method, [batch.restrict(("a", "c"))], updater)
+    run_updates(method, [batch.restrict(("a", "c"))], updater)
     assert all(torch.equal(p, q) for p, q in zip(method.model.own_parameters("b"), before, strict=True))
 
 
@@ -146,7 +146,7 @@ def test_the_ensemble_is_frozen_whole(tiny):
     before = {key: tensor.clone() for key, tensor in method.model.state_dict().items()}
     one, two = (method._frozen(batch)[0] for _ in range(2))
     assert torch.equal(one, two) and not one.requires_grad
-    carry_out(method, [batch, batch])
+    run_updates(method, [batch, batch])
     moved = {key for key, tensor in method.model.state_dict().items() if not torch.equal(tensor, before[key])}
     own = {f"encoders.b.{key}" for key in method.model.encoders["b"].state_dict()}
     assert moved == own | {"_fusion.heads.b.weight", "_fusion.heads.b.bias"}

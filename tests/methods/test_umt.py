@@ -15,7 +15,7 @@ from equimodal.methods.umt import UMT
 from synthetic import linear_batch, linear_model, make_dataset, make_model, make_splits
 from training.runs import assert_same_run, at_batch, fit_tiny, press_ctrl_c
 
-from .plain import Plain, anything, assert_same, carry_out, encode, make_method, mean_loss, twin
+from .plain import Plain, anything, assert_same, encode, make_method, mean_loss, run_updates, twin
 
 NAMES = ("a", "b", "c")
 TINY = make_splits(80)
@@ -40,7 +40,7 @@ def test_the_student_takes_plain_steps_on_the_fused_loss_and_the_distances():
     model, _ = twin(method)
     plain = Plain(model)
     data = [linear_batch(NAMES, samples=12) for _ in range(3)]
-    carry_out(method, data)
+    run_updates(method, data)
     for batch in data:
         loss = mean_loss(summed(model, batch), batch, anything(batch))
         for i, m in enumerate(NAMES):
@@ -80,7 +80,7 @@ def test_an_encoder_off_by_a_constant_is_so_far_whatever_the_width(seed, width, 
 def test_a_modality_that_a_batch_lacks_has_no_distance_and_does_not_move():
     method = student()
     before = copy.deepcopy(method.model.encoders)
-    ((_, outcome),) = carry_out(method, [linear_batch(NAMES, samples=12).restrict(("a", "b"))])
+    ((_, outcome),) = run_updates(method, [linear_batch(NAMES, samples=12).restrict(("a", "b"))])
     assert set(outcome.losses) == {"fused", "a to teacher", "b to teacher"}
     assert_same(method.model.encoders["c"], before["c"], atol=0)
 
@@ -92,7 +92,7 @@ def test_a_teacher_is_trained_alone():
     model, _ = twin(method)
     plain = Plain(model)
     data = [linear_batch(NAMES, samples=12) for _ in range(3)]
-    done = carry_out(method, data)
+    done = run_updates(method, data)
     for batch in data:
         plain.step(mean_loss(model.fusion.head(3.0 * encode(model, batch, "b")), batch, batch.present["b"]))
     assert [update.modalities for update, _ in done] == [("b",)] * 3

@@ -56,7 +56,7 @@ def alone(model, splits, name, phase):
 def test_each_encoder_is_as_if_trained_alone(splits):
     options = {"vector": {"dropout": 0.0}, "sequence": {"dropout": 0.0}, "image": {"dropout": 0.0, "hidden": [16]}}
     late = {"fusion": "late", "fusion_options": {"heads": "own", "average": "probabilities"}}
-    model, plain = (make_model(splits, encoders=options, **late) for _ in range(2))
+    model, plain = (make_model(splits, encoders=options, seed=1, **late) for _ in range(2))
     run = fit(model, splits, "unimodal_ensemble", epochs=EPOCHS, batch_size=BATCH, learning_rate=RATE, quiet=True)
     assert [line["phase"] for line in run.history] == [m for m in splits.modalities for _ in range(EPOCHS)]
     best_is_last = []

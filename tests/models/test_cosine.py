@@ -66,8 +66,5 @@ def test_directions_belong_to_their_modality_and_get_no_gradient_without_it():
 
 @pytest.mark.parametrize("scale", [0, -1.0, "x", float("nan"), float("inf"), True, None])
 def test_an_impossible_scale_is_named(scale):
-    with pytest.raises(
-        ConfigError,
-        match=r"scale.*(above 0|valid|finite|should be)",
-    ):
+    with pytest.raises(ConfigError, match=r"scale.*: .*got"):
         make_fusion("cosine", ["a", "b"], 4, 3, {"scale": scale})

@@ -176,3 +176,12 @@ def test_options_rebuild_an_encoder():
         second.load_state_dict(first.state_dict())
         assert second.options == first.options
     assert MLP(features=3, width=4, layers=0).layers[0].weight.shape == (4, 3)
+
+
+@pytest.mark.parametrize("features", [1, 3])
+def test_statistics_leave_the_data_as_they_are(features):
+    """One column of float64 lies in memory as the statistics want it: it must be copied all the same."""
+    values = np.random.default_rng(0).normal(size=(30, features))
+    before = values.copy()
+    Standardise(features).fit([values])
+    assert np.array_equal(values, before)

@@ -22,7 +22,7 @@ SIZES = st.sampled_from([1e-3, 0.1, 1.0, 30.0, 1e3])
 
 
 def evidence_of(seed, n, classes, size):
-    """Evidence (n, 5, C) of all sizes up to about ``size``, some of it 0."""
+    """Evidence (n, 5, C) of all sizes up to about `size`, some of it 0."""
     torch.manual_seed(seed)
     return torch.relu(torch.randn(n, 5, classes, dtype=torch.float64)) * size
 

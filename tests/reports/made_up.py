@@ -28,7 +28,7 @@ def measurement(
     samples: int = 1000,
     split: str = "test",
 ) -> Measurement:
-    """A measurement whose coalitions score the best of their members; all together ``fused``."""
+    """A measurement whose coalitions score the best of their members; all together `fused`."""
     n = len(names)
     scheme = plan(n)
     values = torch.full((2**n,), empty, dtype=torch.float64)
@@ -113,7 +113,7 @@ def make_comparison(
 ) -> Comparison:
     """Each method's accuracy moves a little with the seed, alternating's against joint's.
 
-    The third method's ``wobble`` is what keeps its differences to joint from being the same for all seeds.
+    The third method's `wobble` is what keeps its differences to joint from being the same for all seeds.
     """
     results = {}
     for i, method in enumerate(methods):

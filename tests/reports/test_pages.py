@@ -258,12 +258,12 @@ def test_a_folder_in_the_way_is_answered_by_fitting_advice(made, write, request,
 
 
 def test_a_comparison_states_its_splits_and_what_each_seed_tuned(comparison, tmp_path):
-    def told(result, rate):
+    def with_design(result, rate):
         split = {"how": "stratified by <class>", "seed": result.seed, "scarce": {"labels": 60, "seed": result.seed}}
         sizes = {"train": 60, "validation": 50, "test": 50, "pool": 100}
         return dataclasses.replace(result, split=split, sizes=sizes, tuned={"training.learning_rate": rate})
 
-    results = {method: tuple(told(r, 0.1 + r.seed) for r in each) for method, each in comparison.results.items()}
+    results = {method: tuple(with_design(r, 0.1 + r.seed) for r in each) for method, each in comparison.results.items()}
     tune = {"trials": 2, "grid": {"training.learning_rate": [0.1, 1.1]}, "own": {}}
     provenance = {**comparison.provenance, "configuration": {"compare": {"tune": tune}}, "test_groups": [7] * 50}
     page = Page(page_of(dataclasses.replace(comparison, results=results, provenance=provenance), tmp_path))

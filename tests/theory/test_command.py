@@ -1,4 +1,4 @@
-"""``theory``: the table, the figures, and that the docs show what the program prints."""
+"""`theory`: the table, the figures, and that the docs show what the program prints."""
 
 from __future__ import annotations
 

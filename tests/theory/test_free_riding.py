@@ -94,7 +94,7 @@ def test_parts_of_their_own_shrink_each_by_its_own_memory():
     assert weights[:3] / last == pytest.approx(shrinkage(last, memory), abs=0.02)
 
 
-def test_mistakes_are_told_together():
+def test_mistakes_are_reported_together():
     with pytest.raises(ConfigError) as caught:
         Setting(first=0.0, last=1.0, unimodal=-1)
     assert len(caught.value.problems) == 3

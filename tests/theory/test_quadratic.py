@@ -38,7 +38,7 @@ def test_the_first_modality_reads_no_memory():
     assert not run_cycle(drawn, cycle, "strong_to_weak", drawn.start).memory[:, 1].any()
 
 
-def test_mistakes_of_a_cycle_are_told_together():
+def test_mistakes_of_a_cycle_are_reported_together():
     with pytest.raises(ConfigError) as caught:
         Cycle(ratio=0, step=-1, transfer=float("nan"), weak="lite")  # pyright: ignore[reportArgumentType]
     assert len(caught.value.problems) == 4

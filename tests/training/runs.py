@@ -72,18 +72,18 @@ def assert_same_run(one: Path, other: Path) -> None:
 
 
 def names_in(folder: Path) -> list[str]:
-    """Return the names of what a folder holds, sorted."""
-    return sorted(path.name for path in folder.iterdir())
+    """Return the names of what a folder holds, sorted, without its lock."""
+    return sorted(path.name for path in folder.iterdir() if path.name != ".lock")
 
 
 def temporaries(folder: Path) -> list[Path]:
     """Return what was left half-written under a folder."""
-    return [path for path in folder.rglob("*") if path.name.startswith(".")]
+    return [path for path in folder.rglob("*") if path.name.startswith(".") and path.name != ".lock"]
 
 
 @contextmanager
 def at_batch(number: int, action: Callable[[], None]) -> Iterator[None]:
-    """Do something in the midst of the ``number``-th batch that any method works on, after its first update."""
+    """Do something in the midst of the `number`-th batch that any method works on, after its first update."""
     batches = 0
 
     def watch(method: Method, batch: Batch, plain: Callable[[Batch], Updates]) -> Updates:
@@ -113,7 +113,7 @@ def press_ctrl_c() -> None:
 
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
-    """Let the system refuse to write files beyond ``size`` bytes, as a full disk does."""
+    """Let the system refuse to write files beyond `size` bytes, as a full disk does."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from equimodal.data.splits import concatenate
+from equimodal.data.rows import concatenate
 from equimodal.errors import Interrupted
 from equimodal.methods.base import METHODS, Method, Phase, Update, cross_entropy
 from equimodal.training import loop

@@ -109,8 +109,8 @@ class Order(Analysis):
             ),
             make_table(
                 "Training order by reading order",
-                "Accuracy on test of the models trained by a strategy (rows), read without training anew in their own "
-                "order, its reverse, with one modality first and the others as they were, and with the memory's "
+                "Accuracy on test of the models trained by a strategy (rows), read without further training in their "
+                "own order, its reverse, with one modality first and the others as they were, and with the memory's "
                 "refinement left out, where no order has any effect.",
                 by_strategy,
                 *(means(result, by_strategy, column, header) for column, header in columns.items()),

@@ -1,4 +1,4 @@
-"""``equimodal analyse order|tau|ablation``."""
+"""`equimodal analyse order|tau|ablation`."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def order(
     """Every strategy from every initial sequence; and each run read in other orders and without its memory.
 
     Takes the same YAML as compare; the recipes are those that -m or compare.methods names. The folder (default:
-    analyses/order-NAME) holds the runs, runs.csv, table.md, figures and report.html; the same command goes on.
+    analyses/order-NAME) holds the runs, runs.csv, table.md, figures and report.html; the same command resumes.
     """
     from equimodal.analyses.order import Order
 
-    _carry_out("order", Order, recipe, data, method, seeds, settings, out, workers, quiet)
+    _analyse("order", Order, recipe, data, method, seeds, settings, out, workers, quiet)
 
 
 @analyse.command()
@@ -65,7 +65,7 @@ def tau(
     """The threshold of the sample-level mapping at several values, and what it keeps.
 
     Takes the same YAML as compare; the recipes are those that -m or compare.methods names. The folder (default:
-    analyses/tau-NAME) holds the runs, runs.csv, table.md, figures and report.html; the same command goes on.
+    analyses/tau-NAME) holds the runs, runs.csv, table.md, figures and report.html; the same command resumes.
     """
     from functools import partial
 
@@ -76,7 +76,7 @@ def tau(
         numbers = VALUES if values is None else tuple(float(text) for text in values.replace(",", " ").split())
     except ValueError as error:
         raise ConfigError(f"--values: expected numbers separated by commas, got '{values}'.") from error
-    _carry_out("tau", partial(Tau, values=numbers), recipe, data, method, seeds, settings, out, workers, quiet)
+    _analyse("tau", partial(Tau, values=numbers), recipe, data, method, seeds, settings, out, workers, quiet)
 
 
 @analyse.command()
@@ -93,14 +93,14 @@ def ablation(
     """The full method, and one row for each part that is switched off (or on, where the recipe lacks it).
 
     Takes the same YAML as compare; the recipes are those that -m or compare.methods names. The folder (default:
-    analyses/ablation-NAME) holds the runs, runs.csv, table.md, figures and report.html; the same command goes on.
+    analyses/ablation-NAME) holds the runs, runs.csv, table.md, figures and report.html; the same command resumes.
     """
     from equimodal.analyses.ablation import Ablation
 
-    _carry_out("ablation", Ablation, recipe, data, method, seeds, settings, out, workers, quiet)
+    _analyse("ablation", Ablation, recipe, data, method, seeds, settings, out, workers, quiet)
 
 
-def _carry_out(
+def _analyse(
     kind: str,
     make: MakeAnalysis,
     recipe: str | None,

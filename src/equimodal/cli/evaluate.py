@@ -1,4 +1,4 @@
-"""``equimodal evaluate``."""
+"""`equimodal evaluate`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``equimodal list``."""
+"""`equimodal list`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The program ``equimodal``: its commands, and how a user's mistake ends."""
+"""The program `equimodal`: its commands, and what a user's mistake ends in."""
 
 from __future__ import annotations
 

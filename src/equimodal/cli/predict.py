@@ -1,4 +1,4 @@
-"""``equimodal predict``."""
+"""`equimodal predict`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def predict(
     split: Split = None,
     present: Present = None,
 ) -> None:
-    """Predict classes and their probabilities, with all modalities that are there or some of them."""
+    """Predict classes and their probabilities, with all modalities that the data have or some of them."""
     from equimodal.cli.options import names
     from equimodal.inference.predictions import write_predictions
 

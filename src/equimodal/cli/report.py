@@ -1,4 +1,4 @@
-"""``equimodal report``."""
+"""`equimodal report`."""
 
 from __future__ import annotations
 

@@ -21,12 +21,12 @@ def configure(
 ) -> RunConfig:
     """Return the configuration that the options describe; all mistakes are reported together.
 
-    A path of data becomes absolute, so that the run's folder says where they are from anywhere.
+    A path of data becomes absolute, so that the configuration in the run's folder can be used from any folder.
 
     Args:
         recipe: name or path; None: the defaults.
         data: name or path; None: the recipe's.
-        settings: ``key=value``.
+        settings: `key=value`.
         content: more settings, nested.
     """
     from equimodal.training.names import NAMES  # imports torch
@@ -47,12 +47,12 @@ def configure_comparison(
     methods: Sequence[str] | None,
     seeds: int | None = None,
 ) -> RunConfig:
-    """Return the configuration of a comparison, in which nothing that was said about a method is lost.
+    """Return the configuration of a comparison; what is said about a method that is not compared is an error.
 
     Args:
         recipe: name or path; None: the defaults.
         data: name or path; None: the recipe's.
-        settings: ``key=value``.
+        settings: `key=value`.
         methods: methods to compare; None: the recipe's.
         seeds: number of seeds; None: the recipe's.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import sys
 
 PLAIN = {"−": "-", "–": "-", "—": "-", "±": "+/-", "×": "x", "…": "...", "≤": "<=", "≥": ">=", "→": "->", "•": "*"}  # noqa: RUF001
@@ -13,7 +14,7 @@ def print_anywhere() -> None:
     """Let the standard streams print every text: characters that the terminal does not know are written in others."""
     codecs.register_error("equimodal", _replace)
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # not where a test or a notebook put another stream in its place
+        if isinstance(stream, io.TextIOWrapper):  # not where a test or a notebook put another stream in its place
             stream.reconfigure(errors="equimodal")
 
 

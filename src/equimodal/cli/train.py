@@ -1,4 +1,4 @@
-"""``equimodal train``."""
+"""`equimodal train`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def train(
     data: Data = None,
     settings: Settings = None,
     out: Out = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in the folder.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume the run in the folder.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Train one model, measure it on test, and write its report.
@@ -27,12 +27,12 @@ def train(
     from equimodal.data.catalogue import load
     from equimodal.files import safe_name
     from equimodal.reports.write import report as write_report
-    from equimodal.training.fit import train as carry_out
+    from equimodal.training.fit import train as run_training
 
     config = configure(recipe, data, settings)
     splits = load(config.data.name, labels=config.data.labels, split_seed=config.data.split_seed)
     folder = out or Path("runs") / safe_name(f"{splits.name}-{config.method.name}")
-    run = carry_out(config, splits, folder=folder, resume=resume, quiet=quiet)
+    run = run_training(config, splits, folder=folder, resume=resume, quiet=quiet)
     page = write_report(run, folder / "report.html")
     print(run.test)
     print(f"best epoch {run.best_epoch} of {len(run.history)}, run in {folder}, report {page}")

@@ -20,11 +20,17 @@ def split_table(results: Sequence[Result]) -> Table | None:
     if not results:
         return None
     columns = [Column(header, tuple(Cell(_part(result, part)) for result in results)) for part, header in PARTS.items()]
-    if any(_is_scarce(result) for result in results):
+    scarce = any(_is_scarce(result) for result in results)
+    if scarce:
         columns.append(Column("labels used", tuple(Cell(_labels(result)) for result in results)))
     if any(result.split.get("groups") is not None for result in results):
         groups = (result.split.get("groups") for result in results)
-        columns.append(Column("groups", tuple(Cell("none" if count is None else str(count)) for count in groups)))
+        columns.append(
+            Column(
+                "groups used" if scarce else "groups",
+                tuple(Cell("none" if count is None else str(count)) for count in groups),
+            )
+        )
     return Table(
         "Splits",
         f"{_drawn(results)} Rows of each part, with its share of all rows.",

@@ -100,12 +100,12 @@ def _open(folder: Path, config: RunConfig, data: Splits, resume: bool) -> None:
         "equimodal": __version__,
         "torch": str(torch.__version__),
     }
-    content = config.to_dict() | {"provenance": about}
+    content = config.for_compare() | {"provenance": about}
     write_text(path, write_yaml(content), then="give the same command again")
 
 
 def _changes(before: RunConfig, now: RunConfig) -> list[str]:
-    found = differences(before.to_dict(), now.to_dict())
+    found = differences(before.for_compare(), now.for_compare())
     if before.compare.redraw != now.compare.redraw:
         found.append(f"compare.redraw: '{before.compare.redraw}' there, '{now.compare.redraw}' here")
     there = {method.label: method for method in before.compare.methods}

@@ -143,8 +143,8 @@ def intervals(comparison: Numbers) -> str:
         return "One seed: no interval, and no difference can be distinguished from noise. Give more seeds."
     if comparison.redraw == "none":
         return (
-            f"± and [ ]: 95%, over {seeds} seeds on one fixed split. For accuracy, seeds and test groups are drawn "
-            "anew together. For everything else Student's t, which covers training noise only, not the effect of "
+            f"± and [ ]: 95%, over {seeds} seeds on one fixed split. For accuracy, seeds and test groups are "
+            "resampled together. For everything else Student's t, which covers training noise only, not the effect of "
             "another test sample."
         )
     return (

@@ -213,7 +213,7 @@ def run_settings(
         refuse_foreign(out, what)
     comparisons: dict[str, Comparison] = {}
     with locked(out, what):
-        write_text(out / recipe, write_yaml(config.to_dict()), then="give the same command again")
+        write_text(out / recipe, write_yaml(config.for_compare()), then="give the same command again")
         if not quiet:
             announce(times, workers)
         for label, (found, data) in plans.items():

@@ -1,4 +1,4 @@
-"""What a configuration says about a comparison: methods, seeds, settings, tuning, and what it is to decide."""
+"""What a configuration says about a comparison: methods, seeds, settings, tuning and declared comparisons."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from equimodal.config.section import Section
 from equimodal.errors import did_you_mean
 
 MOST_PRIMARY = 5
-"""Most primary comparisons: with more, a correction leaves hardly any to be told from noise."""
+"""Most primary comparisons: with more, hardly any difference is significant after the correction."""
 SETTING_SECTIONS = ("data", "model", "training", "measure")
 TUNED_SECTIONS = ("model", "training")
 
@@ -21,12 +21,12 @@ TUNED_SECTIONS = ("model", "training")
 class Setting(Section):
     """One setting in which all methods are compared: what differs from the rest of the configuration.
 
-    In YAML: the name of a data set, or a mapping with ``label`` and any of the sections ``data``, ``model``,
-    ``training`` and ``measure``.
+    In YAML: the name of a data set, or a mapping with `label` and any of the sections `data`, `model`,
+    `training` and `measure`.
 
     Args:
         label: what tables call it; its folder is named after it.
-        changes: the sections, laid on the configuration.
+        changes: the sections, which replace those of the configuration key by key.
     """
 
     label: str
@@ -54,7 +54,7 @@ class Setting(Section):
 class Primary(Section):
     """A comparison of two methods that was declared before any result was seen.
 
-    In YAML: ``equilibrium vs joint``, or a mapping.
+    In YAML: `equilibrium vs joint`, or a mapping.
 
     Args:
         method: label of a method.
@@ -84,13 +84,13 @@ class Primary(Section):
 
 
 class Tuning(Section):
-    """How each method's settings are chosen, on the validation part of each seed; test is never looked at.
+    """How each method's settings are chosen, on the validation part of each seed; test is never used.
 
     Every method may try the same number of candidates, the untouched configuration first.
 
     Args:
-        trials: candidates for each method and seed. Where the grid holds more, a draw of it.
-        grid: values by dotted key of ``training`` or ``model``, for every method.
+        trials: candidates for each method and seed; where the grid holds more, so many are drawn.
+        grid: values by dotted key of `training` or `model`, for every method.
         own: by method's label, values by option of the method.
     """
 
@@ -109,15 +109,15 @@ class Tuning(Section):
 
 
 class CompareConfig(Section):
-    """What ``compare`` compares.
+    """What `compare` compares.
 
     Args:
         methods: methods, the first being the baseline of the paired differences.
         seeds: number of seeds; each redraws the splits.
         redraw: "split" draws new splits for each seed; "none" keeps the data set's own (training noise only).
-        settings: data sets and other changes, each compared on its own, then summed up; none: one comparison.
-        primary: the comparisons that the study is to decide, declared beforehand, at most five; their p
-            values are corrected for one another. None declared: every method against the first.
+        settings: data sets and other changes, each compared by itself, then summed up; none: one comparison.
+        primary: the comparisons that the study decides, declared beforehand, at most five; their p values are
+            corrected for one another. None declared: every method against the first.
         tune: what each method may tune on validation; None: nothing.
     """
 

@@ -196,6 +196,10 @@ class RunConfig(Section):
         plain["compare"] = self.compare.to_dict()
         return plain
 
+    def for_compare(self) -> dict[str, Any]:
+        """Return what `compare` reads, as plain values: all but `method` and `reference`, which `train` reads."""
+        return {key: value for key, value in self.to_dict().items() if key not in ("method", "reference")}
+
     def hash(self) -> str:
         """Return a short hash of everything that decides the result of the run.
 

@@ -38,7 +38,7 @@ class Section(BaseModel):
 class _Boolean:
     """A boolean in a place for numbers: no validator accepts it, and messages show it as it was."""
 
-    def __init__(self, value: bool) -> None:
+    def __init__(self, value: Any) -> None:
         self.value = value
 
     def __repr__(self) -> str:
@@ -47,14 +47,20 @@ class _Boolean:
 
 def mark_booleans(value: Any, expected: Sequence[Any]) -> Any:
     """Return the value with a mark in place of each boolean that would pass for a number."""
-    if isinstance(value, bool):
+    if _is_boolean(value):
         accepted = any(one in (bool, Any) or any(word is value for word in get_args(one)) for one in expected)
         return _Boolean(value) if not accepted and any(one in (int, float) for one in expected) else value
     if isinstance(value, (Mapping, list, tuple)) and any(get_args(one) for one in expected):
         if isinstance(value, Mapping):
             return {key: mark_booleans(item, _under(expected, key)) for key, item in value.items()}
-        return type(value)(mark_booleans(item, _under(expected, number)) for number, item in enumerate(value))
+        items = [mark_booleans(item, _under(expected, number)) for number, item in enumerate(value)]
+        return items if isinstance(value, list) else tuple(items)
     return value
+
+
+def _is_boolean(value: Any) -> bool:
+    """Return whether a value is a boolean of Python's, or of NumPy's, which is not imported here."""
+    return isinstance(value, bool) or (type(value).__module__ == "numpy" and type(value).__name__ in ("bool", "bool_"))
 
 
 def _under(expected: Sequence[Any], key: Any) -> list[Any]:

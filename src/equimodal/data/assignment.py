@@ -55,7 +55,7 @@ def assign(
     """Return the part of each row: 0 training, 1 validation, 2 test, int64 (N,).
 
     Without groups the sizes are exact and every class keeps its share, as far as whole rows allow. With
-    groups, whole groups are dealt into folds of like class shares (``StratifiedGroupKFold``), and folds into
+    groups, whole groups are dealt into folds of like class shares (`StratifiedGroupKFold`), and folds into
     parts, largest fold first, to the part that lacks most (our own rule). A class that training would miss is then
     brought there.
 
@@ -87,10 +87,10 @@ def assign(
 
 
 def draw_stratified(labels: np.ndarray, size: int, seed: int) -> np.ndarray:
-    """Return ``size`` row numbers, sorted, with the class shares of all rows and at least one row a class.
+    """Return `size` row numbers, sorted, with the class shares of all rows and at least one row per class.
 
     Raises:
-        DataError: ``size`` is below the number of classes or above the number of rows.
+        DataError: `size` is below the number of classes or above the number of rows.
 
     Example:
         >>> draw_stratified(np.array([0] * 90 + [1] * 9 + [2]), 10, seed=0).size

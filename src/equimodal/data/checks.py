@@ -99,10 +99,10 @@ def mask_problem(name: str, given: np.ndarray, count: int) -> str | None:
 
 
 def length_form_problem(name: str, lengths: np.ndarray, spec: Spec, count: int) -> str | None:
-    """Check that lengths are one whole number a row and that the modality's kind has a time axis for them."""
+    """Check that lengths are one whole number per row and that the modality's kind has a time axis for them."""
     if lengths.shape != (count,) or lengths.dtype.kind not in "iu":
         return (
-            f"{name}: lengths must be one whole number a row, shape ({count},), "
+            f"{name}: lengths must be one whole number per row, shape ({count},), "
             f"got {lengths.dtype} of shape {lengths.shape}."
         )
     shape = (count, *spec.shape)

@@ -61,7 +61,7 @@ def coerce(name: str, value: Any, kind: str | None = None) -> Coerced:
     if not isinstance(value, (np.ndarray, list, tuple)):
         if not hasattr(value, "__array__"):
             raise DataError(
-                f"{name}: expected an array, a tensor or a list with one entry a row, got {type(value).__name__}."
+                f"{name}: expected an array, a tensor or a list with one entry per row, got {type(value).__name__}."
             )
         value = np.asarray(value)
     if isinstance(value, np.ndarray) and value.dtype.kind == "O":
@@ -77,8 +77,8 @@ def coerce(name: str, value: Any, kind: str | None = None) -> Coerced:
         )
     if value.ndim < 2:
         raise DataError(
-            f"{name}: expected one row of features a sample, that is at least two axes, "
-            f"got shape {value.shape}. A single number a sample is array.reshape(-1, 1)."
+            f"{name}: expected one row of features per sample, that is at least two axes, "
+            f"got shape {value.shape}. A single number per sample is array.reshape(-1, 1)."
         )
     if 0 in value.shape[1:]:
         raise DataError(f"{name}: rows of shape {value.shape[1:]} hold no value. Leave the modality out.")
@@ -117,7 +117,7 @@ def is_missing(entry: Any) -> bool:
 
 
 def kind_problem(name: str, kind: str, column: Column) -> str | None:
-    """Return what keeps a column from being of ``kind``, or None."""
+    """Return what keeps a column from being of `kind`, or None."""
     spec = column.spec
     if spec.fields is not None or kind == "tensor":
         return None
@@ -195,7 +195,7 @@ def _from_objects(name: str, value: np.ndarray) -> np.ndarray | list[Any]:
     if gone.all() or not all(gone | np.array([isinstance(e, (int, float, np.number)) for e in entries], bool)):
         raise DataError(
             f"{name}: an object array of shape {value.shape} is not a rectangle of numbers. "
-            "Make it numeric, or give a list with one array a row."
+            "Make it numeric, or give a list with one array per row."
         )
     numbers = [np.nan if no else float(entry) for no, entry in zip(gone, entries, strict=True)]
     return np.array(numbers).reshape(value.shape)
@@ -203,7 +203,7 @@ def _from_objects(name: str, value: np.ndarray) -> np.ndarray | list[Any]:
 
 def _coerce_text(name: str, value: np.ndarray) -> Coerced:
     if value.ndim != 1:
-        raise DataError(f"{name}: expected one string a sample, got an array of strings of shape {value.shape}.")
+        raise DataError(f"{name}: expected one string per sample, got an array of strings of shape {value.shape}.")
     if isinstance(value, np.ma.MaskedArray) or hasattr(value.dtype, "na_object"):
         hidden = np.ma.getmaskarray(value)
         return _coerce_strings(
@@ -221,7 +221,7 @@ def _coerce_mapping(name: str, value: Mapping[str, Any], kind: str | None) -> Co
     parts: dict[str, np.ndarray] = {}
     masks: dict[str, np.ndarray] = {}
     for key, entry in value.items():
-        # A mask or a list of positions may have one number a row, so that no second axis is asked of these.
+        # A mask or a list of positions may have one number per row, so that no second axis is asked of these.
         part = from_tensor(entry) if isinstance(entry, torch.Tensor) else entry
         part = part if isinstance(part, np.ndarray) else np.asarray(part)
         if part.dtype.kind not in "biuf" or part.ndim == 0:

@@ -20,13 +20,16 @@ from equimodal.errors import DataError, did_you_mean
 class Dataset(Rows):
     """Samples of several modalities in memory, or memory-mapped.
 
-    A row that is NaN throughout, an empty string, or None in a list means that the sample lacks the modality:
-    missing values are presence, never numbers. A row that is NaN in places is an error.
+    A row that is NaN or masked throughout, an empty string, or None in a list means that the sample lacks the modality:
+    missing values are presence, never numbers. A row that is NaN or masked in places is an error.
+
+    Nothing is read twice or kept in memory that lies on disk: of a memory map only those rows are read that a batch or
+    a statistic needs.
 
     Args:
         arrays: for each modality an array (N, ...), a tensor, a list of strings, a list of (T_i, F) arrays of
-            differing T (they are padded and ``lengths`` made), or a dict of arrays. Floats of any width and
-            integers are kept as stored.
+            differing T, a dict of arrays, or a column (`equimodal.data.columns`). Floats of any width and integers are
+            kept as stored.
         labels: whole numbers or strings (N,); None where there are none (prediction).
         lengths: for sequences, valid time steps (N,); what lies beyond is padding and never looked at.
         present: for each modality bool (N,), False where the sample lacks it.
@@ -134,7 +137,7 @@ class Dataset(Rows):
 
         Raises:
             DataError: there are no labels, there are too few rows or groups, the training part lacks something, or
-                ``fractions`` are given for an official split.
+                `fractions` are given for an official split.
         """
         if seed is not None or self.parts is None:
             return draw(self, seed or 0, groups, fractions)

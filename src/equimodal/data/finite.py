@@ -81,7 +81,7 @@ class Finiteness:
 def scan(
     array: np.ndarray, present: np.ndarray, lengths: np.ndarray | None, mask: np.ndarray | None = None
 ) -> Finiteness:
-    """Look for missing and infinite values chunk by chunk, but not in absent rows nor beyond ``lengths``.
+    """Look for missing and infinite values chunk by chunk, but not in absent rows nor beyond `lengths`.
 
     Args:
         array: (N, ...), of any numeric type.

@@ -41,14 +41,20 @@ def _one_more(entries: Mapping[K, Entries]) -> list[str]:
         return []
     return [
         f"{each.path}: has {fewest + 1} rows, one more than the other files ({fewest}). Is its first line, "
-        f"'{each.first}', a header? Delete that line"
-        + (f", or name it '{each.path.stem}'." if each.values.dtype.kind in "UT" else ", or name its columns.")
+        f"'{each.first}', a header? {_remedy(each)}"
         for each in more.values()
     ]
 
 
+def _remedy(entries: Entries) -> str:
+    kind = entries.values.dtype.kind
+    if kind == "T":  # lines of text have no header
+        return "Delete that line."
+    return "Delete that line, or name " + (f"it '{entries.path.stem}'." if kind == "U" else "its columns.")
+
+
 def _doubt(entries: Entries) -> str:
-    table = entries.values.dtype.kind not in "UT"
+    table = entries.values.dtype.kind == "f"
     named = "name the columns" if table else f"name it '{entries.path.stem}'"
     plain = "write it with decimals (0.0), or save the array as .npy" if table else "save the column as .txt"
     return (

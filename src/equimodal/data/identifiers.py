@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,9 +10,9 @@ import torch
 
 from equimodal.data.checks import list_rows
 from equimodal.data.coerce import is_missing
+from equimodal.data.text import WHOLE
 from equimodal.errors import DataError
 
-_WHOLE = re.compile(r"0|-?[1-9][0-9]*")
 _EXACT = 2**53
 """Up to here every whole number is a float of its own."""
 
@@ -83,7 +82,7 @@ def whole_numbers(words: np.ndarray) -> np.ndarray | None:
         >>> whole_numbers(np.array(["3", "-12"])).tolist(), whole_numbers(np.array(["3", "007"]))
         ([3, -12], None)
     """
-    if not all(_WHOLE.fullmatch(word) for word in words.tolist()):
+    if not all(WHOLE.fullmatch(word) for word in words.tolist()):
         return None
     try:
         return np.array([int(word) for word in words.tolist()], dtype=np.int64)

@@ -10,6 +10,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from equimodal.batch import Batch
+from equimodal.errors import EquimodalError
 
 
 class Source(Protocol):
@@ -20,8 +21,11 @@ class Source(Protocol):
         ...
 
 
-class _Parts(Dataset[Batch]):
-    """Batches by number, as torch's loader asks for them."""
+class _Parts(Dataset[Batch | EquimodalError]):
+    """Batches by number, as torch's loader asks for them; a user's mistake is returned, not raised.
+
+    The loader would put its own traceback into the message.
+    """
 
     def __init__(self, source: Source, parts: Sequence[np.ndarray]) -> None:
         self.source, self.parts = source, parts
@@ -29,8 +33,11 @@ class _Parts(Dataset[Batch]):
     def __len__(self) -> int:
         return len(self.parts)
 
-    def __getitem__(self, number: int) -> Batch:
-        return self.source.batch(self.parts[number])
+    def __getitem__(self, number: int) -> Batch | EquimodalError:
+        try:
+            return self.source.batch(self.parts[number])
+        except EquimodalError as error:
+            return error
 
 
 def load_batches(source: Source, parts: Sequence[np.ndarray], workers: int = 0) -> Iterator[Batch]:
@@ -52,7 +59,10 @@ def load_batches(source: Source, parts: Sequence[np.ndarray], workers: int = 0) 
         collate_fn=_unchanged,
         generator=torch.Generator(),
     )
-    yield from loader
+    for found in loader:
+        if isinstance(found, EquimodalError):
+            raise found
+        yield found
 
 
 def _unchanged(batch: Any) -> Any:

@@ -44,7 +44,7 @@ class Modality:
         return self.column.spec
 
     def select(self, rows: np.ndarray) -> Modality:
-        """Return the modality with the rows at ``rows`` only, without reading them."""
+        """Return the modality with the rows at `rows` only, without reading them."""
         lengths = None if self.lengths is None else self.lengths[rows]
         return replace(self, column=self.column.select(rows), present=self.present[rows], lengths=lengths)
 
@@ -105,7 +105,7 @@ def read_modality(name: str, value: Any, kind: str | None, present: Any, lengths
         lengths: valid time steps of each row, or None.
 
     Raises:
-        DataError: ``value`` cannot become a column.
+        DataError: `value` cannot become a column.
     """
     coerced = coerce(name, value, kind)
     column, mask = coerced.column, ~coerced.absent
@@ -152,15 +152,16 @@ def join(name: str, parts: Sequence[Modality]) -> Modality:
 
 def _padded(rows: list[np.ndarray], spec: Spec) -> np.ndarray:
     """Return rows (T_i, ...) as one array (n, T, ...) of the longest T, zero beyond each."""
-    longest = max([spec.padded_to, *map(len, rows)])
+    steps = np.array([len(row) for row in rows], np.int64)
+    longest = max(spec.padded_to, steps.max(initial=0))
     padded = np.zeros((len(rows), longest, *(size or 1 for size in spec.shape[1:])), spec.dtype)
-    for place, row in zip(padded, rows, strict=True):
-        place[: len(row)] = row
+    if rows:
+        padded[np.arange(longest) < steps[:, None]] = np.concatenate(rows)
     return padded
 
 
 def _spread(values: np.ndarray, here: np.ndarray, count: int | None) -> np.ndarray:
-    """Return values (n, ...) at the rows ``here`` of ``count`` rows, the others zero or empty; None: they are all."""
+    """Return values (n, ...) at the rows `here` of `count` rows, the others zero or empty; None: they are all."""
     if count is None:
         return values
     spread = np.zeros((count, *values.shape[1:]), values.dtype)

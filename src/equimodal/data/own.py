@@ -12,13 +12,14 @@ import numpy as np
 from equimodal.data.archive import read_array
 from equimodal.data.assignment import PARTS
 from equimodal.data.checks import raise_problems
+from equimodal.data.csv_tables import read_numbers
 from equimodal.data.dataset import Dataset
 from equimodal.data.description import SUFFIXES, Description, Source, describe
 from equimodal.data.entries import as_labels, as_lengths, as_presence
 from equimodal.data.headers import settle
 from equimodal.data.labels import encode_labels
 from equimodal.data.splits import Splits
-from equimodal.data.text import Entries, read_lines, read_numbers, read_words
+from equimodal.data.text import Entries, read_lines, read_words
 from equimodal.errors import ConfigError, DataError, did_you_mean
 
 COLUMNS = ("labels", "split", "groups", "ids")

@@ -86,7 +86,7 @@ class Rows:
 
     @property
     def kinds(self) -> dict[str, Kind]:
-        """What each modality's array holds."""
+        """What each modality's rows are."""
         return {modality: column.spec.kind for modality, column in self._columns.items()}
 
     @property
@@ -128,7 +128,7 @@ class Rows:
         return self._columns[modality].valid()
 
     def subset(self, indices: Any) -> Self:
-        """Return the rows at ``indices`` (numbers, a slice or a bool mask), without reading the arrays."""
+        """Return the rows at `indices` (numbers, a slice or a bool mask), without reading them."""
         rows = self._rows(indices)
         return self._with(
             _columns={modality: column.select(rows) for modality, column in self._columns.items()},
@@ -140,7 +140,7 @@ class Rows:
         )
 
     def restrict(self, coalition: Collection[str]) -> Self:
-        """Return the data set in which only the modalities of ``coalition`` are present.
+        """Return the data set in which only the modalities of `coalition` are present.
 
         Raises:
             DataError: there is no such modality.
@@ -210,12 +210,12 @@ class Rows:
         return self._with(labels=labels, classes=tuple(classes))
 
     def batch(self, indices: Any) -> Batch:
-        """Return the rows at ``indices`` as tensors.
+        """Return the rows at `indices` as tensors.
 
         Floats become float32, uint8 images stay uint8, other integers become float32 in vectors, sequences
         and images and int64 elsewhere, text is an array of strings (NumPy's StringDType). Rows that vary are padded to
-        the longest of the batch. Absent rows and padding are zero (text: empty); absent rows are not read. ``ids`` are
-        the positions in this data set, ``labels`` are -1 where there are none.
+        the longest of the batch. Absent rows and padding are zero (text: empty); absent rows are not read. `ids` are
+        the positions in this data set, `labels` are -1 where there are none.
         """
         rows = self._rows(indices)
         columns = {modality: column.select(rows) for modality, column in self._columns.items()}
@@ -230,7 +230,7 @@ class Rows:
         )
 
     def batches(self, batch_size: int, order: np.ndarray | None = None, *, workers: int = 0) -> Iterator[Batch]:
-        """Yield batches of ``batch_size`` rows (the last may be smaller).
+        """Yield batches of `batch_size` rows (the last may be smaller).
 
         Args:
             batch_size: rows of a batch.
@@ -259,10 +259,10 @@ class Rows:
 
 
 def concatenate(parts: Sequence[R]) -> R:
-    """Return the rows of all parts, in order; parts of one array go on sharing it.
+    """Return the rows of all parts, in order; parts of one source still share it.
 
     Raises:
-        DataError: the parts' arrays differ in the shape of a row.
+        DataError: the parts' rows differ in shape.
     """
 
     def stack(columns: Sequence[np.ndarray | None]) -> np.ndarray | None:

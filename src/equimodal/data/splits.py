@@ -11,7 +11,7 @@ import numpy as np
 from equimodal.data import checks
 from equimodal.data.archive import checksum
 from equimodal.data.assignment import PARTS, assign, draw_stratified
-from equimodal.data.columns.base import Kind
+from equimodal.data.columns.base import Column, Kind, SelectedColumn
 from equimodal.data.identifiers import sortable, sorting
 from equimodal.data.rows import R, Rows, concatenate
 from equimodal.errors import DataError
@@ -23,6 +23,9 @@ PAIRS = tuple(combinations(PARTS, 2))
 
 SAMPLE = 64
 """Rows of each part whose values enter the fingerprint: reading all would cost a pass over a memory map."""
+
+WIDE = 4096
+"""Letters of the longest text up to which texts enter the fingerprint as strings of one width."""
 
 
 class Splits(Generic[R]):
@@ -104,14 +107,20 @@ class Splits(Generic[R]):
     def fingerprint(self) -> str:
         """Return a checksum of all labels, ids and presence, and of the values of each part's first rows."""
         arrays: dict[str, np.ndarray] = {}
-        for part, rows in self.parts().items():
+        parts = self.parts()
+        widest = {
+            name: max(_widest(rows.column(name)) for rows in parts.values())
+            for name, kind in self.kinds.items()
+            if kind == "text"
+        }
+        for part, rows in parts.items():
             columns = {"labels": rows.labels, "ids": sortable(rows.ids), **rows.present}
             for name, value in rows.batch(np.arange(min(SAMPLE, len(rows)))).inputs.items():
                 for key, values in (value if isinstance(value, dict) else {"": value}).items():
-                    columns[f"{name}/{key}"] = np.asarray(values)
-            for name, column in columns.items():
-                column = np.asarray(column)
-                arrays[f"{part}/{name}"] = np.array(column.tolist()) if column.dtype.kind in "OT" else column
+                    plain = np.asarray(values)
+                    text = plain.dtype.kind in "OT"
+                    columns[f"{name}/{key}"] = _texts(plain, widest[name]) if text else plain
+            arrays |= {f"{part}/{name}": np.asarray(column) for name, column in columns.items()}
         return checksum(arrays)[:16]
 
     def with_settings(self, split_seed: int | None, labels: int | None) -> Splits[R]:
@@ -205,6 +214,19 @@ class Splits(Generic[R]):
                     "Put each group into one part, or leave groups out if they may be shared."
                 )
         return problems
+
+
+def _widest(column: Column) -> int:
+    """Return the length of the longest text of a whole data set: a checksum of fixed-width strings holds it."""
+    whole = column.source if isinstance(column, SelectedColumn) else column
+    return int(np.max(whole.sizes(), initial=1))
+
+
+def _texts(values: np.ndarray, widest: int) -> np.ndarray:
+    """Return texts for a checksum: of fixed width, unless one long text would make all of them wide."""
+    if widest <= WIDE:
+        return values.astype(f"U{widest}")
+    return np.frombuffer("\0".join(values.tolist()).encode("utf-8", "surrogatepass"), np.uint8)
 
 
 def official(data: R) -> Splits[R]:

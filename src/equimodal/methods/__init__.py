@@ -1,1 +1,1 @@
-"""Training methods: one file each, written as a sequence of updates that the one training loop carries out."""
+"""Training methods: one file each, written as a sequence of updates. One training loop runs them."""

@@ -33,9 +33,9 @@ class AGMConfig(MethodConfig):
 
 
 def lead(losses: Tensor) -> Tensor:
-    r"""Return how far each modality is ahead of the others: :math:`r_m = e^{c (\bar s - s_m)}`, c = n / (n - 1).
+    r"""Return how far each modality is ahead of the others: $r_m = e^{c (\bar s - s_m)}$, c = n / (n - 1).
 
-    The exponent is the mean of the others' losses less the modality's own; above 1 the modality is ahead.
+    The exponent is the mean of the others' losses minus the modality's own. Above 1 the modality is ahead.
 
     Args:
         losses: (n,), n at least 2.
@@ -49,14 +49,14 @@ def lead(losses: Tensor) -> Tensor:
 
 
 def modulation(now: Tensor, usual: Tensor, measured: Tensor, alpha: float, kappa: float) -> Tensor:
-    r"""Return the factor of each modality's gradient, :math:`k_m = e^{\alpha \min(\tau_m - r_m, \kappa)}`.
+    r"""Return the factor of each modality's gradient, $k_m = e^{\alpha \min(\tau_m - r_m, \kappa)}$.
 
-    A modality further ahead than usual (r above tau) is held back, one further behind pushed.
+    A modality that is further ahead than usual (r above tau) is slowed; one that is further behind is accelerated.
 
     Args:
         now: losses of this batch (n,).
         usual: losses over all batches so far (n,).
-        measured: bool (n,); the others are left alone, and compared with nobody.
+        measured: bool (n,); the others are neither changed nor compared.
         alpha: strength.
         kappa: largest difference that counts.
 
@@ -82,22 +82,26 @@ class AGM(Method):
 
     The fused logits are split exactly, over all coalitions S with the empty one among them:
 
-    .. math:: \phi_m = \sum_{S \not\ni m} \tfrac{|S|!(n-|S|-1)!}{n!} (z_{S \cup m} - z_S),
-        \qquad \sum_m \phi_m = z - z_\emptyset
+    $$
+    \phi_m = \sum_{S \not\ni m} \tfrac{|S|!(n-|S|-1)!}{n!} (z_{S \cup m} - z_S),
+    \qquad \sum_m \phi_m = z - z_\emptyset
+    $$
 
-    With :math:`s_m = -\overline{\log \mathrm{softmax}(\phi_m)_y}`, over the samples that have m, and its average
-    :math:`\hat s_m` over all batches so far,
+    With $s_m = -\overline{\log \mathrm{softmax}(\phi_m)_y}$, over the samples that have m, and its average
+    $\hat s_m$ over all batches so far,
 
-    .. math:: r_m = e^{c (\bar s - s_m)}, \quad \tau_m = e^{c (\bar{\hat s} - \hat s_m)}, \quad c = \tfrac{n}{n-1},
-        \qquad k_m = e^{\alpha \min(\tau_m - r_m,\, \kappa)},
+    $$
+    r_m = e^{c (\bar s - s_m)}, \quad \tau_m = e^{c (\bar{\hat s} - \hat s_m)}, \quad c = \tfrac{n}{n-1},
+    \qquad k_m = e^{\alpha \min(\tau_m - r_m,\, \kappa)},
+    $$
 
-    and the gradient that enters :math:`\phi_m` from :math:`CE(z)` is multiplied by :math:`k_m`. In the first batch
+    and the gradient that enters $\phi_m$ from $CE(z)$ is multiplied by $k_m$. In the first batch
     all k are 1.
 
     A modality out of a coalition is what the fusion makes of an absent one, and the empty coalition is the training
     prior, where the paper feeds zeros (ours). The running average weighs samples, and a modality that is absent
-    from a whole batch is compared with nobody (ours): with every sample complete and equal batches it is the mean
-    over batches. The paper clips the gradient's norm at 1: ``training.clip_norm``.
+    from a whole batch is not compared (ours): with every sample complete and equal batches it is the mean
+    over batches. The paper clips the gradient's norm at 1: `training.clip_norm`.
 
     Source: Li et al., 2023, "Boosting Multi-modal Model Performance with Adaptive Gradient Modulation", ICCV,
     arXiv 2308.07686.

@@ -15,8 +15,7 @@ class Alternating(Method):
     """Plain alternating training: one shared head, modalities in turn.
 
     For each modality in the declared order: its loss through the head, one step.
-    Inference averages the logits of the modalities present. It is the floor on which the method of this library is
-    built.
+    Inference averages the logits of the modalities present. The method of this library builds on it.
 
     Source: Zhang et al., 2024, "Multimodal Representation Learning by Alternating Unimodal Adaptation", CVPR, arXiv
     2311.10707 (MLA), without the projection of the head's gradient and with equal weights.
@@ -40,7 +39,7 @@ class Alternating(Method):
         return cast(Late, self.model.fusion)
 
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
-        """Yield one update a modality."""
+        """Yield one update per modality."""
         for name in self.order:
             logits = self.fusion.head(name)(self.model.encode_one(batch, name))
             yield Update({name: cross_entropy(logits, batch.labels, batch.present[name])}, (name,))

@@ -39,10 +39,10 @@ class Update:
 
     Args:
         losses: the terms to add up, each a mean: its sum over the samples it counts.
-        modalities: whose own parameters move, beside the shared ones; all others do not move by a bit.
+        modalities: those whose own parameters move, beside the shared ones. All others stay bit for bit as they are.
         combine: makes the step's gradients from those of each loss (of the parameters that move), before
             clipping; None adds them up. Losses that no sample counts in are not among them. It costs one
-            backward pass a loss.
+            backward pass per loss.
     """
 
     losses: Mapping[str, Loss]
@@ -52,7 +52,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an update.
+    """The result of an update.
 
     Args:
         losses: each term's mean.
@@ -73,10 +73,10 @@ class Phase:
         name: shown in the history.
         epochs: how many.
         select: the coalition whose validation score chooses the best epoch; None: all modalities.
-        ends: "best", with the best epoch's weights; or "last", as they are: the next phase then goes on with
-            the same choice of the best epoch.
-        trial: begin with a copy of the weights, which are put back at the end: the method keeps what it
-            learnt in ``on_phase_end``. Its epochs are never the run's best.
+        ends: "best", with the best epoch's weights; or "last", as they are: the next phase then
+            continues the same choice of the best epoch.
+        trial: restore the weights at the end: the method keeps what it learnt in `on_phase_end`. Its epochs are never
+            the run's best.
         span: the part of the learning-rate schedule that the phase goes through.
     """
 
@@ -97,7 +97,7 @@ class EpochResult:
 
 
 LOGIT_FUSIONS = ("concat", "sum", "gated", "late", "quality", "evidential")
-"""Fusions for methods that ask no more of one than the logits of any coalition; the first is the default."""
+"""Fusions for methods that only need the logits of any coalition; the first is the default."""
 
 
 class MethodConfig(Section):
@@ -108,26 +108,28 @@ class Method(ModesByModule):
     """Base of training methods. The loop owns everything but what is here.
 
     A method's parameters (auxiliary heads) are trained with the model's, and its buffers are its state; both are
-    checkpointed. It must not keep state elsewhere. Randomness comes from torch's global generator, which the
+    checkpointed. A method must not keep state elsewhere. Randomness comes from torch's global generator, which the
     loop seeds for every batch from (seed, epoch, batch).
 
     Args:
         model: the classifier to train; its fusion is there already.
-        config: the method's options, an instance of ``Config``.
+        config: the method's options, an instance of `Config`.
         seed: seed of the run, for choices that are not made in a batch (a random order).
 
     Example:
-        A method of one's own is one class::
+        A new method is one class:
 
-            @METHODS.register("late_only")
-            class LateOnly(Method):
-                '''Only the fused loss, with late fusion.'''
+        >>> class LateOnly(Method):
+        ...     '''Only the fused loss, with late fusion (ours).'''
+        ...
+        ...     fusions = ("late",)
+        ...
+        ...     def updates(self, batch):
+        ...         loss = cross_entropy(self.model(batch), batch.labels, batch.anything)
+        ...         yield Update({"fused": loss}, self.model.modalities)
 
-                fusions = ("late",)
-
-                def updates(self, batch):
-                    loss = cross_entropy(self.model(batch), batch.labels, batch.anything)
-                    yield Update({"fused": loss}, batch.modalities)
+        Decorated with `@METHODS.register("late_only")` it has a name; `equimodal.fit(model, data, LateOnly)` trains by
+        the class itself.
     """
 
     Config: ClassVar[type[MethodConfig]] = MethodConfig
@@ -150,10 +152,10 @@ class Method(ModesByModule):
         return {}
 
     def begin(self, train: Dataset) -> None:
-        """Take note of the training part before anything else, for instance to register buffers of its size."""
+        """Look at the training part before anything else, for instance to register buffers of its size."""
 
     def next_phase(self, finished: int, epochs: int) -> Phase | None:
-        """Return the phase after ``finished`` ones, or None at the end; by default there is one.
+        """Return the phase after `finished` ones, or None at the end; by default there is one.
 
         It is asked again when a run is resumed, and must answer from its arguments and the buffers alone.
         """
@@ -175,7 +177,7 @@ class Method(ModesByModule):
         return [self.model.modalities]
 
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
-        """Yield the updates of one batch; after each ``yield`` the step has been taken.
+        """Yield the updates of one batch; after each `yield` the step has been taken.
 
         Number, order and modalities of the updates must not depend on the content of the batch.
         """
@@ -191,10 +193,10 @@ class Method(ModesByModule):
         """
 
     def on_epoch_end(self, result: EpochResult) -> None:
-        """Take note of the validation of the epoch."""
+        """Use what was measured on validation after the epoch."""
 
     def on_phase_end(self, phase: Phase, train: Dataset) -> None:
-        """Take note of what a phase reached, while its weights are in the model (a trial's are put back then)."""
+        """Use what a phase has reached, while the model still has its weights (a trial's are restored after this)."""
 
     def own_parameters(self, modality: str) -> list[nn.Parameter]:
         """Return those of the method's parameters that belong to one modality; all others are shared."""
@@ -207,7 +209,7 @@ class Method(ModesByModule):
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, mask: Tensor | None = None) -> Loss:
-    """Return the cross entropy of ``logits`` (B, C) as (sum, count), over the rows in ``mask`` (B,).
+    """Return the cross entropy of `logits` (B, C) as (sum, count), over the rows in `mask` (B,).
 
     Example:
         >>> total, count = cross_entropy(torch.zeros(3, 2), torch.tensor([0, 1, 1]), torch.tensor([True, True, False]))

@@ -37,10 +37,12 @@ def confidence(logits: Tensor) -> Tensor:
 class CML(Method):
     r"""Joint training, with a penalty where confidence rises when a modality is taken away.
 
-    .. math:: CE(z) + \lambda \sum_m \overline{\max(0,\, \mathrm{conf}(z_{-m}) - \mathrm{conf}(z))},
-        \qquad \mathrm{conf}(z) = \max_c \mathrm{softmax}(z)_c
+    $$
+    CE(z) + \lambda \sum_m \overline{\max(0,\, \mathrm{conf}(z_{-m}) - \mathrm{conf}(z))},
+    \qquad \mathrm{conf}(z) = \max_c \mathrm{softmax}(z)_c
+    $$
 
-    with :math:`z_{-m}` the logits of the same encodings without modality m. Both confidences have a gradient. The
+    with $z_{-m}$ the logits of the same encodings without modality m. Both confidences have a gradient. The
     mean is over the samples that have m and something else besides.
 
     The paper asks this of all pairs of coalitions T within S, and samples pairs; here S is all modalities and T

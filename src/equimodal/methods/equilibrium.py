@@ -97,9 +97,9 @@ class EquilibriumConfig(MethodConfig):
         alternation: visit all modalities for each batch, or one a pass over the data.
         unimodal_weight: weight of CE(head(z_m)) in the steps.
         weights: how the steps' logits are averaged: "equal", or "entropy", by how sure each is of itself.
-        mapping: see :class:`MappingConfig`.
-        memory: see :class:`MemoryConfig`.
-        fusion_step: see :class:`FusionStepConfig`.
+        mapping: see `MappingConfig`.
+        memory: see `MemoryConfig`.
+        fusion_step: see `FusionStepConfig`.
     """
 
     order: Literal["weak_to_strong", "strong_to_weak", "random", "fixed"] | list[str] = "weak_to_strong"
@@ -141,19 +141,21 @@ class Equilibrium(Method):
 
     For each batch and each modality m, in ascending order of its share of the Shapley contribution:
 
-    .. math:: L_m = w\,CE(\mathrm{head}(z_m), y) \; [+\; CE(\mathrm{head}(z_m + U h_m), y)],
+    $$
+    L_m = w\,CE(\mathrm{head}(z_m), y) \; [+\; CE(\mathrm{head}(z_m + U h_m), y)],
+    $$
 
-    the bracket with ``memory.in_steps``; encoder m, its map, the memory and the head take a step; the state is
-    detached and goes on. The *fusion step* (ours) is on the mean of the steps' logits through the whole chain,
-    with probability ``random_coalitions`` on a random coalition, so that the memory has met the subsets that
-    inference and the Shapley probe ask for. It trains the memory on encodings that count as constants; with
-    ``trains="all"`` its gradient reaches head and encoders. Folded, it uses the encodings that the steps were
-    made from, so that each encoder runs once a batch: a step of its own after the others, or with ``trains="all"`` a
+    the bracket with `memory.in_steps`; encoder m, its map, the memory and the head take a step; the state is
+    detached and passed on. The *fusion step* (ours) is on the mean of the steps' logits through the whole chain,
+    with probability `random_coalitions` on a random coalition, so that the memory has seen the subsets that
+    inference and the Shapley probe need. It trains the memory on encodings that count as constants; with
+    `trains="all"` its gradient reaches head and encoders. Folded, it uses the encodings that the steps were
+    made from, so that each encoder runs once a batch: a step of its own after the others, or with `trains="all"` a
     part of each modality's, on the rows that have it. Separate, it is one more step, with all encoders run anew. An
     epoch's mean final state starts the next epoch's batches. What the memory adds is scaled, outside training, by a
     strength that is chosen after each epoch by the fused loss on validation (ours).
 
-    Two recipes: ``equilibrium`` (the default: memory trained by the fusion step) and ``paper`` (memory in the
+    Two recipes: `equilibrium` (the default: memory trained by the fusion step) and `paper` (memory in the
     steps, no fusion step).
 
     Source: Shi et al., arXiv 2506.00030. What is ours is marked so.

@@ -39,10 +39,12 @@ class GBlendingConfig(MethodConfig):
 def blend(before: Tensor, after: Tensor, last: Tensor) -> Tensor:
     r"""Return the weights of the tasks, from the losses before and after a trial of each.
 
-    .. math:: w_k \propto G_k / O_k^2, \quad G_k = V_k - V_k', \quad O_k = (V_k' - T_k') - (V_k - T_k)
+    $$
+    w_k \propto G_k / O_k^2, \quad G_k = V_k - V_k', \quad O_k = (V_k' - T_k') - (V_k - T_k)
+    $$
 
     with T the training and V the held-out loss, and a dash after the trial. A task that gained nothing gets 0, and
-    O is at least ``FLOOR`` in size (ours); if no task gained, the last weights stay (ours).
+    O is at least `FLOOR` in size (ours); if no task gained, the last weights stay (ours).
 
     Args:
         before: (K, 2), training and held-out loss of each task before its trial.
@@ -68,14 +70,14 @@ def blend(before: Tensor, after: Tensor, last: Tensor) -> Tensor:
 class GBlending(WithHeads):
     r"""Train on a loss for each modality and the fused one, weighted by how well each task generalises (online).
 
-    Minimise :math:`\sum_k w_k CE_k` over the n modalities, each with a linear head that is dropped afterwards, and the
+    Minimise $\sum_k w_k CE_k$ over the n modalities, each with a linear head that is dropped afterwards, and the
     fused logits. Before each super-epoch every task is tried by itself from a copy of the weights, for as many epochs,
     without the held-out part of the training rows; the weights follow from what each trial gained there and how far it
-    over-fitted: :func:`blend`. Validation and test play no part.
+    over-fitted: `blend`. Validation and test play no part.
 
     Ours: the held-out part stays out of the weighted training too, since an estimate on rows that have been learnt is
-    none (``rows="all"`` learns from all); it is disjoint in groups where the data have groups; the guards of
-    :func:`blend`; trials go through the super-epoch's part of the learning-rate schedule; each super-epoch begins with
+    none (`rows="all"` learns from all); it is disjoint in groups where the data have groups; the guards of
+    `blend`; trials go through the super-epoch's part of the learning-rate schedule; each super-epoch begins with
     a fresh optimiser.
 
     Source: Wang, Tran, Feiszli, 2020, "What Makes Training Multi-Modal Classification Networks Hard?", CVPR 2020,
@@ -129,7 +131,7 @@ class GBlending(WithHeads):
         return self.stage < len(self.tasks)
 
     def training_data(self, train: Dataset) -> Dataset:
-        """Return the rows that are not held out, or all for weighted training with ``rows="all"``."""
+        """Return the rows that are not held out, or all for weighted training with `rows="all"`."""
         if self.config.rows == "all" and not self._on_trial:
             return train
         return train.subset(~self.held_out.cpu().numpy())

@@ -50,7 +50,7 @@ def encoder_owners(model: Classifier) -> dict[nn.Parameter, tuple[str, ...]]:
 def own_logits(model: Classifier, encodings: Encodings, modality: str) -> Tensor:
     r"""Return a modality's part of the logits (B, C), of concat or late fusion; without meaning where it is absent.
 
-    With concat :math:`z_m = W_m h_m + b / n`, where :math:`W = [W_1 .. W_n]`, so that the parts add up to the fused
+    With concat $z_m = W_m h_m + b / n$, where $W = [W_1 .. W_n]$, so that the parts add up to the fused
     logits; with late fusion what the modality's head says.
     """
     fusion = model.fusion

@@ -30,11 +30,11 @@ class InfoRegConfig(MethodConfig):
 
 
 def leads(scores: Tensor, measured: Tensor) -> Tensor:
-    r"""Return by how much each modality is ahead, :math:`\Delta_m`: the mean of its distances to all that are behind.
+    r"""Return by how much each modality is ahead, $\Delta_m$: the mean of its distances to all that are behind.
 
     Args:
         scores: s (n,), higher is better.
-        measured: bool (n,); the others lead nobody, and nobody leads them.
+        measured: bool (n,); the others are not compared.
 
     Returns:
         (n,), not negative; 0 for the last.
@@ -52,25 +52,31 @@ def leads(scores: Tensor, measured: Tensor) -> Tensor:
 class InfoReg(Method):
     r"""Joint training in which, early on, the encoders of leading modalities are held near last epoch's weights.
 
-    For each modality, with :math:`z_m` its own part of the logits, over the samples of the batch that have it:
+    For each modality, with $z_m$ its own part of the logits, over the samples of the batch that have it:
 
-    .. math:: s_m = \overline{\log \mathrm{softmax}(z_m)_y}, \qquad
-        \Delta_m = \overline{s_m - s_j} \text{ over all } j \text{ with } s_j < s_m \quad (0 \text{ if there is none})
+    $$
+    s_m = \overline{\log \mathrm{softmax}(z_m)_y}, \qquad
+    \Delta_m = \overline{s_m - s_j} \text{ over all } j \text{ with } s_j < s_m \quad (0 \text{ if there is none})
+    $$
 
     From the third epoch t on, the loss is
 
-    .. math:: CE(z) + \sum_m \tfrac{\alpha_m}{2} \|w_m - w_m^{t-1}\|^2, \qquad \alpha_m = e^{\beta \tanh \Delta_m},
+    $$
+    CE(z) + \sum_m \tfrac{\alpha_m}{2} \|w_m - w_m^{t-1}\|^2, \qquad \alpha_m = e^{\beta \tanh \Delta_m},
+    $$
 
-    where w are an encoder's weights, :math:`w^{t-1}` those at the end of the epoch before, and the sum is over the
-    modalities with :math:`\Delta_m > 0` that are in their *prime learning window*: their Fisher information still
+    where w are an encoder's weights, $w^{t-1}$ those at the end of the epoch before, and the sum is over the
+    modalities with $\Delta_m > 0$ that are in their *prime learning window*: their Fisher information still
     grows,
 
-    .. math:: \frac{\mathrm{Tr} F_m^{t-1} - \mathrm{Tr} F_m^{t-2}}{\mathrm{Tr} F_m^{t-1}} > K.
+    $$
+    \frac{\mathrm{Tr} F_m^{t-1} - \mathrm{Tr} F_m^{t-2}}{\mathrm{Tr} F_m^{t-1}} > K.
+    $$
 
-    As in the paper :math:`z_m = W_m h_m + b / n` with concat fusion; with late fusion it is what the modality's head
-    says. Ours: (1) the paper prints :math:`s_m` with a minus sign, as a loss, but calls it a performance and regulates
-    the modality that has more of it: we take the log-likelihood, so that it is the better one; (2) :math:`\mathrm{Tr}
-    F_m` is the mean over the epoch's batches of the squared norm of the batch's gradient of CE(z), as in the paper's
+    As in the paper $z_m = W_m h_m + b / n$ with concat fusion; with late fusion it is what the modality's head
+    says. Ours: (1) the paper prints $s_m$ with a minus sign, as a loss, but calls it a performance and regulates
+    the modality that has more of it: we take the log-likelihood, so that it is the better one; (2) $\mathrm{Tr}
+    F_m$ is the mean over the epoch's batches of the squared norm of the batch's gradient of CE(z), as in the paper's
     eq. 13, instead of eq. 7's pass over single samples; batches without the modality do not count.
 
     Source: Huang et al., 2025, "Adaptive Unimodal Regulation for Balanced Multimodal Information Acquisition", CVPR,
@@ -101,7 +107,7 @@ class InfoReg(Method):
         return torch.cat(weights) if weights else torch.zeros(0, device=self.model.device)
 
     def on_epoch_start(self, train: Dataset) -> None:
-        """Take note of the weights that the epoch before ended with."""
+        """Store the weights at the end of the epoch before."""
         self.anchor.copy_(self._weights())
 
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
@@ -138,7 +144,7 @@ class InfoReg(Method):
 
     @torch.no_grad()
     def _add_up(self, gradients: Mapping[str, Gradients]) -> Gradients:
-        """Add the gradients up, as without a ``combine``, after a look at the norms of the fused loss's."""
+        """Return the sum of the gradients, as without a `combine`; add up the squared norms of the fused loss's."""
         fused = gradients["fused"]
         for m, parameters in enumerate(self._encoders()):
             own = [fused[p] for p in parameters if p in fused]
@@ -148,7 +154,7 @@ class InfoReg(Method):
         return added(gradients.values())
 
     def on_epoch_trained(self) -> None:
-        """Take note of the epoch's Fisher information."""
+        """Store the epoch's Fisher information."""
         self.traces.copy_(torch.stack([self.traces[1], self._squares / self._batches.clamp(min=1)]))
         self._squares.zero_()
         self._batches.zero_()

@@ -30,7 +30,7 @@ class LFMConfig(MethodConfig):
     Args:
         label_weight: weight of the cross entropy of the fused logits.
         gap_weight: weight of the gap at first, and at most.
-        rate: how fast the gap's weight follows the agreement of the two gradients, an epoch; 0 keeps it as it is.
+        rate: how fast the gap's weight follows the agreement of the two gradients, per epoch; 0 keeps it as it is.
     """
 
     label_weight: float = Field(default=1.0, gt=0)
@@ -41,7 +41,9 @@ class LFMConfig(MethodConfig):
 def prediction_gap(logits: Tensor, present: Tensor) -> Loss:
     r"""Return the Jensen-Shannon divergence between the modalities' predictions as (sum, count).
 
-    .. math:: JS = \frac{1}{k} \sum_m KL(P_m \,\|\, M), \quad M = \frac{1}{k} \sum_m P_m,
+    $$
+    JS = \frac{1}{k} \sum_m KL(P_m \,\|\, M), \quad M = \frac{1}{k} \sum_m P_m,
+    $$
 
     over the k modalities that a row has; rows with less than two do not count. It is in [0, log k], and each
     prediction is the first argument of its KL, the mixture the second.
@@ -80,11 +82,13 @@ def cosine(one: Gradients, other: Gradients) -> Tensor:
 class LFM(Method):
     r"""Label fitting with a term on the gap between the modalities' predictions, annealed by its gradient.
 
-    Minimise :math:`a_c\,CE(z) + a_a\,JS(P_1, \dots, P_n)`, where JS is the Jensen-Shannon divergence of the
-    predictions :math:`P_m = \mathrm{softmax}(z_m)`, with :math:`z_m` the model's logits when m alone is present.
+    Minimise $a_c\,CE(z) + a_a\,JS(P_1, \dots, P_n)$, where JS is the Jensen-Shannon divergence of the
+    predictions $P_m = \mathrm{softmax}(z_m)$, with $z_m$ the model's logits when m alone is present.
     After each epoch
 
-    .. math:: a_a \leftarrow \mathrm{clip}(a_a + \rho\,\overline{\cos}(\nabla CE, \nabla JS),\ 0,\ a_a^{(0)}),
+    $$
+    a_a \leftarrow \mathrm{clip}(a_a + \rho\,\overline{\cos}(\nabla CE, \nabla JS),\ 0,\ a_a^{(0)}),
+    $$
 
     with the mean cosine of the epoch's batches: one step of gradient descent along JS changes CE by minus the inner
     product of the two gradients, so that the gap counts as long as narrowing it helps to fit the labels.
@@ -92,7 +96,7 @@ class LFM(Method):
     The paper mixes the classification loss with a contrastive loss between the encodings of paired samples, by a
     weight that falls on a fixed schedule or is learnt by bi-level optimisation. Ours: the divergence of predictions in
     place of the contrastive loss (it works for any n and any presence); the first-order form of the bi-level
-    gradient, as a cosine, once an epoch; the bounds.
+    gradient, as a cosine, once per epoch; the bounds.
 
     Source: Yang, Wan, Jiang, Xu, 2024, "Facilitating Multimodal Classification via Dynamically Learning Modality
     Gap", NeurIPS.

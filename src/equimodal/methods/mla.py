@@ -20,7 +20,7 @@ class MLAConfig(MethodConfig):
     """Options of MLA.
 
     Args:
-        projection: project the gradient of the shared head; without it the steps are those of ``alternating``.
+        projection: project the gradient of the shared head; without it the steps are those of `alternating`.
         damping: base of the projector's damping, which falls from it to its square in the course of training.
         weights: how inference weighs the modalities present: "entropy", by how sure each is, or "equal".
     """
@@ -33,9 +33,11 @@ class MLAConfig(MethodConfig):
 def narrow(projector: Tensor, direction: Tensor, damping: float) -> Tensor:
     r"""Return the projector after it has seen a direction: a step of recursive least squares, scaled to norm 1.
 
-    .. math:: P \leftarrow P - \frac{k k^\top}{a + r^\top k}, \quad k = P r, \qquad P \leftarrow P / \lVert P \rVert_F
+    $$
+    P \leftarrow P - \frac{k k^\top}{a + r^\top k}, \quad k = P r, \qquad P \leftarrow P / \lVert P \rVert_F
+    $$
 
-    Before the scaling this is :math:`(P^{-1} + r r^\top / a)^{-1}`: what lies along r shrinks, the rest stays.
+    Before the scaling this is $(P^{-1} + r r^\top / a)^{-1}$: what lies along r shrinks, the rest stays.
 
     Args:
         projector: P (D, D), symmetric and positive definite.
@@ -56,18 +58,20 @@ def narrow(projector: Tensor, direction: Tensor, damping: float) -> Tensor:
 class MLA(Alternating):
     r"""Alternating training with the shared head's gradient projected away from directions seen before.
 
-    For each batch and each modality m in the declared order one step on :math:`CE(W h_m + b)`, in which the gradient
-    of W becomes :math:`g_W P`. P starts as the identity and has, by then, met the batch mean r of the encodings of m
+    For each batch and each modality m in the declared order one step on $CE(W h_m + b)$, in which the gradient
+    of W becomes $g_W P$. P starts as the identity and has, by then, met the batch mean r of the encodings of m
     (over the rows that have m):
 
-    .. math:: P \leftarrow P - \frac{k k^\top}{a + r^\top k}, \quad k = P r, \quad a = \delta^{1 + t/T}, \qquad
-        P \leftarrow P / \lVert P \rVert_F.
+    $$
+    P \leftarrow P - \frac{k k^\top}{a + r^\top k}, \quad k = P r, \quad a = \delta^{1 + t/T}, \qquad
+    P \leftarrow P / \lVert P \rVert_F.
+    $$
 
     Inference averages the logits with weights by sample, a softmax over the modalities present of minus the entropy
-    of each one's own prediction.
+    of its own prediction.
 
-    Ours: t and T count epochs; r and the step fall away where no row of the batch has m; the bias is not projected.
-    Without projection the steps are those of ``alternating``, to the bit.
+    Ours: t and T count epochs; r is not used, and no step is taken, where no row of the batch has m; the bias is not
+    projected. Without projection the steps are exactly those of `alternating`.
 
     Source: Zhang, Yoon, Bansal, Yao, 2024, "Multimodal Representation Learning by Alternating Unimodal Adaptation",
     CVPR, arXiv 2311.10707.
@@ -92,7 +96,7 @@ class MLA(Alternating):
         return {"heads": "shared", "average": "logits", "weights": config.weights}
 
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
-        """Yield one update a modality."""
+        """Yield one update per modality."""
         if not self.config.projection:
             yield from super().updates(batch)
             return

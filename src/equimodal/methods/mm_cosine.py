@@ -25,9 +25,9 @@ class MMCosineConfig(MethodConfig):
 class MMCosine(Method):
     r"""Joint training on the scaled sum of each modality's cosines with its class directions.
 
-    Minimise :math:`CE(z)` with :math:`z_c = s \sum_m \cos(W_{m,c}, h_m)`: encodings and weights are normalised for
+    Minimise $CE(z)$ with $z_c = s \sum_m \cos(W_{m,c}, h_m)$: encodings and weights are normalised for
     each modality by itself, so that the modality whose weights grow fastest does not take over the logits. All of it
-    is in the fusion ``cosine``, which says what becomes of an absent modality (ours).
+    is in the fusion `cosine`, which also defines what happens to an absent modality (ours).
 
     Source: Xu et al., 2023, "MMCosine: Multi-Modal Cosine Loss Towards Balanced Audio-Visual Fine-Grained Learning",
     ICASSP, arXiv 2303.05338.

@@ -30,11 +30,13 @@ class MMParetoConfig(MethodConfig):
 def integrate(fused: Sequence[Tensor], own: Sequence[Tensor], gamma: float) -> list[Tensor]:
     r"""Return the gradient of an encoder from that of the fused loss, j, and of the modality's own loss, u.
 
-    .. math:: d = \begin{cases} j + u & j \cdot u \ge 0 \\
-        2 (a_j j + a_u u), \; \text{lengthened to } \|j + u\| & \text{else} \end{cases}, \qquad
-        a_j = \mathrm{clip}\frac{(u - j) \cdot u}{\|u - j\|^2} \in [0, 1], \quad a_u = 1 - a_j,
+    $$
+    d = \begin{cases} j + u & j \cdot u \ge 0 \\
+    2 (a_j j + a_u u), \; \text{lengthened to } \|j + u\| & \text{else} \end{cases}, \qquad
+    a_j = \mathrm{clip}\frac{(u - j) \cdot u}{\|u - j\|^2} \in [0, 1], \quad a_u = 1 - a_j,
+    $$
 
-    times gamma. In the second case :math:`a_j j + a_u u` is the shortest vector between the two; its product with
+    times gamma. In the second case $a_j j + a_u u$ is the shortest vector between the two; its product with
     both is positive, so that a step along it lowers both losses. Where the two cancel there is no such direction, and
     the result is 0.
 
@@ -52,7 +54,7 @@ def integrate(fused: Sequence[Tensor], own: Sequence[Tensor], gamma: float) -> l
         >>> integrate([torch.tensor([3.0, 0.0])], [torch.tensor([-3.0, 4.0])], gamma=1.0)  # along (24, 36)
         [tensor([2.2188, 3.3282])]
     """
-    # Tensor by tensor: to lay an encoder's gradients end to end would cost more than the arithmetic.
+    # Tensor by tensor: concatenating an encoder's gradients would cost more than the arithmetic.
     agreement = _dot(fused, own)
     if agreement >= 0:
         return [gamma * (j + u) for j, u in zip(fused, own, strict=True)]
@@ -74,13 +76,13 @@ def _dot(one: Sequence[Tensor], other: Sequence[Tensor]) -> Tensor:
 class MMPareto(WithHeads):
     r"""Joint training with a loss for each modality, whose conflict with the fused loss is resolved encoder by encoder.
 
-    The losses are :math:`CE(z)` and, through a linear head for each modality that is dropped afterwards,
-    :math:`CE(z_m)`. For the gradients of encoder m, :math:`j = \nabla CE(z)` and :math:`u = \nabla CE(z_m)`: their sum
-    where they agree; else the min-norm point between them, times 2 and lengthened to :math:`\|j + u\|`; either times
-    gamma (see :func:`integrate`). The fusion and the heads take the gradients of their own losses.
+    The losses are $CE(z)$ and, through a linear head for each modality that is dropped afterwards,
+    $CE(z_m)$. For the gradients of encoder m, $j = \nabla CE(z)$ and $u = \nabla CE(z_m)$: their sum
+    where they agree; else the min-norm point between them, times 2 and lengthened to $\|j + u\|$; either times
+    gamma (see `integrate`). The fusion and the heads take the gradients of their own losses.
 
     The min-norm point is never longer than half the sum, so that an encoder's gradient has the length
-    :math:`\gamma \|j + u\|` always: the paper's answer to min-norm steps that come out too short.
+    $\gamma \|j + u\|$ always: the paper's answer to min-norm steps that come out too short.
 
     Ours: gradients at a right angle count as agreeing, and so does a gradient of zero; where the two cancel, the
     encoder rests; an encoder that several modalities share takes as u the sum of their gradients.

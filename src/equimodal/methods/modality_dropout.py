@@ -1,4 +1,4 @@
-"""Modality dropout: joint training in which modalities go missing at random."""
+"""Modality dropout: joint training in which modalities are hidden at random."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class ModalityDropoutConfig(MethodConfig):
     """Options of modality dropout.
 
     Args:
-        p: probability that a modality is hidden from a sample.
+        p: probability that a sample's modality is hidden.
     """
 
     p: float = Field(default=0.2, ge=0, lt=1)
 
 
 def drop_modalities(present: Tensor, p: float) -> Tensor:
-    """Return the presence (n, B) with each entry hidden with probability ``p``, at least one kept a sample.
+    """Return the presence (n, B) with each entry hidden with probability `p`, and at least one kept per sample.
 
     Example:
         >>> kept = drop_modalities(torch.ones(3, 100, dtype=torch.bool), p=0.9)
@@ -41,7 +41,7 @@ def drop_modalities(present: Tensor, p: float) -> Tensor:
 
 @METHODS.register("modality_dropout")
 class ModalityDropout(Method):
-    """Joint training in which each modality is hidden from a sample with probability p, at least one kept.
+    """Joint training in which each modality of a sample is hidden with probability p, and at least one is kept.
 
     Source: Neverova et al., 2016, "ModDrop: adaptive multi-modal gesture recognition", arXiv 1501.00102.
     """

@@ -26,7 +26,7 @@ class ModalityValuationConfig(MethodConfig):
 
     Args:
         level: "sample", extra copies by each sample's own contributions; or "modality", by their mean.
-        rate: how strongly a low contribution is answered: see :func:`sample_copies` and :func:`modality_rates`.
+        rate: how strongly a low contribution is answered: see `sample_copies` and `modality_rates`.
         warmup: epochs before the first valuation, without extra copies.
     """
 
@@ -36,7 +36,7 @@ class ModalityValuationConfig(MethodConfig):
 
 
 def sample_copies(contributions: Tensor, rate: float) -> Tensor:
-    r"""Return how many extra copies each sample gets for each modality: :math:`\lceil r (1 - \phi) \rceil`, at least 0.
+    r"""Return how many extra copies each sample gets for each modality: $\lceil r (1 - \phi) \rceil$, at least 0.
 
     Example:
         >>> sample_copies(torch.tensor([[1.5, 0.5], [0.0, 0.0], [1.0, 1.0]]), rate=1.0).tolist()
@@ -49,8 +49,10 @@ def sample_copies(contributions: Tensor, rate: float) -> Tensor:
 def modality_rates(mean: Tensor, rate: float) -> Tensor:
     r"""Return the probability with which a sample gets an extra copy for each modality.
 
-    .. math:: p_m = \tanh(r \max(d_m, 0)), \quad d_m = \frac{1}{n-1} \sum_{j \ne m} (\psi_j - \psi_m),
-        \quad \psi_m = \bar\phi_m / \sum_j \bar\phi_j
+    $$
+    p_m = \tanh(r \max(d_m, 0)), \quad d_m = \frac{1}{n-1} \sum_{j \ne m} (\psi_j - \psi_m),
+    \quad \psi_m = \bar\phi_m / \sum_j \bar\phi_j
+    $$
 
     0 throughout where the contributions' sum is not above 0: there are no shares then.
 
@@ -70,11 +72,11 @@ def modality_rates(mean: Tensor, rate: float) -> Tensor:
 class ModalityValuation(Method):
     r"""Joint training with extra copies of samples in which only a low-contributing modality is present.
 
-    At the start of each epoch every training sample is valued: with :math:`v(S) = |S|` if the modalities in S alone
-    give the right class, else 0, the Shapley value :math:`\phi_m` is 1 when every modality decides rightly by itself,
+    At the start of each epoch every training sample is valued: with $v(S) = |S|$ if the modalities in S alone
+    give the right class, else 0, the Shapley value $\phi_m$ is 1 when every modality decides rightly by itself,
     and below 1 when m adds less. The fused loss is then minimised on all samples and, for each modality m, extra copies
-    with the others masked: :math:`\lceil r (1 - \phi_m) \rceil` of each sample (``level="sample"``), or one with a
-    probability that grows with how far m's mean share lags behind the others' (``level="modality"``).
+    with the others masked: $\lceil r (1 - \phi_m) \rceil$ of each sample (`level="sample"`), or one with a
+    probability that grows with how far m's mean share lags behind the others' (`level="modality"`).
 
     Ours: the two increasing functions, ceiling and tanh (the paper leaves them open, as far as we could read); a
     modality that a sample lacks is no member of S and gets no copies; the modality level values every row, not a
@@ -124,7 +126,7 @@ class ModalityValuation(Method):
             right = (logits.argmax(-1) == part.labels).cpu()  # (K, B)
             members = (coalitions.unsqueeze(1) & there).sum(-1)
             values = self.plan.shapley((right * members).T).float()
-            found.append(values * there)  # exactly 0 for what is absent, whatever order the machine adds up in
+            found.append(values * there)  # exactly 0 for what is absent, in whatever order the numbers are added
         return torch.cat(found)
 
     def _present(self, train: Dataset) -> Tensor:

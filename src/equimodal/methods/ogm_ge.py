@@ -41,13 +41,13 @@ class OGMGEConfig(MethodConfig):
 
 
 def modulation(scores: Tensor, measured: Tensor, alpha: float) -> Tensor:
-    r"""Return the factor of each encoder's gradient, :math:`k_m = 1 - \tanh(\alpha \rho_m)` where it leads, else 1.
+    r"""Return the factor of each encoder's gradient, $k_m = 1 - \tanh(\alpha \rho_m)$ where it leads, else 1.
 
-    It leads where :math:`\rho_m = s_m / \overline{s_{j \ne m}} > 1`.
+    It leads where $\rho_m = s_m / \overline{s_{j \ne m}} > 1$.
 
     Args:
         scores: s (n,), not negative.
-        measured: bool (n,); the others are left alone, and compared with nobody.
+        measured: bool (n,); the others are neither changed nor compared.
         alpha: strength.
 
     Returns:
@@ -70,18 +70,20 @@ def modulation(scores: Tensor, measured: Tensor, alpha: float) -> Tensor:
 class OGMGE(Method):
     r"""Joint training in which the encoders of leading modalities are slowed, and all encoders get noise.
 
-    With :math:`P_m = \mathrm{softmax}(z_m)_y` and :math:`z_m` a modality's own part of the logits,
+    With $P_m = \mathrm{softmax}(z_m)_y$ and $z_m$ a modality's own part of the logits,
 
-    .. math:: s_m = \overline{P_m}, \quad \rho_m = \frac{s_m}{\overline{s_{j \ne m}}}, \quad
-        k_m = \begin{cases} 1 - \tanh(\alpha \rho_m) & \rho_m > 1 \\ 1 & \text{else} \end{cases}, \qquad
-        g \leftarrow k_m\, g + \varepsilon, \; \varepsilon \sim N(0, \mathrm{std}(g)^2)
+    $$
+    s_m = \overline{P_m}, \quad \rho_m = \frac{s_m}{\overline{s_{j \ne m}}}, \quad
+    k_m = \begin{cases} 1 - \tanh(\alpha \rho_m) & \rho_m > 1 \\ 1 & \text{else} \end{cases}, \qquad
+    g \leftarrow k_m\, g + \varepsilon, \; \varepsilon \sim N(0, \mathrm{std}(g)^2)
+    $$
 
     for every tensor's gradient g of encoder m, matrices, biases and norms alike, and for nothing else; the standard
     deviation is over the entries of g before scaling. Outside the window of epochs it is joint training.
 
-    As in the paper :math:`z_m = W_m h_m + b / n` with concat fusion; with late fusion it is what the modality's head
-    says. Ours: :math:`s_m` is the mean over the samples that have m instead of the sum over the batch (the same where
-    all have), a modality absent from a whole batch is compared with nobody, the ratio for n > 2 is to the mean of the
+    As in the paper $z_m = W_m h_m + b / n$ with concat fusion; with late fusion it is what the modality's head
+    says. Ours: $s_m$ is the mean over the samples that have m instead of the sum over the batch (the same where
+    all have), a modality absent from a whole batch is not compared, the ratio for n > 2 is to the mean of the
     others, and an encoder that several modalities share gets the mean of their factors.
 
     Source: Peng et al., 2022, "Balanced Multimodal Learning via On-the-fly Gradient Modulation", CVPR,
@@ -119,7 +121,7 @@ class OGMGE(Method):
         mine = {p: owners for p, owners in encoder_owners(self.model).items() if p in gradients}
         if not mine:
             return gradients
-        # In place, and with one room for all noise: fresh memory for every weight costs more than the arithmetic.
+        # In place, with one buffer for all noise: allocating memory for every weight costs more than the arithmetic.
         room = torch.empty_like(max(mine, key=torch.numel)).flatten()
         for parameter, owners in mine.items():
             gradient = gradients[parameter]

@@ -19,7 +19,7 @@ class OPMConfig(MethodConfig):
 
     Args:
         base: probability of dropping a modality that is barely dominant.
-        strength: lambda, how much more often one is dropped that is far ahead: at most ``base * (1 + strength)``.
+        strength: lambda, how much more often one is dropped that is far ahead: at most `base * (1 + strength)`.
     """
 
     base: float = Field(default=0.5, ge=0, le=1)
@@ -29,7 +29,9 @@ class OPMConfig(MethodConfig):
 def discrepancies(scores: Tensor, present: Tensor) -> Tensor:
     r"""Return how far each modality is ahead: the mean ratio of its score to each other one's.
 
-    .. math:: \rho_m = \frac{1}{n-1} \sum_{j \ne m} s_m / s_j
+    $$
+    \rho_m = \frac{1}{n-1} \sum_{j \ne m} s_m / s_j
+    $$
 
     Args:
         scores: probability of the true class by each modality alone (n, B); means are taken over the rows present.
@@ -50,7 +52,7 @@ def discrepancies(scores: Tensor, present: Tensor) -> Tensor:
 
 
 def drop_probabilities(rho: Tensor, base: float, strength: float) -> Tensor:
-    r"""Return :math:`q (1 + \lambda \tanh(\rho - 1))` where :math:`\rho > 1`, else 0; at most 1.
+    r"""Return $q (1 + \lambda \tanh(\rho - 1))$ where $\rho > 1$, else 0; at most 1.
 
     Example:
         >>> drop_probabilities(torch.tensor([2.0, 1.0, 0.5]), base=0.5, strength=0.5)
@@ -63,12 +65,14 @@ def drop_probabilities(rho: Tensor, base: float, strength: float) -> Tensor:
 class OPM(Method):
     r"""Joint training in which a dominant modality's features are dropped, more often the further it is ahead.
 
-    For each batch the score :math:`s_m` of a modality is the mean probability of the true class by it alone, and
+    For each batch the score $s_m$ of a modality is the mean probability of the true class by it alone, and
 
-    .. math:: \rho_m = \frac{1}{n-1} \sum_{j \ne m} s_m / s_j, \qquad
-        q_m = q (1 + \lambda \tanh(\rho_m - 1)) \text{ if } \rho_m > 1, \text{ else } 0.
+    $$
+    \rho_m = \frac{1}{n-1} \sum_{j \ne m} s_m / s_j, \qquad
+    q_m = q (1 + \lambda \tanh(\rho_m - 1)) \text{ if } \rho_m > 1, \text{ else } 0.
+    $$
 
-    In the next batch, each sample loses modality m with probability :math:`q_m` between encoder and fusion; the fused
+    In the next batch, each sample loses modality m with probability $q_m$ between encoder and fusion; the fused
     loss is minimised on what is left. The weakest modality is never dropped.
 
     Ours: z_m is what the fusion makes of m alone, its absence operator standing for the others (late fusion: the head

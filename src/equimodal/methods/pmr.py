@@ -46,11 +46,11 @@ def similarity(encodings: Tensor, prototypes: Tensor, known: Tensor) -> Tensor:
 
 
 def imbalance(scores: Tensor, measured: Tensor) -> Tensor:
-    r"""Return each modality's score over the mean of the others', :math:`\rho_m = s_m / \mathrm{mean}_{j \ne m} s_j`.
+    r"""Return each modality's score over the mean of the others', $\rho_m = s_m / \mathrm{mean}_{j \ne m} s_j$.
 
     Args:
         scores: mean probability of the true class (n,).
-        measured: bool (n,); for the others, and where there is nobody to compare with, the ratio is 1.
+        measured: bool (n,); for the others, and where nothing can be compared, the ratio is 1.
 
     Example:
         >>> imbalance(torch.tensor([0.6, 0.3]), torch.tensor([True, True])).tolist()
@@ -58,26 +58,28 @@ def imbalance(scores: Tensor, measured: Tensor) -> Tensor:
     """
     others = measured & ~torch.eye(len(scores), dtype=torch.bool, device=scores.device)
     rest = torch.where(others, scores, 0.0).sum(1) / others.sum(1).clamp(min=1)
-    least = torch.finfo(scores.dtype).tiny  # where all probabilities are 0, nobody is ahead
+    least = torch.finfo(scores.dtype).tiny  # where all probabilities are 0, no modality is ahead
     return torch.where(measured & others.any(1), (scores + least) / (rest + least), 1.0)
 
 
 @METHODS.register("pmr")
 class PMR(Method):
-    r"""Joint training that draws the slower modality to its class prototypes, and calms the faster one early on.
+    r"""Joint training that draws the slower modality to its class prototypes, and regularises the faster one early on.
 
-    With prototypes :math:`c_m` (C, D), :math:`q_m = \mathrm{softmax}(-\lVert h_m - c_m \rVert)`, and
-    :math:`s_m` the mean of :math:`q_m[y]` over the batch,
+    With prototypes $c_m$ (C, D), $q_m = \mathrm{softmax}(-\lVert h_m - c_m \rVert)$, and
+    $s_m$ the mean of $q_m[y]$ over the batch,
 
-    .. math:: CE(z) + \alpha \sum_m \beta_m CE(q_m) - \mu \sum_m \gamma_m H(q_m), \quad
-        \rho_m = \frac{s_m}{\mathrm{mean}_{j \ne m} s_j}, \quad
-        \beta_m = \mathrm{clip}(1/\rho_m - 1, 0, 1), \quad \gamma_m = \mathrm{clip}(\rho_m - 1, 0, 1),
+    $$
+    CE(z) + \alpha \sum_m \beta_m CE(q_m) - \mu \sum_m \gamma_m H(q_m), \quad
+    \rho_m = \frac{s_m}{\mathrm{mean}_{j \ne m} s_j}, \quad
+    \beta_m = \mathrm{clip}(1/\rho_m - 1, 0, 1), \quad \gamma_m = \mathrm{clip}(\rho_m - 1, 0, 1),
+    $$
 
-    the last term in the first ``entropy_epochs`` epochs only. It is added as :math:`\log C - H`, which has the same
+    the last term in the first `entropy_epochs` epochs only. It is added as $\log C - H$, which has the same
     gradient and is never negative.
 
     Prototypes follow the encodings of the training batches, after each step: at first the mean of a class in the
-    batch, then an exponential average (ours; the paper averages over training rows once an epoch, which costs
+    batch, then an exponential average (ours; the paper averages over training rows once per epoch, which costs
     another pass). A class counts once it has a prototype. Ratios for more than two modalities are against the mean
     of the others, and s is a mean over the samples that have m (ours); for two complete modalities both are the
     paper's.
@@ -98,7 +100,7 @@ class PMR(Method):
         self.register_buffer("known", torch.zeros(n, C, dtype=torch.bool))
 
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
-        """Yield one update; then let the prototypes follow."""
+        """Yield one update; then update the prototypes."""
         names = self.model.modalities
         encodings = self.model.encode(batch)
         losses: dict[str, Loss] = {

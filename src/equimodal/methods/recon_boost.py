@@ -39,7 +39,7 @@ class ReconBoostConfig(MethodConfig):
 def stage_lengths(epochs: int, modalities: int, stage: int, rectify: int) -> tuple[int, int]:
     """Return the lengths of a stage and of the rectification after it, shortened so that each modality has a stage.
 
-    They shrink in proportion where ``epochs`` are fewer than a cycle through all modalities.
+    They shrink in proportion where `epochs` are fewer than a cycle through all modalities.
 
     Example:
         >>> stage_lengths(30, 2, stage=4, rectify=4), stage_lengths(10, 3, stage=4, rectify=4)
@@ -59,15 +59,17 @@ class ReconBoost(Method):
     Stages of a few epochs visit the modalities cyclically. With F the mean logits of the others, frozen, the stage of
     modality m minimises, over encoder and head of m alone,
 
-    .. math:: w_1\,CE(z_m) - w_2\,KL(\mathrm{softmax}(F) \,\|\, \mathrm{softmax}(z_m))
-        + w_3\,\tfrac{1}{C} \lVert z_m - F \rVert^2 .
+    $$
+    w_1\,CE(z_m) - w_2\,KL(\mathrm{softmax}(F) \,\|\, \mathrm{softmax}(z_m))
+    + w_3\,\tfrac{1}{C} \lVert z_m - F \rVert^2 .
+    $$
 
-    The first two have the gradient :math:`(w_1 - w_2)\,p_m - (w_1 y - w_2\,p_F)` in the logits: m fits the residual
+    The first two have the gradient $(w_1 - w_2)\,p_m - (w_1 y - w_2\,p_F)$ in the logits: m fits the residual
     of the ensemble, as in gradient boosting. After each stage (global rectification) all learn on CE of the fused
     logits, for as many epochs. Only the newest learner of each modality is kept.
 
     Ours: the ensemble is the mean of the logits where the paper has their sum, so that what is trained is what late
-    fusion predicts, whatever is absent; a learner joins the ensemble when it has been trained, and in the first stage
+    fusion predicts for any subset; a learner joins the ensemble when it has been trained, and in the first stage
     there is none; the others are frozen without dropout and batch statistics; terms with F count the rows that have
     m and one of the others; no pretraining of each modality; stages shrink where the epochs are too few for each
     modality to have one; one learning-rate schedule over all of it.

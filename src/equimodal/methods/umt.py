@@ -42,7 +42,9 @@ class UMT(Method):
 
     First each modality is trained by itself and keeps its best epoch: the teachers. Then, from the initial weights,
 
-    .. math:: L = CE(z) + \lambda \sum_m \tfrac{1}{d} \lVert h_m - h_m^\mathrm{teacher} \rVert^2
+    $$
+    L = CE(z) + \lambda \sum_m \tfrac{1}{d} \lVert h_m - h_m^\mathrm{teacher} \rVert^2
+    $$
 
     on the rows that have m, d being the encodings' width. A teacher's encodings of the training rows are computed
     once, when its phase ends.

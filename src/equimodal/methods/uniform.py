@@ -26,7 +26,7 @@ class UniformConfig(MethodConfig):
 class Uniform(WithHeads):
     r"""Joint training with a loss for each modality beside the fused one.
 
-    Minimise :math:`CE(z) + w \sum_m CE(z_m)`, with a linear head for each modality that is dropped afterwards.
+    Minimise $CE(z) + w \sum_m CE(z_m)$, with a linear head for each modality that is dropped afterwards.
     Often the strongest simple baseline.
 
     Source: common practice; the equal weights that Gradient-Blending (Wang et al., CVPR 2020, arXiv 1905.12681) is held

@@ -40,7 +40,7 @@ class UnimodalEnsemble(Method):
         return {"heads": "own", "average": config.average}
 
     def next_phase(self, finished: int, epochs: int) -> Phase | None:
-        """Return one phase a modality."""
+        """Return one phase per modality."""
         if finished >= len(self.model.modalities):
             return None
         name = self.model.modalities[finished]

@@ -1,4 +1,4 @@
-"""Making the encoders of a classifier: by name, by kind of modality, or from modules of the user's own."""
+"""Make the encoders of a classifier: by name, by kind of modality, or from the user's modules."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def by_modality(encoders: Mapping[str, Any] | None) -> dict[str, Any]:
     """
     if encoders is None:
         return {}
-    if not hasattr(encoders, "keys"):  # a ModuleDict is no Mapping
+    if not hasattr(encoders, "keys"):  # a ModuleDict is not a Mapping
         raise ConfigError(
             f"encoders: expected a mapping from modalities to encoders, got {type(encoders).__name__}. "
             "Give {name: encoder}."
@@ -31,15 +31,15 @@ def by_modality(encoders: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def module_problems(encoders: Mapping[str, Any]) -> list[str]:
-    """Return one message for each encoder that is no torch module."""
+    """Return one message for each encoder that is not a torch module."""
     return [
-        f"encoders: '{name}' should be an instance of torch.nn.Module, got {_told(module)}. Give one that is made."
+        f"encoders: '{name}' should be an instance of torch.nn.Module, got {_type_of(module)}. Give an instance."
         for name, module in encoders.items()
         if not isinstance(module, nn.Module)
     ]
 
 
-def _told(thing: Any) -> str:
+def _type_of(thing: Any) -> str:
     return f"the class {thing.__name__}" if isinstance(thing, type) else type(thing).__name__
 
 
@@ -49,7 +49,7 @@ def encoder_for(
     """Return a modality's encoder: the one given, or a built-in one that fits the training rows.
 
     Raises:
-        ConfigError: ``given`` is no encoder, or one for another kind of modality.
+        ConfigError: `given` is no encoder, or one for another kind of modality.
         DataError: no built-in encoder serves the modality's kind.
     """
     if isinstance(given, nn.Module):

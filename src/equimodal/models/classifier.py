@@ -30,21 +30,21 @@ if TYPE_CHECKING:
 class Classifier(ModesByModule):
     """Encode each modality on the rows that have it, and fuse the encodings into logits.
 
-    A sample with no modality present gets the training prior's logits. Predictions do not depend on the other
+    A sample without any modality gets the training prior's logits. Predictions do not depend on the other
     samples of a batch. Until a fusion is given, the training method chooses one.
 
     Args:
-        encoders: a module for each modality: ``module(x)``, or ``module(x, lengths)`` where the modality has
-            lengths, returning (B, D). Where D is not ``width`` a linear map follows (see ``widths``).
+        encoders: a module for each modality: `module(x)`, or `module(x, lengths)` where the modality has
+            lengths, returning (B, D). Where D is not `width` a linear map follows (see `widths`).
         classes: names of the classes.
         width: size of the encodings that the fusion sees.
-        widths: D of each foreign encoder whose D is not ``width``.
+        widths: D of each foreign encoder whose D is not `width`.
         prior: class probabilities (C,) of the training labels; uniform when not given.
         fusion: name of a fusion, or None to let the method choose.
         fusion_options: the fusion's arguments; without a name, those of the fusion that the method brings.
 
     Raises:
-        ConfigError: fewer than two encoders, one that is no torch module, an unknown fusion or option.
+        ConfigError: fewer than two encoders, one that is not a torch module, an unknown fusion or option.
 
     Example:
         >>> model = Classifier({"a": nn.Linear(3, 8), "b": nn.Linear(5, 8)}, ["no", "yes"], width=8, fusion="late")
@@ -106,8 +106,10 @@ class Classifier(ModesByModule):
 
         Args:
             data: splits; only the training part is read.
-            encoders: for some modalities a module of yours, the name of an encoder, or a mapping with ``name``
-                and the encoder's options; the others get the default of their kind.
+            encoders: for some modalities a module of yours, the name of an encoder, or a mapping with `name`
+                and the encoder's options; the others get the default of their kind. Freeze what should not train
+                (`requires_grad_(False)`): a frozen module stays in evaluation mode, with its running statistics, and is
+                not saved with the run. A batch norm normalises a single row by its running statistics.
             width: size of the encodings.
             fusion: name of a fusion, or None to let the method choose.
             fusion_options: the fusion's arguments; without a name, those of the fusion that the method brings.
@@ -191,7 +193,7 @@ class Classifier(ModesByModule):
         self.fusion_name = name
 
     def clear_fusion(self) -> None:
-        """Take the fusion and its options away, so that the next method brings its own."""
+        """Remove the fusion and its options, so that the next method brings its own."""
         self._fusion, self.fusion_name, self._awaiting = None, None, {}
 
     def modes_in_training(self) -> dict[nn.Module, bool]:
@@ -216,10 +218,10 @@ class Classifier(ModesByModule):
     def prepare(self, data: Dataset) -> Dataset:
         """Return the data set with every modality in the form its encoder takes (text tokenised, once).
 
-        Modalities that the data lack stay away: they count as absent.
+        Modalities that the data lack count as absent.
 
         Raises:
-            DataError: an array has not the shape that the encoder was made for.
+            DataError: an array does not have the shape that the encoder was made for.
         """
         problems = []
         for name in self.modalities:
@@ -248,7 +250,7 @@ class Classifier(ModesByModule):
         """Return one modality's encodings (B, width); the encoder runs on the rows present, others are zero.
 
         Raises:
-            ConfigError: the encoder returns something else than one row of its width a sample.
+            ConfigError: the encoder returns something other than one row of its width per sample.
         """
         present = batch.present[modality]
         rows = present.nonzero().squeeze(1)
@@ -286,7 +288,7 @@ class Classifier(ModesByModule):
         return _with_prior(anything, logits, self.log_prior)
 
     def coalitions(self, encodings: Encodings, present: Presence, coalitions: Tensor) -> Tensor:
-        """Return logits (K, B, C): row k as if only the modalities of ``coalitions[k]`` (n,) were present."""
+        """Return logits (K, B, C): row k as if only the modalities of `coalitions[k]` (n,) were present."""
         coalitions = coalitions.to(self.device)
         here = torch.stack([present[name] for name in self.modalities])  # (n, B)
         anything = (coalitions.unsqueeze(-1) & here).any(1)  # (K, B)
@@ -365,14 +367,14 @@ class Classifier(ModesByModule):
     def from_specification(
         cls, specification: Mapping[str, Any], encoders: Mapping[str, nn.Module] | None = None
     ) -> Classifier:
-        """Return a classifier with fresh weights from :meth:`specification`.
+        """Return a classifier with fresh weights from `specification`.
 
         Args:
-            specification: what :meth:`specification` returned.
+            specification: what `specification` returned.
             encoders: the modules of yours that it was made with.
 
         Raises:
-            ConfigError: an encoder of yours is missing, is no torch module, or belongs to no modality.
+            ConfigError: an encoder of yours is missing, is not a torch module, or belongs to no modality.
         """
         given = by_modality(encoders)
         problems = module_problems(given) + [

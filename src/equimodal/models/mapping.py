@@ -12,7 +12,7 @@ from equimodal.models.initial import for_each
 
 
 def correlations(first: Tensor, second: Tensor) -> Tensor:
-    """Return the Pearson correlation of each row of ``first`` (B, D) with each row of ``second`` (B', D), (B, B')."""
+    """Return the Pearson correlation of each row of `first` (B, D) with each row of `second` (B', D), (B, B')."""
 
     def standard(rows: Tensor) -> Tensor:
         return nn.functional.normalize(rows - rows.mean(dim=1, keepdim=True), dim=1)
@@ -23,13 +23,15 @@ def correlations(first: Tensor, second: Tensor) -> Tensor:
 def alignment_weights(previous: Tensor, mapped: Tensor, tau: float, valid: Tensor) -> Tensor:
     r"""Return the row-normalised, thresholded correlation matrix between two modalities' samples.
 
-    With the Pearson correlation between row i of ``previous`` and row j of ``mapped``,
+    With the Pearson correlation between row i of `previous` and row j of `mapped`,
 
-    .. math:: R_{ij} = \mathrm{corr}(p_i, a_j), \qquad
-              \tilde C_{ij} = 1 \text{ if } i = j, \; R_{ij} \text{ if } R_{ij} \ge \tau, \; 0 \text{ otherwise},
+    $$
+    R_{ij} = \mathrm{corr}(p_i, a_j), \qquad
+    \tilde C_{ij} = 1 \text{ if } i = j, \; R_{ij} \text{ if } R_{ij} \ge \tau, \; 0 \text{ otherwise},
+    $$
 
-    the result is :math:`C_{ij} = \tilde C_{ij} / \sum_k \tilde C_{ik}`. That the diagonal always stays is the
-    paper's; that it weighs 1, so that a row with no partner is left as it is, is ours.
+    the result is $C_{ij} = \tilde C_{ij} / \sum_k \tilde C_{ik}$. The paper
+    always keeps the diagonal; its weight of 1, which leaves a row without a partner as it is, is ours.
 
     Args:
         previous: mapped representations of the weaker modality (B, D); no gradient should flow into it.
@@ -61,10 +63,12 @@ def alignment_loss(
 ) -> tuple[Tensor, Tensor]:
     r"""Return the supervised contrastive loss between two modalities' mapped rows, as (sum, count).
 
-    .. math:: \ell_i = -\frac{1}{|P_i|} \sum_{j \in P_i} \log
-              \frac{\exp(R_{ij} / T)}{\sum_k \exp(R_{ik} / T)}, \qquad P_i = \{j : y_j = y_i\},
+    $$
+    \ell_i = -\frac{1}{|P_i|} \sum_{j \in P_i} \log
+    \frac{\exp(R_{ij} / T)}{\sum_k \exp(R_{ik} / T)}, \qquad P_i = \{j : y_j = y_i\},
+    $$
 
-    over the valid rows, with R the correlations of :func:`alignment_weights`: it makes samples of one class
+    over the valid rows, with R the correlations of `alignment_weights`: it makes samples of one class
     correlate across modalities, without which the threshold drops everything (ours).
 
     Args:
@@ -87,7 +91,7 @@ class CrossModalMapping(nn.Module):
     """Map each modality's encoding into a shared space and align it with the next weaker modality's.
 
     *Feature level*: a linear map for each modality. *Sample level*: in training, the mapped rows of a batch are
-    mixed by :func:`alignment_weights`; in evaluation only the diagonal is used (ours), which is the identity, so
+    mixed by `alignment_weights`; in evaluation only the diagonal is used (ours), which is the identity, so
     that a prediction never depends on what else is in the batch.
 
     Args:
@@ -98,7 +102,7 @@ class CrossModalMapping(nn.Module):
         tau: correlations below it are dropped, in (0, 1].
 
     Raises:
-        ConfigError: ``tau`` is out of its range.
+        ConfigError: `tau` is out of its range.
 
     Example:
         >>> mapping = CrossModalMapping(["audio", "image"], width=8)
@@ -136,7 +140,7 @@ class CrossModalMapping(nn.Module):
         return self.maps[name](encoding) if name in self.maps else encoding
 
     def align(self, mapped: Tensor, previous: Tensor, valid: Tensor) -> Tensor:
-        """Return mapped rows (B, D) aligned with ``previous`` (B, D) where ``valid`` (B,)."""
+        """Return mapped rows (B, D) aligned with `previous` (B, D) where `valid` (B,)."""
         if not (self.training and self.sample_level):
             return mapped
         return alignment_weights(previous.detach(), mapped, self.tau, valid) @ mapped

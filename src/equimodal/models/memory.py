@@ -12,16 +12,18 @@ State = tuple[Tensor, Tensor]
 class CrossModalMemory(nn.Module):
     r"""An LSTM cell read from weak to strong, and the refinement of an encoding by its state.
 
-    For modality m with aligned representation :math:`a_m` and encoding :math:`z_m`,
+    For modality m with aligned representation $a_m$ and encoding $z_m$,
 
-    .. math:: (h, c) \leftarrow \mathrm{LSTM}(a_m, (h, c)), \qquad r_m = z_m + U\,\mathrm{dropout}(h).
+    $$
+    (h, c) \leftarrow \mathrm{LSTM}(a_m, (h, c)), \qquad r_m = z_m + U\,\mathrm{dropout}(h).
+    $$
 
-    A sample that lacks the modality keeps its state. ``U`` starts at zero (ours), so that training starts as
+    A sample that lacks the modality keeps its state. `U` starts at zero (ours), so that training starts as
     plain alternating training and memory only adds. The state that starts a batch is a buffer: zero at first,
-    then what :meth:`inherit` is given (the mean final state of the epoch before).
+    then what `inherit` is given (the mean final state of the epoch before).
 
-    Outside training the refinement is scaled by ``strength`` (ours), a buffer that starts at 1: a method may fit it on
-    validation, so that a memory that learnt nothing that holds for new samples does no harm.
+    Outside training the refinement is scaled by `strength` (ours), a buffer that starts at 1: a method may fit it on
+    validation, so that a memory that does not generalise does no harm.
 
     Args:
         width: size of representations, encodings and state.
@@ -52,16 +54,16 @@ class CrossModalMemory(nn.Module):
         self.register_buffer("strength", torch.ones(()))
 
     def start(self, samples: int) -> State:
-        """Return the inherited state for each of ``samples`` samples."""
+        """Return the inherited state for each of `samples` samples."""
         return self.inherited_h.expand(samples, -1), self.inherited_c.expand(samples, -1)
 
     def inherit(self, h: Tensor, c: Tensor) -> None:
-        """Let later batches start from the state ``h``, ``c``, each (D,)."""
+        """Let later batches start from the state `h`, `c`, each (D,)."""
         self.inherited_h.copy_(h)
         self.inherited_c.copy_(c)
 
     def forward(self, aligned: Tensor, state: State, present: Tensor | None = None) -> State:
-        """Return the state after reading ``aligned`` (B, D); rows not ``present`` (B,) keep theirs."""
+        """Return the state after reading `aligned` (B, D); rows not `present` (B,) keep theirs."""
         h, c = self.cell(aligned, state)
         if present is None:
             return h, c

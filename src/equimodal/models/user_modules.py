@@ -37,7 +37,7 @@ def probe(encoder: nn.Module, train: Dataset, modality: str, width: int | None =
         width: what the size should be; None: any.
 
     Raises:
-        ConfigError: it raises, returns something else than one row of features a sample, lets the rows of a batch
+        ConfigError: it raises, returns something other than one row of features per sample, lets the rows of a batch
             depend on each other in evaluation mode, or has sparse gradients.
     """
     _check_lengths(encoder, train, modality)
@@ -52,7 +52,7 @@ def probe(encoder: nn.Module, train: Dataset, modality: str, width: int | None =
             return call_encoder(encoder, x, lengths, modality=modality, samples=samples, width=width)
         except ConfigError:
             raise
-        except Exception as error:  # another's code, which may raise anything
+        except Exception as error:  # the user's code, which may raise anything
             raise ConfigError(_cannot_run(encoder, modality, batch, error)) from error
 
     with torch.no_grad(), evaluating(encoder):
@@ -83,14 +83,14 @@ def probe(encoder: nn.Module, train: Dataset, modality: str, width: int | None =
     return both.shape[1]
 
 
-def batch_size_problems(encoders: Sequence[tuple[str, nn.Module]], batch_size: int) -> list[str]:
+def batch_size_problems(encoders: nn.ModuleDict, batch_size: int) -> list[str]:
     """Return a message for each encoder whose batch norms would never see two rows."""
     if batch_size > 1:
         return []
     return [
         f"training.batch_size: expected at least 2, because the encoder of '{name}' ({type(encoder).__name__}) has "
         "batch norms, got 1. A single row has no batch statistics."
-        for name, encoder in encoders
+        for name, encoder in encoders.items()
         if any(isinstance(module, _BatchNorm) and trains for module, trains in training_modes(encoder).items())
     ]
 

@@ -13,7 +13,7 @@ class Cell:
 
     Args:
         text: the number.
-        spread: what stands beside it, such as half of its interval; empty where there is nothing.
+        spread: what is shown after it, such as half of its interval; may be empty.
         best: whether it is marked as the best of its column, see `Table.best`.
     """
 
@@ -33,7 +33,7 @@ class Column:
     cells: tuple[Cell, ...]
 
     def lines(self) -> list[str]:
-        """Return header and cells as text, a star beside the best; stars do not shift the numbers."""
+        """Return header and cells as text, with a star at the best cell; stars do not shift the numbers."""
         if not any(cell.best for cell in self.cells):
             return [self.header, *map(str, self.cells)]
         return [f"{self.header}  ", *(f"{cell} *" if cell.best else f"{cell}  " for cell in self.cells)]
@@ -72,7 +72,7 @@ class Table:
 
     @property
     def has_spread(self) -> bool:
-        """Whether any cell has something beside its number."""
+        """Whether any cell shows something after its number."""
         return any(cell.spread for column in self.columns for cell in column.cells)
 
     def rows(self) -> list[tuple[str, tuple[Cell, ...]]]:

@@ -12,7 +12,7 @@ from equimodal.tables.table import Table, best_notes
 WIDTH = 110
 """Widest line, as far as names allow."""
 LABEL_WIDTH = 36
-"""Longest label that stands beside its numbers; a longer one has a line of its own above them."""
+"""Longest label on the line of its numbers; a longer label has a line of its own above them."""
 
 
 def as_text(tables: Sequence[Table], sentences: Sequence[str] = ()) -> str:

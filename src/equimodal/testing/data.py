@@ -73,7 +73,7 @@ def make_splits(
     seed: int = 0,
     clarity: float = 1.0,
 ) -> Splits:
-    """Return the data of :func:`make_dataset`, split."""
+    """Return the data of `make_dataset`, split."""
     return make_dataset(samples, modalities, absent, nothing, seed, clarity).split(seed=0)
 
 

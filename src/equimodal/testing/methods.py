@@ -1,13 +1,9 @@
-"""What every training method must hold to, as tests that its author runs."""
+"""What every training method must satisfy, as tests that its author runs."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -15,172 +11,45 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from equimodal.config.method import parse_method
 from equimodal.data.rows import concatenate
 from equimodal.data.splits import Splits
-from equimodal.errors import EquimodalError, Interrupted
-from equimodal.methods.base import METHODS, EpochResult, Method, MethodConfig
+from equimodal.errors import EquimodalError
+from equimodal.methods.base import Method, MethodConfig
+from equimodal.models.encoded import Encoded
 from equimodal.models.fusions.base import FUSIONS
 from equimodal.models.predict import class_probabilities
-from equimodal.testing.data import NormedEncoder, make_model, make_splits
+from equimodal.testing.data import make_splits
+from equimodal.testing.runs import Kept, SmallRuns
 from equimodal.testing.watching import (
-    Diary,
-    Watch,
     Witness,
-    global_seeds,
-    global_states,
-    watched,
 )
-from equimodal.training.fit import fit
 from equimodal.training.history import read_history
 from equimodal.training.run import Run, load
 
-MODALITIES = ("vector", "sequence", "image")
-BATCH_SIZE = 18
-EPOCHS = 2
-"""Of all runs but the one that must learn something."""
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A run that was kept in a folder, and the losses of every batch that it trained on."""
-
-    run: Run
-    folder: Path
-    losses: list[list[dict[str, float]]]
-    stops: tuple[int, ...] = ()
-
 
 class _Reached(Exception):
-    """Training was to go this far; it holds the weights there."""
+    """Raised to stop training; it holds the weights at that moment."""
 
     def __init__(self, weights: dict[str, Tensor]) -> None:
         super().__init__()
         self.weights = weights
 
 
-class MethodConformance:
+class MethodConformance(SmallRuns):
     """Checks of one training method, on small data of two and of three modalities, a third of them absent.
 
-    A subclass whose name begins with ``Test``, in a file of tests, is all there is to write. The method must be
+    A subclass whose name begins with `Test`, in a file of tests, is all that has to be written. The method must be
     registered: by an entry point, or by an import of its module in that file.
 
     Attributes:
         method: the method's name, or a recipe's.
-        options: of the method. Choose them so that all it does comes to pass within two epochs.
+        options: of the method. Choose them so that two epochs use every part of it.
         epochs: of the run in which it must learn something; more for a method that is slow to start.
 
     Example:
         >>> class TestJoint(MethodConformance):
         ...     method = "joint"
     """
-
-    method: ClassVar[str]
-    options: ClassVar[Mapping[str, Any]] = {}
-    epochs: ClassVar[int] = 6
-
-    # What the checks share
-
-    @classmethod
-    def registered(cls) -> type[Method]:
-        """Return the method's class."""
-        return METHODS.get(parse_method({"name": cls.method}).name)
-
-    @classmethod
-    def train(
-        cls,
-        data: Splits,
-        epochs: int = EPOCHS,
-        *,
-        fusion: str | None = None,
-        model: Any = None,
-        watch: Watch | None = None,
-        **options: Any,
-    ) -> Run:
-        """Train a model: a small new one, always from the same weights, where none is given."""
-        model = model or make_model(data, fusion=fusion, encoders={"vector": {"dropout": 0.1}})
-        with nullcontext() if watch is None else watched(cls.registered(), watch):
-            return fit(
-                model,
-                data,
-                {"name": cls.method, **cls.options},
-                epochs=epochs,
-                batch_size=BATCH_SIZE,
-                learning_rate=0.02,
-                weight_decay=0.1,
-                measure={"bootstrap": 10},
-                reference=False,
-                quiet=True,
-                **options,
-            )
-
-    @pytest.fixture(scope="class", params=[2, 3], ids=["two modalities", "three modalities"])
-    @classmethod
-    def data(cls, request: pytest.FixtureRequest) -> Splits:
-        """Vector and sequence, then also an image; three batches of training rows."""
-        return make_splits(90, MODALITIES[: request.param], clarity=2)
-
-    @pytest.fixture(scope="class")
-    @classmethod
-    def pair(cls) -> Splits:
-        """The data of two modalities."""
-        return make_splits(90, MODALITIES[:2], clarity=2)
-
-    @pytest.fixture(scope="class")
-    @classmethod
-    def learnt(cls, data: Splits) -> Run:
-        """A run that is long enough to learn something."""
-        return cls.train(data, cls.epochs)
-
-    @pytest.fixture(scope="class")
-    @classmethod
-    def seen(cls, data: Splits) -> Witness:
-        """Every step of a run in which modalities are absent from whole batches."""
-        witness = Witness([(), *((name,) for name in data.modalities)])
-        cls.train(data, watch=witness)
-        return witness
-
-    @pytest.fixture(scope="class")
-    @classmethod
-    def whole(cls, pair: Splits, tmp_path_factory: pytest.TempPathFactory) -> Kept:
-        """A run that nothing stopped."""
-        folder, diary = tmp_path_factory.mktemp("conformance") / "whole", Diary()
-        with global_seeds(1):
-            run = cls.train(pair, watch=diary, out=folder)
-        return Kept(run, folder, diary.batches)
-
-    @pytest.fixture(scope="class")
-    @classmethod
-    def again(cls, pair: Splits) -> tuple[Run, list[str]]:
-        """The same run from another state of the global generators, and the names of those that it moved."""
-        with global_seeds(3):
-            before = global_states()
-            run = cls.train(pair)
-            after = global_states()
-        return run, [name for name, state in after.items() if state != before[name]]
-
-    @pytest.fixture(scope="class")
-    @classmethod
-    def resumed(cls, pair: Splits, whole: Kept) -> Kept:
-        """The same run, stopped by Ctrl-C at several moments, and gone on with each time by a new method."""
-        folder, losses, stops = whole.folder.with_name("stopped"), [], []
-        total = len(whole.losses)
-        for stop in (*sorted({1, total // 2, total - 1}), None):
-            diary = Diary(None if stop is None else stop - len(losses))
-            try:
-                with global_seeds(2):
-                    run = cls.train(pair, watch=diary, out=folder, resume=bool(stops))
-            except Interrupted:
-                losses += diary.batches
-                stops.append(len(losses))
-            except EquimodalError as error:
-                pytest.fail(
-                    f"Stopped after batch {len(losses)} of {total}, the run cannot go on: {error} Are all buffers "
-                    "registered when begin() returns?"
-                )
-            else:
-                return Kept(run, folder, losses + diary.batches, tuple(stops))
-        raise AssertionError("Ctrl-C was sent in the last part too")
 
     # What it is
 
@@ -272,7 +141,7 @@ class MethodConformance:
     # What moves
 
     def test_nothing_moves_outside_an_update(self, seen: Witness) -> None:
-        """A modality's own parameters stay, to the bit, while others are updated (AdamW with weight decay)."""
+        """A modality's own parameters stay exactly as they are while others are updated (AdamW with weight decay)."""
         for step in seen.steps:
             strangers = step.moved - set(step.modalities)
             assert not strangers, (
@@ -281,7 +150,7 @@ class MethodConformance:
             )
 
     def test_an_absent_modality_takes_no_step(self, seen: Witness) -> None:
-        """The encoder of a modality that no row of the batch has stays as it is, to the bit."""
+        """The encoder of a modality that no row of the batch has stays exactly as it is."""
         for step in seen.steps:
             absent = step.encoders_moved - step.present
             assert not absent, (
@@ -308,28 +177,8 @@ class MethodConformance:
 
     # What is frozen, and batch norms
 
-    @pytest.fixture(scope="class")
-    @classmethod
-    def normed(cls, pair: Splits) -> tuple[Run, dict[str, Tensor]]:
-        """A run with batch norms, of which the sequence's are frozen, and all tensors from before it."""
-        rows = np.arange(2 * BATCH_SIZE + 1)  # the last batch has one row
-        data = Splits(pair.train.subset(rows), pair.validation, pair.test)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            encoders = {"vector": NormedEncoder(5), "sequence": NormedEncoder(3).requires_grad_(False)}
-        model = make_model(data, encoders=encoders)
-        before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-        try:
-            return cls.train(data, model=model), before
-        except Exception as error:  # noqa: BLE001 - the method's own code, which may raise anything
-            pytest.fail(
-                "With a frozen encoder, batch norms and a last batch of one row, training fails: "
-                f"{type(error).__name__}: {error} Encode by self.model.encode or encode_one, and expect no gradient "
-                "of a frozen parameter."
-            )
-
     def test_what_is_frozen_does_not_move(self, normed: tuple[Run, dict[str, Tensor]]) -> None:
-        """Neither the parameters of a frozen encoder nor its running statistics, to the bit."""
+        """Neither the parameters of a frozen encoder nor its running statistics."""
         run, before = normed
         after = run.model.state_dict()
         moved = [name for name in before if "sequence" in name and not torch.equal(before[name], after[name])]
@@ -352,7 +201,7 @@ class MethodConformance:
     # What it may know
 
     def test_the_same_seed_gives_the_same_bits(self, whole: Kept, again: tuple[Run, list[str]]) -> None:
-        """Whatever the state of the global generators."""
+        """In any state of the global generators."""
         _assert_same_weights(
             whole.run.model.state_dict(),
             again[0].model.state_dict(),
@@ -375,26 +224,26 @@ class MethodConformance:
             "Learn from what the hooks are given.",
         )
 
-    def test_validation_data_speak_through_on_epoch_end_alone(self, pair: Splits) -> None:
-        """Until its first call the weights are the same with other validation data."""
+    def test_validation_data_are_not_seen_while_training(self, pair: Splits) -> None:
+        """Until they are given to `calibrate`, after the first epoch, other validation data give the same weights."""
         other = Splits(pair.train, make_splits(90, pair.modalities, seed=1).validation, pair.test)
         _assert_same_weights(
             self._weights_after_one_epoch(pair),
             self._weights_after_one_epoch(other),
-            "Until the first on_epoch_end, two runs that differ in their validation data",
-            "Learn from the training rows that the hooks are given, and from on_epoch_end.",
+            "After the first epoch, two runs that differ in their validation data",
+            "Learn from the training rows that the hooks are given, from calibrate and from on_epoch_end.",
         )
 
     def _weights_after_one_epoch(self, data: Splits) -> dict[str, Tensor]:
-        def stop(method: Method, result: EpochResult) -> None:
+        def stop(method: Method, validation: Sequence[Encoded]) -> None:
             raise _Reached(method.model.state_dict())
 
         with pytest.MonkeyPatch.context() as patch, pytest.raises(_Reached) as reached:
-            patch.setattr(self.registered(), "on_epoch_end", stop)
+            patch.setattr(self.registered(), "calibrate", stop)
             self.train(data)
         return reached.value.weights
 
-    # Stopping and going on
+    # Stopping and resuming
 
     def test_what_it_knows_is_in_buffers(self, whole: Kept, resumed: Kept) -> None:
         """A new method with the weights and the state of another does the same as that from there on."""
@@ -409,7 +258,7 @@ class MethodConformance:
         )
 
     def test_a_stopped_run_ends_the_same(self, whole: Kept, resumed: Kept) -> None:
-        """Weights to the bit, and a history without a line doubled or lost."""
+        """The weights are equal bit for bit, and no line of the history is doubled or lost."""
         _assert_same_weights(
             whole.run.model.state_dict(),
             resumed.run.model.state_dict(),
@@ -441,4 +290,4 @@ def _assert_same_weights(one: Mapping[str, Tensor], other: Mapping[str, Tensor],
 
 def _listed(updates: list[tuple[str, ...]]) -> str:
     """Return the modalities of updates, in words."""
-    return ", then ".join("+".join(modalities) or "nobody" for modalities in updates) or "none"
+    return ", then ".join("+".join(modalities) or "none" for modalities in updates) or "none"

@@ -21,12 +21,12 @@ from equimodal.modes import evaluating
 
 Updates = Generator[Update, Outcome, None]
 Watch = Callable[[Method, Batch, Callable[[Batch], Updates]], Updates]
-"""Stands in for a method's ``updates``; of the method, the batch, and what gives the method's own updates of one."""
+"""Replaces a method's `updates`: gets the method, the batch, and a function that returns the method's own updates."""
 
 
 @contextmanager
 def watched(method: type[Method], watch: Watch) -> Iterator[None]:
-    """Let ``watch`` stand in for the updates of every instance of a method."""
+    """Let `watch` replace the updates of every instance of a method."""
     plain = method.updates
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(method, "updates", lambda self, batch: watch(self, batch, lambda other: plain(self, other)))
@@ -34,7 +34,7 @@ def watched(method: type[Method], watch: Watch) -> Iterator[None]:
 
 
 def follow(updates: Updates, notice: Callable[[Update, Outcome], None]) -> Updates:
-    """Pass updates on to the loop, and tell what became of each before the method goes on."""
+    """Pass updates on to the loop, and report the result of each before the method continues."""
     outcome = None
     while True:
         try:
@@ -46,7 +46,7 @@ def follow(updates: Updates, notice: Callable[[Update, Outcome], None]) -> Updat
 
 
 class Diary:
-    """A watch that notes the losses of every update, and can press Ctrl-C in the midst of one batch.
+    """A watch that notes the losses of every update, and can press Ctrl-C during one batch.
 
     Args:
         stop_at: number of that batch, from 1.
@@ -67,7 +67,7 @@ class Diary:
 
 @dataclass(frozen=True)
 class Step:
-    """What became of one update.
+    """The result of one update.
 
     Args:
         where: the update, in words.
@@ -75,8 +75,8 @@ class Step:
         modalities: those of the update.
         losses: (sum, count) of each term.
         rows: of the batch.
-        outcome: what the method was told.
-        moved: modalities of whose own parameters some moved, by a bit or more, since the update before.
+        outcome: what the method got.
+        moved: modalities with own parameters that changed at all since the update before.
         encoders_moved: the same for the encoders alone.
     """
 
@@ -97,7 +97,7 @@ Plan = list[tuple[tuple[str, ...], dict[str, tuple[float, float]]]]
 class Witness:
     """A watch that notes every step, hides modalities from whole batches, and asks what would be done with others.
 
-    The question is asked at the first batch of every pass: no update is carried out for it, and everything is as before
+    The question is asked at the first batch of every pass: it takes no step, and everything is as before
     when it has been answered.
 
     Args:
@@ -216,7 +216,7 @@ def twice(batch: Batch) -> Batch:
 
 @contextmanager
 def global_seeds(seed: int) -> Iterator[None]:
-    """Seed every global generator, and put them back as they were."""
+    """Seed every global generator, and restore them afterwards."""
     before = global_states()
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - the one that others may draw from
@@ -230,7 +230,7 @@ def global_seeds(seed: int) -> Iterator[None]:
 
 
 def global_states() -> dict[str, Any]:
-    """Return the state of every global generator as plain values, by whose it is."""
+    """Return the state of every global generator as plain values, by library."""
     name, keys, *rest = np.random.get_state()  # noqa: NPY002
     return {
         "random": random.getstate(),

@@ -36,10 +36,10 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the tensors and the metadata of a file that :func:`save_tensors` wrote.
+    """Return the tensors and the metadata of a file that `save_tensors` wrote.
 
     Raises:
-        RunError: there is no such file, it is cut short, or it is not one of ours.
+        RunError: there is no such file, it is cut short, or equimodal did not write it.
     """
     if not path.is_file():
         raise RunError(f"{path}: no such file. Is this the folder of a run that has finished an epoch?")
@@ -58,7 +58,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer, names: Mapping[int, str]) -> dict[str, Tensor]:
-    """Return the optimiser's state by parameter name: ``<parameter>|<key>``; ``names`` is by ``id``."""
+    """Return the optimiser's state by parameter name: `<parameter>|<key>`; `names` is by `id`."""
     return {
         f"{names[id(parameter)]}|{key}": torch.as_tensor(value)
         for parameter, state in optimiser.state.items()
@@ -70,7 +70,7 @@ def optimiser_tensors(optimiser: torch.optim.Optimizer, names: Mapping[int, str]
 def load_optimiser_tensors(
     optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor], parameters: Mapping[str, nn.Parameter]
 ) -> None:
-    """Set the optimiser's state from :func:`optimiser_tensors`."""
+    """Set the optimiser's state from `optimiser_tensors`."""
     for full_name, tensor in tensors.items():
         name, _, key = full_name.rpartition("|")
         parameter = parameters[name]
@@ -78,12 +78,12 @@ def load_optimiser_tensors(
 
 
 def with_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors with ``prefix/`` before each name."""
+    """Return the tensors with `prefix/` before each name."""
     return {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}
 
 
 def under_prefix(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the tensors whose name begins with ``prefix/``, without it."""
+    """Return the tensors whose name begins with `prefix/`, without it."""
     return {
         name.removeprefix(f"{prefix}/"): tensor for name, tensor in tensors.items() if name.startswith(f"{prefix}/")
     }

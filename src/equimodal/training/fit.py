@@ -164,10 +164,11 @@ def set_up(
     if problems or model is None:
         raise ConfigError(problems)
     _check_fit(model, data)
-    if problems := batch_size_problems(list(model.encoders.items()), config.training.batch_size):
-        raise ConfigError(problems)
-    with seeded(config.seed, "probe"):
+    problems = batch_size_problems(model.encoders, config.training.batch_size)
+    with _gather(problems), seeded(config.seed, "probe"):
         model.check_encoders(data.train)
+    if problems:
+        raise ConfigError(problems)
     options = method_class.Config.model_validate(config.method.options)
     prepare_with_seed(model, method_class, options, config.seed)
     train, validation, test = (model.prepare(part) for part in data.parts().values())
@@ -249,7 +250,7 @@ def train_reference(
 
 
 def _finish(trainer: Trainer, reference: Reference | None) -> Run:
-    """Measure the best weights on validation and, once, on test; write ``metrics.json``."""
+    """Measure the best weights on validation and, once, on test; write `metrics.json`."""
     config, model, data = trainer.config, trainer.model, trainer.data
     if config.method.name == REFERENCE and reference is None:
         parts = {name: measure_part(trainer, part, name) for name, part in _held_out(data).items()}

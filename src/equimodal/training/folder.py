@@ -19,6 +19,8 @@ from equimodal.files import write_text
 from equimodal.locks import locked
 
 FILE = "config.yaml"
+NO_RESULT = ("compare", "training.loader_workers")
+"""Settings that change no result of a run."""
 
 
 def read_config(folder: Path) -> RunConfig:
@@ -120,12 +122,12 @@ def refuse_foreign(folder: Path, what: str) -> None:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """Return a message for each setting in which two configurations differ; those of `compare` are left out."""
+    """Return a message for each setting in which two configurations differ, except those that change no result."""
     found = []
     for key in sorted(set(before) | set(now)):
         path = f"{prefix}{key}"
         one, other = before.get(key), now.get(key)
-        if path == "compare" or one == other:
+        if path in NO_RESULT or one == other:
             continue
         if isinstance(one, Mapping) and isinstance(other, Mapping):
             found += differences(one, other, f"{path}.")

@@ -1,4 +1,4 @@
-"""The history of a run: one JSON line an epoch, cut back on resume to what the checkpoint knows."""
+"""The history of a run: one JSON line per epoch, truncated on resume to what the checkpoint has seen."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from equimodal.errors import RunError
 
 
 class History:
-    """Append lines to ``history.jsonl``; without a path, keep them in memory.
+    """Append lines to `history.jsonl`; without a path, keep them in memory.
 
     Args:
         path: the file, or None.
@@ -24,7 +24,7 @@ class History:
         self.offset = 0
 
     def resume(self, offset: int) -> None:
-        """Cut the file back to ``offset`` bytes, what the checkpoint had seen of it, and read those lines.
+        """Cut the file back to `offset` bytes, what the checkpoint had seen of it, and read those lines.
 
         Raises:
             RunError: the file is shorter than the checkpoint says.
@@ -61,7 +61,7 @@ class History:
                     os.truncate(self.path, self.offset)
                 raise RunError(
                     f"{self.path}: could not be written ({error.strerror or error}). The last checkpoint is "
-                    "whole; free some space, then go on with --resume."
+                    "whole; free some space, then continue with --resume."
                 ) from error
         self.offset += len(text.encode())
         self.lines.append(json.loads(text))

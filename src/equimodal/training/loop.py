@@ -36,7 +36,7 @@ from equimodal.training.weights import Weights
 
 @dataclass
 class Cursor:
-    """Where a run stands: everything random follows from it and the seed.
+    """The position of a run: everything random follows from it and the seed.
 
     Args:
         phase: finished phases.
@@ -55,7 +55,7 @@ class Cursor:
 
 @dataclass
 class Tally:
-    """What an epoch adds up: sums of the loss terms, how often each counted, and steps taken by modality."""
+    """Sums over an epoch: the loss terms, how often each counted, and the steps of each modality."""
 
     losses: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class Tally:
 
 
 class Trainer:
-    """Train a model by a method, keep the best epoch by validation, and be able to go on after any stop.
+    """Train a model by a method, keep the best epoch by validation, and be able to resume after any stop.
 
     Args:
         method: yields the updates; its model is trained in place, and holds the best weights at the end.
@@ -111,12 +111,12 @@ class Trainer:
         self._stop = False
 
     def run(self) -> None:
-        """Train to the end, from wherever the cursor stands.
+        """Train to the end, from the position of the cursor.
 
         Raises:
             Interrupted: Ctrl-C; a checkpoint was written.
             Diverged: a loss or a weight is not finite.
-            RunError: the disk refuses.
+            RunError: the disk cannot be written.
         """
         self.memory.start()
         try:
@@ -273,7 +273,7 @@ class Trainer:
     def _seeded(self, *purpose: str | int) -> AbstractContextManager[None]:
         return seeded(self.config.seed, *purpose, device=self.fabric.device)
 
-    # Stopping and going on
+    # Stopping and resuming
 
     @property
     def _checkpoint_path(self) -> Path | None:
@@ -307,7 +307,7 @@ class Trainer:
         checkpoint.save_tensors(self._checkpoint_path, tensors, metadata)
 
     def resume(self) -> None:
-        """Take up the run at its last checkpoint; without one, at the beginning.
+        """Continue the run from its last checkpoint; without one, from the beginning.
 
         Raises:
             RunError: the checkpoint is damaged, or of another configuration.
@@ -318,7 +318,7 @@ class Trainer:
             return
         tensors, metadata = checkpoint.load_tensors(path)
         if "cursor" not in metadata:
-            raise RunError(f"{path}: is not a checkpoint, though equimodal wrote it. Start anew in another folder.")
+            raise RunError(f"{path}: is not a checkpoint, though equimodal wrote it. Start again in another folder.")
         if metadata["config"] != self.config.hash():
             raise RunError(f"{path}: belongs to a run with another configuration. Choose another folder.")
         try:
@@ -326,7 +326,7 @@ class Trainer:
             self.method.load_state_dict(checkpoint.under_prefix("method", tensors))
         except RuntimeError as error:
             raise RunError(
-                f"{path}: its weights are not those of this model, so that an encoder of your own must be another one. "
+                f"{path}: its weights are not those of this model, so one of your encoders must be another one. "
                 "Give the same model, or choose another folder."
             ) from error
         if state := checkpoint.under_prefix("optimiser", tensors):
@@ -346,7 +346,7 @@ class Trainer:
         self._save_checkpoint()
         raise Interrupted(
             f"Interrupted after {self.cursor.total} whole epochs. Everything is kept in {self.folder}; "
-            "the same command with --resume goes on."
+            "the same command with --resume continues."
         )
 
     @contextmanager
@@ -377,8 +377,8 @@ def make_fabric(training: TrainingConfig) -> Fabric:
     """
     try:
         return Fabric(accelerator=training.accelerator, devices=1, precision=training.precision)
-    except (ValueError, RuntimeError) as error:  # Fabric's own words for what this machine lacks
+    except (ValueError, RuntimeError) as error:  # Fabric's message says what this machine lacks
         raise ConfigError(
-            f"training.accelerator '{training.accelerator}' with precision '{training.precision}' cannot be had "
+            f"training.accelerator '{training.accelerator}' with precision '{training.precision}' is not available "
             f"here: {' '.join(str(error).split())}"
         ) from error

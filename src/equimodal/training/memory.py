@@ -48,7 +48,7 @@ class PeakMemory:
             if self.device.type == "cuda":
                 torch.cuda.reset_peak_memory_stats(self.device)
             else:
-                _RESET.write_text("5", encoding="ascii")  # proc(5): sets VmHWM back to the present size
+                _RESET.write_text("5", encoding="ascii")  # proc(5): resets VmHWM to the present size
             self._counts = self.device.type in ("cuda", "cpu")
         except (OSError, RuntimeError):
             self._counts = False

@@ -1,4 +1,4 @@
-"""Optimiser, learning-rate schedule, and the one place where an update moves parameters."""
+"""Optimiser, learning-rate schedule, and the only place where an update moves parameters."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def learning_rate(config: TrainingConfig, progress: float, step: float = 0.0) ->
 class Updater:
     """Take the steps of a method's updates: backward, drop what must not move, clip, step.
 
-    Only the parameters of the update's modalities and the shared ones keep a gradient. The optimiser passes over
-    parameters without one, so that the others do not move by a bit, under weight decay and momentum too. The buffers of
-    an encoder move with its parameters, see `EncoderBuffers`. Frozen parameters are not the optimiser's at all.
+    Only the parameters of the update's modalities and the shared ones keep a gradient. The optimiser skips
+    parameters without one, so that the others do not change at all, under weight decay and momentum too. The buffers of
+    an encoder move with its parameters, see `EncoderBuffers`. Frozen parameters are not given to the optimiser.
 
     Args:
         fabric: for the backward pass and mixed precision.
@@ -95,7 +95,7 @@ class Updater:
         self.buffers = EncoderBuffers(model)
 
     def train_batch(self, batch: Batch) -> Iterator[Outcome]:
-        """Take the steps of the method's updates of one batch; yield what became of each.
+        """Take the steps of the method's updates of one batch; yield the result of each.
 
         Raises:
             RunError: a loss is not finite.
@@ -150,7 +150,7 @@ class Updater:
                     parameter.grad = None
         else:
             for parameter, gradient in update.combine(_gradients_of_each(terms, free)).items():
-                parameter.grad = _laid_out_like(parameter, gradient)
+                parameter.grad = _in_layout_of(parameter, gradient)
         if self.clip_norm is not None:
             moving = [parameter for parameter in free if parameter.grad is not None]
             nn.utils.clip_grad_norm_(moving, self.clip_norm)
@@ -163,11 +163,11 @@ class Updater:
         return not learning or any(p.grad is not None for p in learning)
 
 
-def _laid_out_like(parameter: nn.Parameter, gradient: Tensor) -> Tensor:
-    """Return the gradient in the parameter's memory layout, as ``backward`` leaves it.
+def _in_layout_of(parameter: nn.Parameter, gradient: Tensor) -> Tensor:
+    """Return the gradient in the parameter's memory layout, as `backward` leaves it.
 
-    ``autograd.grad`` may return a convolution's gradient with channels last; fused AdamW (torch 2.13, CPU) reads it as
-    if it lay like the parameter, and silently takes a wrong step.
+    `autograd.grad` may return a convolution's gradient with channels last; fused AdamW (torch 2.13, CPU) reads it in
+    the parameter's layout, and silently takes a wrong step.
     """
     if gradient.stride() == parameter.stride():
         return gradient

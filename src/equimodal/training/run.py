@@ -32,7 +32,7 @@ class Run:
     Args:
         model: the classifier with the weights of its best epoch.
         config: what it was trained with.
-        history: one line an epoch.
+        history: one line per epoch.
         validation: measured on the whole validation part, with the best weights.
         test: measured once on test, after everything was chosen.
         reference: what each modality reaches alone, by split; None without a reference.
@@ -81,7 +81,7 @@ def load(folder: str | Path, encoders: Mapping[str, nn.Module] | None = None) ->
     """
     folder = Path(folder)
     if not (folder / "metrics.json").is_file():
-        state = "it was not finished: go on with --resume" if (folder / "checkpoint").exists() else "no run"
+        state = "it was not finished: continue with --resume" if (folder / "checkpoint").exists() else "no run"
         raise RunError(f"{folder}: holds no finished run ({state}).")
     try:
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))

@@ -26,7 +26,7 @@ class Selection:
     since: int = 0
 
     def consider(self, epoch: int, measurement: Measurement, phase: Phase) -> bool:
-        """Take note of an epoch; return whether it is the best so far."""
+        """Compare an epoch with the best so far; return whether it is better."""
         scores = measurement.scores
         if phase.select is not None:
             (name,) = phase.select
@@ -43,6 +43,6 @@ class Selection:
         return {"epoch": self.epoch, "score": self.score, "since": self.since}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Set the state from :meth:`to_dict`."""
+        """Set the state from `to_dict`."""
         self.epoch, self.since = state["epoch"], state["since"]
         self.score = None if state["score"] is None else tuple(state["score"])

@@ -1,4 +1,4 @@
-"""Recipes: one YAML each, holding what differs from the defaults, and ``about``, a line that says what it is for."""
+"""Recipes: one YAML each, with what differs from the defaults, and `about`, a line that says what it is for."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def recipe_names() -> tuple[str, ...]:
 
 
 def read_recipe(name: str) -> dict[str, Any]:
-    """Return a recipe's content; ``about`` says in a line what it is for."""
+    """Return a recipe's content; `about` says in one line what it is for."""
     return read_yaml((RECIPES / f"{name}.yaml").read_text(encoding="utf-8"), f"recipe '{name}'")

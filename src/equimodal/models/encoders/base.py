@@ -20,7 +20,7 @@ ENCODERS: Registry[type[Encoder]] = Registry("encoder", "equimodal.models.encode
 
 
 class Encoder(nn.Module):
-    """Base of the built-in encoders; any ``nn.Module`` that returns (B, width) can stand in for one.
+    """Base of the built-in encoders; any `nn.Module` that returns (B, width) can stand in for one.
 
     A subclass takes `width` and its own options as keyword arguments, reads the arguments that follow from the data in
     `describe`, and learns fixed statistics of the training rows in `fit_inputs`.
@@ -42,7 +42,7 @@ class Encoder(nn.Module):
         return {"features": spec.shape[-1]}
 
     def spec_problems(self, modality: str, spec: Spec) -> list[str]:
-        """Return a message if a column has not the kind and shape that this encoder was made for."""
+        """Return a message if a column does not have the kind and shape that this encoder was made for."""
         if spec.kind not in self.kinds:
             return [f"{modality}: the model was made for {' or '.join(self.kinds)}, the data are {spec.kind}."]
         if spec.fields is not None:
@@ -53,7 +53,7 @@ class Encoder(nn.Module):
         return [] if found == expected else [self.mismatch(modality, expected, found)]
 
     def mismatch(self, modality: str, expected: dict[str, Any], found: dict[str, Any]) -> str:
-        """Return the message for data whose description is not the one that this encoder was made for."""
+        """Return the message for data that do not have the description that this encoder was made for."""
         return f"{modality}: the model was made for {_listed(expected)}, the data have {_listed(found)}."
 
     def fit_inputs(self, chunks: Iterable[np.ndarray]) -> None:
@@ -136,7 +136,7 @@ def call_encoder(
             return out
         advice = f"Say widths={{'{modality}': {out.shape[1]}}}, or use Classifier.for_data, which finds the width."
     else:
-        advice = "Return one row of features a sample."
+        advice = "Return one row of features per sample."
     came = f"shape {tuple(out.shape)}" if isinstance(out, Tensor) else type(out).__name__
     came += f" of {out.dtype}" if isinstance(out, Tensor) and not out.is_floating_point() else ""
     raise ConfigError(

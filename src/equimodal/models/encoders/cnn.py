@@ -40,11 +40,11 @@ _ADVICE = {
 class CNN(Encoder):
     """Blocks of 3x3 convolution, 2x2 pooling, group normalisation and GELU, then a linear map of what is left.
 
-    Pooling stops when the image has shrunk to 4 pixels a side. Group normalisation sees one sample at a time,
+    Pooling stops when the image has 4 pixels per side. Group normalisation sees one sample at a time,
     so that predictions do not depend on the rest of the batch.
 
-    Pictures must be stored as the training ones were, because the scale goes with the type: the statistics of
-    integers from 0 to 255 make nonsense of floats from 0 to 1 (ours).
+    Pictures must be stored as the training ones were, because the scale follows from the type: the
+    statistics of integers from 0 to 255 do not fit floats from 0 to 1 (ours).
 
     Shapes: (B, H, W) or (B, H, W, channels), any numeric type, to (B, width).
 
@@ -53,7 +53,7 @@ class CNN(Encoder):
         width_pixels: pixels.
         channels: colour channels; 1 for images without a channel axis.
         width: size of the encoding.
-        hidden: channels of the blocks, one number a block.
+        hidden: channels of the blocks, one number per block.
         dropout: probability of dropping a pooled value while training.
         pixels: how the training pictures were stored: "uint8", "integer" or "float"; None: any will do.
 

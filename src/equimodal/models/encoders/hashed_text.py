@@ -55,7 +55,7 @@ class HashedText(Encoder):
         buckets: number of hash buckets.
         shortest: characters of the shortest n-gram.
         longest: characters of the longest n-gram.
-        limit: most n-grams read of one text.
+        limit: largest number of n-grams read from one text.
         hidden: size of the embeddings.
         dropout: probability of dropping an averaged value while training.
 

@@ -14,7 +14,7 @@ from equimodal.models.encoders.standardise import Standardise
 
 @ENCODERS.register("mlp")
 class MLP(Encoder):
-    """Standardisation, then ``layers`` hidden layers with GELU and dropout, then a linear map.
+    """Standardisation, then `layers` hidden layers with GELU and dropout, then a linear map.
 
     Shapes: (B, features) to (B, width).
 

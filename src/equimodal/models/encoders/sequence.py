@@ -14,7 +14,7 @@ from equimodal.models.encoders.standardise import Standardise
 
 
 def step_mask(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Return (B, T, 1): 1 at the valid steps of ``x`` (B, T, ...), 0 in the padding."""
+    """Return (B, T, 1): 1 at the valid steps of `x` (B, T, ...), 0 in the padding."""
     if lengths is None:
         return torch.ones(*x.shape[:2], 1, dtype=x.dtype, device=x.device)
     steps = torch.arange(x.shape[1], device=x.device)
@@ -22,7 +22,7 @@ def step_mask(x: Tensor, lengths: Tensor | None) -> Tensor:
 
 
 def masked_mean(x: Tensor, mask: Tensor) -> Tensor:
-    """Return the mean of ``x`` (B, T, D) over the valid steps, (B, D)."""
+    """Return the mean of `x` (B, T, D) over the valid steps, (B, D)."""
     return (x * mask).sum(1) / mask.sum(1).clamp(min=1)
 
 

@@ -24,8 +24,8 @@ class Standardise(nn.Module):
     The result does not depend on the unit: $x$ and $a x + b$ give the same but for rounding. A column that is constant,
     or constant but for the rounding of its type, gives 0, in other data too.
 
-    Where float32 would lose a column, with values far from 0 or a deviation at the ends of its range, an offset and a
-    power of two are taken off in float64 first; `needs_double` says that inputs should come as such. The statistics are
+    Where float32 would lose a column, with a deviation at the ends of its range or values far from 0, a power of 2 and
+    an offset are taken off in float64 first; `needs_double` says that inputs should come as such. The statistics are
     buffers, saved with the model.
 
     Args:
@@ -60,20 +60,22 @@ class Standardise(nn.Module):
         low, high, rounding = np.full(len(mean), np.inf), np.full(len(mean), -np.inf), np.finfo(np.float64).eps
         origin = None  # a row, taken off the others: sums of large values lose their last digits
         for chunk in chunks:
-            rows = np.asarray(chunk, np.float64).reshape(-1, len(mean))
-            if not len(rows):
+            # One column after the other in memory: sums along it are fast, and pairwise.
+            rows = np.array(np.asarray(chunk).reshape(-1, len(mean)).T, np.float64, order="C")
+            if not rows.size:
                 continue
             if chunk.dtype.kind == "f":
                 rounding = max(rounding, np.finfo(chunk.dtype).eps)
             if origin is None:
-                origin = rows[0].copy()
-            rows = rows - origin
-            of_chunk = rows.mean(0)
-            apart = of_chunk - mean
-            total = count + len(rows)
-            mean = mean + apart * (len(rows) / total)
-            squares = squares + np.square(rows - of_chunk).sum(0) + np.square(apart) * (count * len(rows) / total)
-            low, high, count = np.minimum(low, rows.min(0)), np.maximum(high, rows.max(0)), total
+                origin = rows[:, 0].copy()
+            rows -= origin[:, None]
+            low, high = np.minimum(low, rows.min(1)), np.maximum(high, rows.max(1))
+            of_chunk = rows.mean(1)
+            rows -= of_chunk[:, None]
+            apart, total = of_chunk - mean, count + rows.shape[1]
+            squares += np.square(rows, out=rows).sum(1) + np.square(apart) * (count * rows.shape[1] / total)
+            mean += apart * (rows.shape[1] / total)
+            count = total
         if origin is None:
             return
         std = np.sqrt(squares / count)
@@ -85,12 +87,13 @@ class Standardise(nn.Module):
         varies = np.isfinite(std)
         extreme = varies & ((std > LARGEST) | (std < 1 / LARGEST))
         exponent = np.where(extreme, np.frexp(np.where(extreme, std, 1.0))[1], 0)
+        origin, mean, std = (np.ldexp(values, -exponent) for values in (origin, mean, std))
         whole = origin + mean
         offset = np.where(varies & (np.abs(whole) > OFFSET * std), whole.astype(np.float32), 0.0)
         self.offset.copy_(torch.from_numpy(offset))
         self.exponent.copy_(torch.from_numpy(exponent))
-        self.mean.copy_(torch.from_numpy(np.ldexp((origin - offset) + mean, -exponent)))
-        self.std.copy_(torch.from_numpy(np.ldexp(std, -exponent)))
+        self.mean.copy_(torch.from_numpy((origin - offset) + mean))
+        self.std.copy_(torch.from_numpy(std))
 
     @property
     def needs_double(self) -> bool:
@@ -100,7 +103,7 @@ class Standardise(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the standardised values, float32."""
         if x.dtype == torch.float64:
-            x = (x - self.offset) * 2.0 ** -self.exponent.double()
+            x = x * 2.0 ** -self.exponent.double() - self.offset
             return ((x - self.mean) / self.std).float()
         scale = 2.0 ** self.exponent.float()
-        return (x.float() - (self.offset + self.mean * scale)) / (self.std * scale)
+        return (x.float() - (self.offset + self.mean) * scale) / (self.std * scale)

@@ -23,8 +23,8 @@ Presence = Mapping[str, Tensor]
 class Fusion(nn.Module):
     """Turn encodings and presence into logits.
 
-    What it does for an absent modality (its *absence operator*) is in ``absence``, in words. Rows with nothing
-    present may come out as anything: the classifier answers those with the training prior.
+    What it does for an absent modality (its *absence operator*) is in `absence`, in words. Rows with nothing
+    present may have any result: the classifier answers those with the training prior.
 
     Args:
         modalities: names, in the data set's order.
@@ -51,7 +51,7 @@ class Fusion(nn.Module):
         raise NotImplementedError
 
     def coalitions(self, encodings: Encodings, present: Presence, coalitions: Tensor) -> Tensor:
-        """Return logits (K, B, C): row k as if only the modalities of ``coalitions[k]`` (n,) were present."""
+        """Return logits (K, B, C): row k as if only the modalities of `coalitions[k]` (n,) were present."""
         K, B = len(coalitions), len(next(iter(encodings.values())))
         repeated = {name: encodings[name].repeat(K, 1) for name in self.modalities}
         masks = {
@@ -61,7 +61,7 @@ class Fusion(nn.Module):
 
 
 class MeanEncoding(nn.Module):
-    """Stand in for absent encodings with the running mean of the present ones (momentum .1, as batch norms do).
+    """Replace absent encodings by the running mean of the present ones (momentum .1, as batch norms have).
 
     Args:
         modalities: names.
@@ -105,14 +105,14 @@ class MeanEncoding(nn.Module):
 
 
 def masked_average(values: Tensor, mask: Tensor) -> Tensor:
-    """Return the mean of ``values`` (n, B, C) over the modalities in ``mask`` (n, B) or (K, n, B)."""
+    """Return the mean of `values` (n, B, C) over the modalities in `mask` (n, B) or (K, n, B)."""
     weights = mask.to(values.dtype)
     weights = weights / weights.sum(-2, keepdim=True).clamp(min=1)
     return (weights.unsqueeze(-1) * values).sum(-3)
 
 
 def certainty(logits: Tensor) -> Tensor:
-    r"""Return :math:`e^{-H}` of predictions, from 1/C to 1, H being their entropy in nats: (..., C) -> (...).
+    r"""Return $e^{-H}$ of predictions, from 1/C to 1, H being their entropy in nats: (..., C) -> (...).
 
     Example:
         >>> certainty(torch.tensor([[0.0, 0.0], [50.0, 0.0]]))  # entropies log 2 and 0
@@ -123,7 +123,7 @@ def certainty(logits: Tensor) -> Tensor:
 
 
 def check_choices(fusion: str, **choices: tuple[Any, tuple[str, ...]]) -> None:
-    """Refuse options, given as ``name=(value, known values)``, whose value is not known.
+    """Refuse options, given as `name=(value, known values)`, whose value is not known.
 
     Raises:
         ConfigError: all of them together.

@@ -13,7 +13,7 @@ from equimodal.models.initial import draw_blocks
 
 @FUSIONS.register("concat")
 class Concat(Fusion):
-    """Logits ``W [h_1 .. h_n] + b`` of the concatenated encodings.
+    """Logits `W [h_1 .. h_n] + b` of the concatenated encodings.
 
     Args:
         absent: what replaces an absent encoding: "mean" (of the training encodings) or "zeros".

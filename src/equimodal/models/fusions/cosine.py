@@ -18,16 +18,18 @@ from equimodal.models.initial import for_each
 class Cosine(Fusion):
     r"""The sum, over the modalities, of the cosine between an encoding and each class's direction.
 
-    .. math:: z_c = s\, n \cdot \mathrm{mean}_{m \text{ present}} \cos(W_{m,c}, h_m)
+    $$
+    z_c = s\, n \cdot \mathrm{mean}_{m \text{ present}} \cos(W_{m,c}, h_m)
+    $$
 
-    With all n modalities present this is :math:`s \sum_m \cos(W_{m,c}, h_m)`. Where some are absent, the mean of the
+    With all n modalities present this is $s \sum_m \cos(W_{m,c}, h_m)$. Where some are absent, the mean of the
     others times n keeps the logits' range, from -s n to s n (ours). An encoding of norm 0 has cosine 0.
 
     Args:
         scale: s, the inverse temperature.
 
     Raises:
-        ConfigError: ``scale`` is not a number above 0.
+        ConfigError: `scale` is not a number above 0.
 
     Example:
         >>> fusion = Cosine(["a", "b"], width=4, classes=3, scale=5.0)
@@ -72,7 +74,7 @@ class Cosine(Fusion):
         """Return logits (..., B, C) for a mask (..., n, B)."""
         size = (mask.shape[-1], self.classes)
         each = [
-            # Directions that nobody asks for have no gradient, rather than one of zero: weight decay passes them over.
+            # Directions that are not used have no gradient, rather than one of zero, which weight decay would apply to.
             self.cosines(encodings[name], name) if bool(here.any()) else encodings[name].new_zeros(size)
             for name, here in zip(self.modalities, mask.unbind(-2), strict=True)
         ]

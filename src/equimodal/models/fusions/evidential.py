@@ -15,23 +15,27 @@ from equimodal.models.fusions.late import Late
 class Evidential(Late):
     r"""The expected class probabilities, in logarithms, of the modalities' opinions combined by Dempster's rule.
 
-    A modality's evidence :math:`e_m = \mathrm{softplus}(z_m)`, with :math:`z_m` what its own linear head makes of its
+    A modality's evidence $e_m = \mathrm{softplus}(z_m)$, with $z_m$ what its own linear head makes of its
     encoding, gives a Dirichlet distribution over the C classes' probabilities, and an opinion of beliefs b and
     uncertainty u:
 
-    .. math:: \alpha_m = e_m + 1, \quad S_m = \sum_k \alpha_{m,k}, \quad b_m = e_m / S_m, \quad u_m = C / S_m
+    $$
+    \alpha_m = e_m + 1, \quad S_m = \sum_k \alpha_{m,k}, \quad b_m = e_m / S_m, \quad u_m = C / S_m
+    $$
 
     Two opinions are combined by the reduced rule, further ones in the same way,
 
-    .. math:: b_k = \frac{b_{1,k} b_{2,k} + b_{1,k} u_2 + b_{2,k} u_1}{1 - K}, \quad
-        u = \frac{u_1 u_2}{1 - K}, \quad K = \sum_{i \ne j} b_{1,i} b_{2,j},
+    $$
+    b_k = \frac{b_{1,k} b_{2,k} + b_{1,k} u_2 + b_{2,k} u_1}{1 - K}, \quad
+    u = \frac{u_1 u_2}{1 - K}, \quad K = \sum_{i \ne j} b_{1,i} b_{2,j},
+    $$
 
-    and the logits are :math:`\log(\alpha_k / S)` of what results: their softmax is the expected probability. The rule
-    is computed for all modalities at once, by :func:`combined_support`.
+    and the logits are $\log(\alpha_k / S)$ of what results: their softmax is the expected probability. The rule
+    is computed for all modalities at once, by `combined_support`.
 
     The paper's own loss, the expected cross entropy under each Dirichlet with an annealed divergence from the uniform
-    one, is the matter of a method, not of a fusion: here it is the cross entropy of the expected probabilities that
-    trains them (ours).
+    one, belongs to a method, not to a fusion. Here the cross entropy of the expected probabilities trains them
+    (ours).
 
     Example:
         >>> fusion = Evidential(["a", "b"], width=4, classes=3)
@@ -47,7 +51,7 @@ class Evidential(Late):
 
     def __init__(self, modalities: Sequence[str], width: int, classes: int) -> None:
         super().__init__(modalities, width, classes)
-        self.options = {}  # late fusion's are not to be had
+        self.options = {}  # it has none of late fusion's options
 
     def pool(self, each: Tensor, mask: Tensor) -> Tensor:
         """Return the logarithms of the probabilities that the combined opinion expects."""
@@ -57,13 +61,15 @@ class Evidential(Late):
 def combined_support(evidence: Tensor, mask: Tensor) -> Tensor:
     r"""Return the support for each class that Dempster's rule makes of the modalities' evidence.
 
-    Dempster's rule multiplies commonalities. Those of an opinion are :math:`b_k + u` for a class and u for all classes
+    Dempster's rule multiplies commonalities. Those of an opinion are $b_k + u$ for a class and u for all classes
     together, and with their ratio the normalisation 1 - K drops out. Its logarithm, the support
 
-    .. math:: s_k = \log\frac{b_k + u}{u} = \log(1 + e_k / C),
+    $$
+    s_k = \log\frac{b_k + u}{u} = \log(1 + e_k / C),
+    $$
 
     is therefore summed over the modalities: 0, that of the vacuous opinion, changes nothing, and neither does the
-    order. The combined evidence is :math:`C (e^{s_k} - 1)`. This form of the rule is ours; it takes one sum, and no
+    order. The combined evidence is $C (e^{s_k} - 1)$. This form of the rule is ours; it takes one sum, and no
     product of small numbers.
 
     Args:
@@ -84,10 +90,10 @@ def combined_support(evidence: Tensor, mask: Tensor) -> Tensor:
 
 
 def log_expectation(support: Tensor) -> Tensor:
-    r"""Return :math:`\log(\alpha_k / S)` of an opinion by its support: (..., C) -> (..., C).
+    r"""Return $\log(\alpha_k / S)$ of an opinion by its support: (..., C) -> (..., C).
 
-    :math:`\alpha_k` is proportional to :math:`e^{s_k} - 1 + 1/C`, of which the logarithm is
-    :math:`s_k + \log((1 - e^{-s_k}) + e^{-s_k} / C)`: nothing grows and nothing cancels.
+    $\alpha_k$ is proportional to $e^{s_k} - 1 + 1/C$, of which the logarithm is
+    $s_k + \log((1 - e^{-s_k}) + e^{-s_k} / C)$: nothing grows and nothing cancels.
 
     Example:
         >>> log_expectation(torch.tensor([10.0, 2.0]).div(2).log1p()).exp()  # 11 and 3 out of 14

@@ -15,7 +15,9 @@ from equimodal.models.initial import draw_blocks, for_each
 class Gated(Fusion):
     r"""Gated multimodal unit for any number of modalities.
 
-    .. math:: g = \mathrm{softmax}(V [h_1 .. h_n]), \qquad z = W \sum_m g_m \tanh(A_m h_m) + b
+    $$
+    g = \mathrm{softmax}(V [h_1 .. h_n]), \qquad z = W \sum_m g_m \tanh(A_m h_m) + b
+    $$
 
     The softmax over modalities, where the original has one sigmoid for two, is ours.
 

@@ -14,14 +14,14 @@ from equimodal.models.initial import for_each
 
 @FUSIONS.register("late")
 class Late(Fusion):
-    r"""The mean, over the modalities present, of what a linear head makes of each encoding.
+    r"""The mean, over the modalities present, of the logits of a linear head on each encoding.
 
-    By ``weights="entropy"`` a sample's modalities count by how sure each is of itself:
-    :math:`w_m = e^{-H_m} / \sum_k e^{-H_k}` over the modalities k present, with :math:`H_m` the entropy (in nats) of
+    By `weights="entropy"` a sample's modalities count by how sure each is of itself:
+    $w_m = e^{-H_m} / \sum_k e^{-H_k}$ over the modalities k present, with $H_m$ the entropy (in nats) of
     the class probabilities of m alone.
 
     Args:
-        heads: "own", one head a modality, or "shared", one for all.
+        heads: "own", one head per modality, or "shared", one for all.
         average: "logits", or "probabilities" (the result is then the log of the mean probability).
         weights: "equal", or "entropy" (Zhang et al., CVPR 2024, arXiv 2311.10707).
 
@@ -85,9 +85,9 @@ class Late(Fusion):
         return torch.stack(each)
 
     def pool(self, each: Tensor, mask: Tensor) -> Tensor:
-        """Return what the modalities' logits (n, B, C) amount to: (B, C) for a mask (n, B), (K, B, C) for (K, n, B).
+        """Combine the modalities' logits (n, B, C): (B, C) for a mask (n, B), (K, B, C) for (K, n, B).
 
-        What fusions of decisions differ in: one of your own overrides this alone.
+        A new fusion of decisions overrides this method alone.
         """
         values = each if self.average == "logits" else each.softmax(-1)
         if self.weights == "equal":

@@ -32,10 +32,10 @@ class Chain:
 
 @FUSIONS.register("memory")
 class MemoryFusion(Fusion):
-    """Pass a memory over the modalities in ``order``, and average the logits of the steps.
+    """Pass a memory over the modalities in `order`, and average the logits of the steps.
 
-    For each modality m present: align ``mapping(z_m)`` with the weaker modality's, update the memory, refine
-    ``r_m = z_m + U dropout(h)``, decide ``s_m = head(r_m)``. The result is the mean of ``s_m``. The order and
+    For each modality m present: align `mapping(z_m)` with the weaker modality's, update the memory, refine
+    `r_m = z_m + U dropout(h)`, decide `s_m = head(r_m)`. The result is the mean of `s_m`. The order and
     the inherited state are buffers and are saved with the model.
 
     Args:
@@ -56,7 +56,7 @@ class MemoryFusion(Fusion):
     Source: Shi et al., arXiv 2506.00030.
     """
 
-    absence = "passed over: the memory's state goes through unchanged"
+    absence = "skipped: the memory's state goes through unchanged"
     order_index: Tensor
 
     def __init__(
@@ -131,7 +131,7 @@ class MemoryFusion(Fusion):
 
     @contextmanager
     def forgetting(self) -> Iterator[None]:
-        """Leave the refinement out for a while: each modality decides by its own encoding, in any order alike.
+        """Leave out the refinement inside the block: each modality decides by its own encoding, in any order.
 
         Example:
             >>> fusion = MemoryFusion(["a", "b"], width=4, classes=3)
@@ -147,7 +147,7 @@ class MemoryFusion(Fusion):
 
     @contextmanager
     def fixed_heads(self) -> Iterator[None]:
-        """Let no gradient reach the heads from what is computed inside.
+        """Let no gradient of what is computed inside the block reach the heads.
 
         Example:
             >>> fusion = MemoryFusion(["a", "b"], width=4, classes=3)
@@ -251,7 +251,7 @@ class MemoryFusion(Fusion):
         return (total / _positive(weights))[prefix]
 
     def _visit(self, name: str, encoding: Tensor, present: Tensor, states: list[Tensor], visits: Tensor) -> Tensor:
-        """Update ``states`` (P, B, D) of the visiting prefixes in place; return their step logits (V, B, C)."""
+        """Update `states` (P, B, D) of the visiting prefixes in place; return their step logits (V, B, C)."""
         if not self.remembers:
             return self.head(name)(encoding).unsqueeze(0)
         V, B = int(visits.sum()), len(encoding)

@@ -21,27 +21,29 @@ FAR_BELOW = -20.0
 class Quality(Late):
     r"""The decisions of the modalities present, weighted by the energy of each.
 
-    .. math:: z = \frac{\sum_m w_m z_m}{\sum_m w_m}, \qquad
-        w_m = \log\Bigl(1 + \sum_c e^{z_{m,c}}\Bigr), \qquad z_m = W_m h_m + b_m
+    $$
+    z = \frac{\sum_m w_m z_m}{\sum_m w_m}, \qquad
+    w_m = \log\Bigl(1 + \sum_c e^{z_{m,c}}\Bigr), \qquad z_m = W_m h_m + b_m
+    $$
 
     A sample's weights depend on that sample alone. They carry no gradient, as in public implementations of the paper:
     confidence is not a lever by which the fused loss moves a head.
 
-    Ours: the paper's confidence is the negative energy :math:`E_m = \log \sum_c e^{z_{m,c}}`, which may be negative.
-    The 1, a class of logit 0, makes it positive: :math:`w_m = \log(1 + e^{E_m})`, about :math:`E_m` where that is
-    large. So every present modality has a share, and every head a gradient. Ours too is the mean, which leaves the
-    logits' range alone whoever is absent; with ``combine="sum"`` they are the paper's :math:`\sum_m w_m z_m`, with
+    Ours: the paper's confidence is the negative energy $E_m = \log \sum_c e^{z_{m,c}}$, which may be negative.
+    The 1, a class of logit 0, makes it positive: $w_m = \log(1 + e^{E_m})$, about $E_m$ where that is
+    large. So every present modality has a share, and every head a gradient. The mean is ours too: it keeps the
+    logits' range whichever modality is absent; with `combine="sum"` they are the paper's $\sum_m w_m z_m$, with
     weights a tenth of the above, as in public implementations.
 
     The paper trains each head by a cross entropy of its own besides, and ranks confidences by the history of each
-    sample's losses. These are losses, and so the matter of a method, not of a fusion; without them nothing ties a
+    sample's losses. These are losses, and so belong to a method, not to a fusion. Without them nothing ties a
     head's energy to how often it is right, but that it grows with the logits.
 
     Args:
         combine: "mean", or "sum".
 
     Raises:
-        ConfigError: ``combine`` is neither.
+        ConfigError: `combine` is neither.
 
     Example:
         >>> fusion = Quality(["a", "b"], width=4, classes=3)
@@ -59,7 +61,7 @@ class Quality(Late):
         if combine not in ("mean", "sum"):
             raise ConfigError(f"fusion 'quality', option 'combine': expected 'mean' or 'sum', got {combine!r}.")
         super().__init__(modalities, width, classes)
-        self.options = {"combine": combine}  # late fusion's are not to be had
+        self.options = {"combine": combine}  # it has none of late fusion's options
         self.combine = combine
 
     def pool(self, each: Tensor, mask: Tensor) -> Tensor:
@@ -70,7 +72,7 @@ class Quality(Late):
 
 @torch.no_grad()
 def confidence(logits: Tensor) -> Tensor:
-    r"""Return :math:`\log(1 + \sum_c e^{z_c})`: (..., C) -> (...), without gradient.
+    r"""Return $\log(1 + \sum_c e^{z_c})$: (..., C) -> (...), without gradient.
 
     Example:
         >>> round(float(confidence(torch.tensor([2.0, 4.0]).log())), 4)  # log 7

@@ -12,7 +12,7 @@ from equimodal.models.fusions.base import FUSIONS, Encodings, Fusion, Presence
 
 @FUSIONS.register("sum")
 class Sum(Fusion):
-    """Logits ``W (h_1 + .. + h_n) + b``; over the modalities present only, scaled up to n of them.
+    """Logits `W (h_1 + .. + h_n) + b`; over the modalities present only, scaled up to n of them.
 
     Example:
         >>> fusion = Sum(["a", "b"], width=4, classes=3)
