@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from equimodal.cli.terminal import print_anywhere
 from equimodal.errors import EquimodalError
 from equimodal.tables.words import interval, number
 from research.theory.figures import write_figures
@@ -48,6 +49,7 @@ def theory(
 
 def main() -> None:
     """Run the command; a user's mistake is one message on standard error and exit code 2."""
+    print_anywhere()
     try:
         typer.run(theory)
     except EquimodalError as error:

@@ -55,7 +55,7 @@ def forecast_of(data, method):
             "reference": False,
         }
     )
-    return seconds_of_run(set_up(config, data)[0])
+    return seconds_of_run(set_up(config, data))
 
 
 @pytest.mark.parametrize(

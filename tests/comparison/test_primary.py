@@ -95,7 +95,7 @@ def test_a_difference_takes_both_the_test_and_the_interval():
     assert "a difference (corrected p 0.0312; the smallest that 6 pairs can give is 0.031; " in str(found)
     (wide,) = decide({"toy": comparison({"a": A, "b": B})}, [Primary(method="a", against="b")])
     assert wide.p_holm == pytest.approx(0.03125) and (wide.low or 0) < 0 and not wide.decided
-    assert "open, for the test finds a difference and the interval does not" in str(wide)
+    assert "open: the test finds a difference, and the interval does not" in str(wide)
 
 
 def test_unknown_names_are_answered():

@@ -294,7 +294,7 @@ def run_job(job: Job, data: Splits, making: Making, threads: int | None = None) 
             config,
             splits,
             making.classifier(config, splits),
-            making.given(config),
+            given=making.given(config),
             folder=folder,
             resume=folder is not None,
             quiet=True,
