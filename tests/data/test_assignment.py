@@ -99,3 +99,37 @@ def test_drawn_rows_keep_the_shares(counts, data):
     assert (np.abs(taken - ideal) < len(counts)).all()
     if (ideal >= 1).all():
         assert (np.abs(taken - ideal) < 1 + 1e-9).all()
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        np.arange(90, 190, 10),  # ten persons, none with as many rows as another
+        np.arange(200, 500, 10),  # thirty
+        np.geomspace(20, 400, 12).astype(int),
+        np.array([500, *range(40, 60)]),  # one with a third of all rows
+    ],
+    ids=["ten", "thirty", "uneven", "one large"],
+)
+def test_few_groups_of_different_sizes_are_drawn_anew_by_each_seed(sizes):
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    labels = np.arange(len(groups)) % 4
+    fractions = np.array([0.6, 0.2, 0.2])
+    drawn = [assign(labels, groups, (0.6, 0.2, 0.2), seed) for seed in range(20)]
+    assert len({tuple(np.unique(groups[part == 2])) for part in drawn}) >= 10
+    largest = sizes.max() / sizes.sum()
+    for part in drawn:
+        shares = np.bincount(part, minlength=3) / len(part)
+        assert np.abs(shares - fractions).max() <= max(0.1, largest)
+    once = [len({part[groups == group][0] for part in drawn}) for group in range(len(sizes))]
+    assert np.mean(np.array(once) > 1) > 0.8  # nearly every group is held out by some seed
+
+
+def test_few_groups_of_one_class_each_keep_the_class_shares():
+    groups = np.repeat(np.arange(60), np.arange(10, 70))
+    labels = (groups % 3).astype(int)
+    for seed in range(5):
+        part = assign(labels, groups, (0.6, 0.2, 0.2), seed)
+        table = np.array([np.bincount(labels[part == number], minlength=3) for number in range(3)])
+        misplaced = np.abs(table - np.array([[0.6], [0.2], [0.2]]) * table.sum(0)).sum() / 2
+        assert misplaced / len(labels) < 0.15  # by folds alone it is .11

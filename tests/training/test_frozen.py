@@ -312,14 +312,16 @@ def test_a_base_is_named_by_its_source_where_the_module_knows_it(tiny, tmp_path)
 
 
 def test_two_fits_in_two_threads_give_what_they_give_one_after_the_other(tiny):
-    def run(method):
-        return fit_tiny(tiny, method, model=normed_model(tiny, {"vector": Normed}), epochs=3).model.state_dict()
+    def run(method, model):
+        return fit_tiny(tiny, method, model=model, epochs=3).model.state_dict()
 
     methods = ("equilibrium", "modality_dropout")
-    alone = [run(method) for method in methods]
+    alone = [run(method, normed_model(tiny, {"vector": Normed})) for method in methods]
+    # Made before the threads: it seeds torch's generator itself, and not in turns.
+    models = [normed_model(tiny, {"vector": Normed}) for _ in methods]
     found: dict[int, dict[str, torch.Tensor]] = {}
     threads = [
-        threading.Thread(target=lambda i=i, method=method: found.update({i: run(method)}))
+        threading.Thread(target=lambda i=i, method=method: found.update({i: run(method, models[i])}))
         for i, method in enumerate(methods)
     ]
     for thread in threads:

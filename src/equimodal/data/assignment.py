@@ -16,6 +16,12 @@ PARTS = ("train", "validation", "test")
 
 FOLDS = 20
 """Folds that grouped rows are first dealt into; parts are made of whole folds."""
+MANY = 100
+"""With fewer groups than this, seeds differ by the order in which groups are dealt."""
+TOLERANCE = 0.03
+"""What a random order may add to the imbalance, as a share of all rows."""
+ORDERS = 500
+"""Random orders that are tried."""
 
 
 def part_numbers(values: Any, count: int) -> np.ndarray:
@@ -56,8 +62,9 @@ def assign(
 
     Without groups the sizes are exact and every class keeps its share, as far as whole rows allow. With
     groups, whole groups are dealt into folds of like class shares (`StratifiedGroupKFold`), and folds into
-    parts, largest fold first, to the part that lacks most (our own rule). A class that training would miss is then
-    brought there.
+    parts, largest fold first, to the part that lacks most rows (our own rule). Fewer than 100 groups are dealt one by
+    one in a random order instead, because their folds would be the same for every seed. The first order counts that
+    leaves parts nearly as balanced in size and classes. A class that training would miss is then brought there.
 
     Args:
         labels: class numbers (N,).
@@ -139,6 +146,21 @@ def _strata(labels: np.ndarray, size: int) -> np.ndarray | None:
 
 
 def _split_groups(labels: np.ndarray, units: np.ndarray, fractions: Sequence[float], seed: int) -> np.ndarray:
+    fold = _stratified_folds(labels, units, seed)
+    names, sizes = np.unique(fold, return_counts=True)
+    largest_first = sorted(range(len(names)), key=lambda fold: (-sizes[fold], fold))
+    part = _deal(fold, largest_first, fractions)
+    if len(np.unique(units)) >= MANY:
+        return part
+    # Folds of few groups are the same for every seed. So the groups themselves are dealt, in a random order.
+    accepted = _imbalance(labels, part, fractions) + TOLERANCE
+    generator = np.random.default_rng(seed)
+    drawn = (_deal(units, generator.permutation(units.max() + 1), fractions) for _ in range(ORDERS))
+    return next((other for other in drawn if _imbalance(labels, other, fractions) <= accepted), part)
+
+
+def _stratified_folds(labels: np.ndarray, units: np.ndarray, seed: int) -> np.ndarray:
+    """Return the fold of each row, at least three folds, numbered from 0."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     folds = min(FOLDS, len(np.unique(units)), int(np.bincount(labels).max()))
@@ -153,17 +175,29 @@ def _split_groups(labels: np.ndarray, units: np.ndarray, fractions: Sequence[flo
     if len(np.unique(fold)) < len(PARTS):
         shuffled = np.random.default_rng(seed).permutation(units.max() + 1)
         fold = shuffled[units]
-    names, sizes = np.unique(fold, return_counts=True)
-    lack = np.array(fractions) * len(labels)
-    chosen = {}
-    for name, size in sorted(zip(names, sizes, strict=True), key=lambda entry: (-entry[1], entry[0])):
-        chosen[name] = int(np.argmax(lack))
-        lack[chosen[name]] -= size
+    return np.unique(fold, return_inverse=True)[1]
+
+
+def _deal(fold: np.ndarray, order: Sequence[int] | np.ndarray, fractions: Sequence[float]) -> np.ndarray:
+    """Return the part of each row: folds are dealt in `order`, each to the part that lacks most rows; none is empty."""
+    sizes = np.bincount(fold)
+    lack = np.array(fractions) * len(fold)
+    chosen = np.zeros(len(sizes), np.int64)
+    for name in order:
+        chosen[name] = np.argmax(lack)
+        lack[chosen[name]] -= sizes[name]
     for number in range(len(PARTS)):
-        if number not in chosen.values():
-            held = [name for name in names if list(chosen.values()).count(chosen[name]) > 1]
-            chosen[min(held, key=lambda name: (sizes[names == name][0], name))] = number
-    return np.array([chosen[name] for name in fold], np.int64)
+        if number not in chosen:
+            held = [name for name in range(len(sizes)) if (chosen == chosen[name]).sum() > 1]
+            chosen[min(held, key=lambda name: (sizes[name], name))] = number
+    return chosen[fold]
+
+
+def _imbalance(labels: np.ndarray, part: np.ndarray, fractions: Sequence[float]) -> float:
+    """Return the share of rows that are in another part than exact sizes and class shares would have it."""
+    table = np.zeros((len(PARTS), labels.max() + 1))
+    np.add.at(table, (part, labels), 1)
+    return float(np.abs(table - np.outer(fractions, table.sum(0))).sum() / (2 * len(labels)))
 
 
 def _bring_classes_to_train(labels: np.ndarray, units: np.ndarray, part: np.ndarray) -> np.ndarray:
