@@ -87,7 +87,7 @@ def test_the_advice_fits_the_cause_and_the_caller(tmp_path, code, cure):
 
     path = tmp_path / "note.txt"
     text = f"{path}: could not be written (Reason). What was there before is untouched; {cure}, then "
-    for then, end in (({}, "go on with --resume."), ({"then": "write it again"}, "write it again.")):
+    for then, end in (({}, "continue with --resume."), ({"then": "write it again"}, "write it again.")):
         with pytest.raises(RunError) as caught:
             write_whole(path, write, **then)
         assert str(caught.value) == text + end

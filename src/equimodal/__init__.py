@@ -1,6 +1,6 @@
 """Measure how much each modality contributes, train the weak ones first, and show what that bought.
 
-The names below are imported when they are first used, so that ``import equimodal`` costs nothing.
+The names below are imported when they are first used, so that `import equimodal` costs nothing.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ _NAME_KEPT = 40
 """Letters of a file's name in that of its temporary file, which must not become too long."""
 
 
-def write_whole(path: Path, write: Callable[[Path], None], then: str = "go on with --resume") -> None:
+def write_whole(path: Path, write: Callable[[Path], None], then: str = "continue with --resume") -> None:
     """Let `write` fill a temporary file beside `path`, then give it that name; on failure nothing is left.
 
     Of several writers of one file each writes the whole file, and the last one's stays. A symbolic link stays a link:
@@ -66,7 +66,7 @@ def write_whole(path: Path, write: Callable[[Path], None], then: str = "go on wi
             temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str, then: str = "go on with --resume") -> None:
+def write_text(path: Path, text: str, then: str = "continue with --resume") -> None:
     """Write a text file whole, in UTF-8; see `write_whole`."""
 
     def write(temporary: Path) -> None:

@@ -9,7 +9,7 @@ from equimodal.comparison.result import Result
 
 
 def comparison(accuracies: Mapping[str, Sequence[float]], redraw: str = "split", edm: float = 0.3) -> Comparison:
-    """Return a comparison of methods by their accuracies, one a seed; 100 training and 50 test rows."""
+    """Return a comparison of methods by their accuracies, one per seed; 100 training and 50 test rows."""
     results = {}
     for method, values in accuracies.items():
         results[method] = tuple(

@@ -1,4 +1,4 @@
-"""Phases that are trials or go on with one another, chosen rows, and resuming in the midst of them."""
+"""Phases that are trials or continue one another, chosen rows, and resuming in the midst of them."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ def test_going_on_with_nothing_is_a_start(tiny, tmp_path):
 def test_what_may_not_be_overwritten(tiny, tmp_path):
     fit_tiny(tiny, "joint", tmp_path / "run")
     before = {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()}
-    with pytest.raises(RunError, match=r"a run with this configuration already\. Go on with --resume"):
+    with pytest.raises(RunError, match=r"a run with this configuration already\. Continue with --resume"):
         fit_tiny(tiny, "joint", tmp_path / "run")
     for resume in (True, False):
         with pytest.raises(RunError, match=r"another configuration \(training\.epochs: 2 there, 3 here\)"):

@@ -110,12 +110,12 @@ def run_config(config: RunConfig, method: MethodSpec, seed: int) -> RunConfig:
 def seed_data(config: RunConfig, data: Splits, seed: int) -> Splits:
     """Return the data of one seed: redrawn, then made scarce.
 
-    That is what :func:`equimodal.data.catalogue.load` returns for the run's own configuration. With redrawn
-    splits the labelled rows are drawn anew from each training part; on a fixed split they are the same for
+    That is what `equimodal.data.catalogue.load` returns for the run's own configuration. With redrawn
+    splits the labelled rows are drawn from each training part; on a fixed split they are the same for
     every seed.
 
     Args:
-        config: of the comparison; ``data.labels``, ``data.split_seed`` and ``compare.redraw`` are read.
+        config: of the comparison; `data.labels`, `data.split_seed` and `compare.redraw` are read.
         data: with all its training rows.
         seed: of the run.
     """

@@ -36,7 +36,7 @@ class DataConfig(Section):
     Args:
         name: a built-in data set, or the path of your own (folder, `.npz` or YAML).
         labels: train on this many labelled samples only (a stratified draw); None: all.
-        split_seed: draw the splits anew with this seed; None: the data set's own.
+        split_seed: draw new splits with this seed; None: the data set's own.
     """
 
     name: str = "emoji"

@@ -70,7 +70,7 @@ def load(name_or_path: str | Path, labels: int | None = None, split_seed: int | 
         name_or_path: a built-in set's name (it goes before a folder of that name; write `./name` for the
             folder), or a path that `load_path` takes.
         labels: keep only so many labelled training rows (stratified), for scarce-label experiments.
-        split_seed: draw the split anew with this seed. Without it the split is the data's own, or drawn with seed 0.
+        split_seed: draw a new split with this seed. Without it the split is the data's own, or drawn with seed 0.
 
     Raises:
         ConfigError: neither a known name nor a path.

@@ -145,6 +145,6 @@ def _positions(values: np.ndarray, names: tuple[str, ...], *, by_position: bool)
         listed = ", ".join(shown[:10]) + (", ..." if len(shown) > 10 else "")
         raise DataError(
             f"labels: {list_rows(strange)} outside the classes: row {strange[0]} is '{values[strange[0]]}', "
-            f"known are {listed}. Correct the labels, or name the classes anew."
+            f"known are {listed}. Correct the labels, or give other names of classes."
         )
     return order[found]

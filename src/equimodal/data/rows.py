@@ -195,7 +195,7 @@ class Rows:
         """Return the data set with labels counted in other classes, for instance a trained model's.
 
         Raises:
-            DataError: a label that occurs is none of ``classes``.
+            DataError: a label that occurs is none of `classes`.
         """
         if self.labels is None or self.classes == tuple(classes):
             return self

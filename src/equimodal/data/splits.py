@@ -129,7 +129,7 @@ class Splits(Generic[R]):
         This is the one way from a configuration to rows, in training, in comparisons and when a run is loaded again.
 
         Args:
-            split_seed: draw the parts anew with this seed; None: keep them.
+            split_seed: draw new parts with this seed; None: keep them.
             labels: keep so many training rows, drawn with the same seed (0 without one); None: all.
 
         Raises:
@@ -139,7 +139,7 @@ class Splits(Generic[R]):
         return found if labels is None else found.scarce(labels, split_seed or 0)
 
     def redraw(self, seed: int) -> Splits[R]:
-        """Return the same rows split anew, disjoint in groups if there are any.
+        """Return the same rows in new parts, disjoint in groups if there are any.
 
         The result depends on the rows, on the shares asked for and on the seed, not on the split before. For parts that
         were given, their sizes are the shares.

@@ -74,7 +74,7 @@ class FusionStepConfig(MethodConfig):
     Args:
         enabled: train on the fused loss too.
         form: "folded", on the encodings that the steps have made, so that each encoder runs once a batch; or
-            "separate", with encodings made anew.
+            "separate", with encodings that are computed again.
         trains: what the gradient reaches: "memory", mapping and memory alone, so that encoders and head learn from
             the unimodal losses only; "head", the head too; "all", the encoders too.
         random_coalitions: probability that a batch's fused loss sees a random coalition instead of all modalities.
@@ -151,7 +151,7 @@ class Equilibrium(Method):
     inference and the Shapley probe need. It trains the memory on encodings that count as constants; with
     `trains="all"` its gradient reaches head and encoders. Folded, it uses the encodings that the steps were
     made from, so that each encoder runs once a batch: a step of its own after the others, or with `trains="all"` a
-    part of each modality's, on the rows that have it. Separate, it is one more step, with all encoders run anew. An
+    part of each modality's, on the rows that have it. Separate, it is one more step, and all encoders run again. An
     epoch's mean final state starts the next epoch's batches. What the memory adds is scaled, outside training, by a
     strength that is chosen after each epoch by the fused loss on validation (ours).
 

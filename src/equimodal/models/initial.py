@@ -37,7 +37,7 @@ def for_each(names: Sequence[str], make: Callable[[str], nn.Module]) -> nn.Modul
 
 @torch.no_grad()
 def draw_blocks(layer: nn.Linear, inputs: Sequence[str], outputs: Sequence[str] | None = None) -> nn.Linear:
-    """Draw a linear layer's weights anew, block by block, so that each block depends on the names that it is of.
+    """Draw new weights of a linear layer, block by block, so that each block depends on the names that it is of.
 
     They are uniform in +-1 / sqrt(inputs), as torch draws them.
 

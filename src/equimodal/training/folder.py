@@ -105,7 +105,7 @@ def open_folder(
         )
     if not resume:
         raise RunError(
-            f"{folder}: holds a run with this configuration already. Go on with --resume, or choose another folder."
+            f"{folder}: holds a run with this configuration already. Continue with --resume, or choose another folder."
         )
 
 

@@ -35,7 +35,7 @@ class History:
         if size < offset:
             raise RunError(
                 f"{self.path}: holds {size} bytes, but the checkpoint had seen {offset}: "
-                "the history was cut or replaced. Start anew in another folder."
+                "the history was cut or replaced. Start again in another folder."
             )
         if size > offset:
             os.truncate(self.path, offset)
