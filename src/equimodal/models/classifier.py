@@ -14,10 +14,11 @@ from equimodal.batch import Batch, Input, rows_of
 from equimodal.contribution.prior import prior_logits
 from equimodal.errors import ConfigError, DataError, did_you_mean
 from equimodal.models.building import by_modality, encoder_for, module_problems, registered_name
-from equimodal.models.encoders.base import Encoder, build_encoder, call_encoder
+from equimodal.models.encoders.base import Encoder, call_encoder
 from equimodal.models.fusions.base import Encodings, Fusion, Presence, build_fusion
 from equimodal.models.initial import for_each
-from equimodal.models.state import base_of, frozen_state, named_tensors
+from equimodal.models.specification import describe_encoder, encoders_of
+from equimodal.models.state import frozen_state, named_tensors
 from equimodal.models.user_modules import check_trainable, probe
 from equimodal.modes import ModesByModule, training_modes, without_batch_statistics
 from equimodal.seeds import seeded
@@ -359,7 +360,7 @@ class Classifier(ModesByModule):
             "classes": list(self.classes),
             "width": self.width,
             "widths": {name: layer.in_features for name, layer in self.projections.items()},  # pyright: ignore
-            "encoders": {name: _describe(encoder) for name, encoder in self.encoders.items()},
+            "encoders": {name: describe_encoder(encoder) for name, encoder in self.encoders.items()},
             "fusion": {"name": self.fusion_name, "options": self.fusion_options},
         }
 
@@ -376,24 +377,7 @@ class Classifier(ModesByModule):
         Raises:
             ConfigError: an encoder of yours is missing, is not a torch module, or belongs to no modality.
         """
-        given = by_modality(encoders)
-        problems = module_problems(given) + [
-            f"encoders: the model has no modality '{name}'.{did_you_mean(name, specification['encoders'])}"
-            for name in given
-            if name not in specification["encoders"]
-        ]
-        if problems:
-            raise ConfigError(problems)
-        missing = [m for m, entry in specification["encoders"].items() if "class" in entry and m not in given]
-        if missing:
-            raise ConfigError(
-                f"The model was trained with encoders of your own for {', '.join(missing)}: "
-                "pass them, equimodal.load(folder, encoders={name: module})."
-            )
-        built = {
-            name: given[name] if name in given else build_encoder(entry["name"], name, entry["options"])
-            for name, entry in specification["encoders"].items()
-        }
+        built = encoders_of(specification["encoders"], by_modality(encoders))
         fusion = specification["fusion"]
         return cls(
             built,
@@ -403,15 +387,6 @@ class Classifier(ModesByModule):
             fusion=fusion["name"],
             fusion_options=fusion["options"],
         )
-
-
-def _describe(encoder: nn.Module) -> dict[str, Any]:
-    if isinstance(encoder, Encoder):
-        what = {"name": registered_name(encoder), "options": encoder.options}
-    else:
-        what = {"class": type(encoder).__name__}
-    base = base_of(encoder)
-    return what if base is None else {**what, "base": base}
 
 
 def _with_prior(anything: Tensor, logits: Tensor, log_prior: Tensor) -> Tensor:
