@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SEEDS ?= 3
 WORKERS ?= 2
 
-.PHONY: install demo test lint bench bench-methods docs clean
+.PHONY: install demo test lint bench bench-methods bench-memory docs clean
 
 install: $(STAMP)
 
@@ -35,6 +35,9 @@ bench: install
 
 bench-methods: install
 	$(BIN)/python benchmarks/speed/method_cost.py
+
+bench-memory: install
+	$(BIN)/python benchmarks/memory/peak.py
 
 docs: install
 	$(BIN)/mkdocs build --strict
