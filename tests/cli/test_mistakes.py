@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import yaml
 
 from data.own_data import write_own_data
 from equimodal.cli.main import main
+from programs import program
 
 SHORT = ["-q", "-s", "training.epochs=1", "-s", "model.width=8", "-s", "measure.bootstrap=0"]
 
@@ -24,18 +24,7 @@ def run(
 ) -> Callable[..., tuple[int, str, str]]:
     """Call the program as a shell would, from an empty folder; give its exit code and what it printed."""
     monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["equimodal", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = 0 if stop.code is None else int(stop.code)
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return call
+    return program("equimodal", main, monkeypatch, capsys)
 
 
 @pytest.fixture

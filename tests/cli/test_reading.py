@@ -15,6 +15,7 @@ from equimodal.cli.main import main
 from equimodal.data.catalogue import load
 from equimodal.training.fit import train
 from equimodal.training.folder import read_config
+from programs import program
 
 N = 60
 SHORT = ["-q", "-s", "training.epochs=1", "-s", "model.width=4", "-s", "measure.bootstrap=0", "-s", "reference=false"]
@@ -26,18 +27,7 @@ Command = Callable[..., Result]
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
     """Call the program as a shell would, from an empty folder; give its exit code and what it printed."""
     monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str | Path) -> Result:
-        monkeypatch.setattr(sys, "argv", ["equimodal", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = 0 if stop.code is None else int(stop.code)
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return call
+    return program("equimodal", main, monkeypatch, capsys)
 
 
 def write(folder: Path, rows: int = N, seed: int = 0) -> Path:

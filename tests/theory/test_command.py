@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from cli.test_mistakes import refuses
+from programs import program
 from research.theory.__main__ import main
 
 Run = Callable[..., tuple[int, str, str]]
@@ -18,18 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "theory.md"
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["theory", *arguments])
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = 0 if stop.code is None else int(stop.code)
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return call
+    return program("theory", main, monkeypatch, capsys)
 
 
 @pytest.fixture(autouse=True)
