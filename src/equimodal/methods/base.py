@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from equimodal.batch import Batch
 from equimodal.config.section import Section
 from equimodal.errors import ConfigError
+from equimodal.models.calibration import fit_pool
 from equimodal.modes import ModesByModule
 from equimodal.registry import Registry
 
@@ -147,8 +148,13 @@ class Method(ModesByModule):
         self.epoch, self.epochs = 0, 1  # finished epochs of the phase, and all of them; the loop sets both
 
     @classmethod
+    def fusion_name(cls, config: Any) -> str:
+        """Return the fusion that the method makes when the model has none: by default the first it can train."""
+        return cls.fusions[0]
+
+    @classmethod
     def fusion_options(cls, config: Any) -> dict[str, Any]:
-        """Return the options of the fusion that the method makes when the model has none."""
+        """Return the options of that fusion."""
         return {}
 
     def begin(self, train: Dataset) -> None:
@@ -187,10 +193,12 @@ class Method(ModesByModule):
         """Finish the epoch's training, before it is validated."""
 
     def calibrate(self, validation: Sequence[Encoded]) -> None:
-        """Fit a number or two of the model on the validation probe's encodings, before the epoch is measured there.
+        """Fit a few numbers of the model on the validation probe's encodings, before the epoch is measured there.
 
-        What is fitted must live in buffers of the model. The model is in evaluation mode, and nothing has a gradient.
+        By default those of a fitted pool, where the model's fusion has one. What is fitted must live in buffers of the
+        model. The model is in evaluation mode, and nothing has a gradient.
         """
+        fit_pool(self.model, validation)
 
     def on_epoch_end(self, result: EpochResult) -> None:
         """Use what was measured on validation after the epoch."""
@@ -232,7 +240,7 @@ def prepare_fusion(model: Classifier, method: type[Method], config: MethodConfig
             method's configuration asks for; or an option is not the fusion's.
     """
     if not model.has_fusion:
-        model.set_fusion(method.fusions[0], **{**method.fusion_options(config), **model.fusion_options})
+        model.set_fusion(method.fusion_name(config), **{**method.fusion_options(config), **model.fusion_options})
         return
     if model.fusion_name not in method.fusions:
         raise ConfigError(
@@ -240,7 +248,7 @@ def prepare_fusion(model: Classifier, method: type[Method], config: MethodConfig
             f"'{model.fusion_name}', named or brought by the method of an earlier fit. Leave the fusion out or choose "
             "one of those; for another method make a new model, Classifier.for_data(data)."
         )
-    if model.fusion_name == method.fusions[0]:
+    if model.fusion_name == method.fusion_name(config):
         usual, has = method.fusion_options(method.Config()), model.fusion_options
         problems = [
             f"model.fusion: the method's options ask for '{model.fusion_name}' with {option}={wanted!r}, but the "

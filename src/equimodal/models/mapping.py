@@ -100,6 +100,7 @@ class CrossModalMapping(nn.Module):
         feature_level: learn the maps; without it encodings pass as they are.
         sample_level: mix rows by correlation in training.
         tau: correlations below it are dropped, in (0, 1].
+        bounded: bound the mapped representations by tanh (ours).
 
     Raises:
         ConfigError: `tau` is out of its range.
@@ -120,6 +121,7 @@ class CrossModalMapping(nn.Module):
         feature_level: bool = True,
         sample_level: bool = True,
         tau: float = 0.5,
+        bounded: bool = False,
     ) -> None:
         super().__init__()
         if not isinstance(tau, (int, float)) or not 0 < tau <= 1:
@@ -128,6 +130,7 @@ class CrossModalMapping(nn.Module):
         self.maps = for_each(self.modalities if feature_level else (), lambda _: nn.Linear(width, width))
         self.sample_level = sample_level
         self.tau = tau
+        self.bounded = bounded
 
     def map(self, name: str, encoding: Tensor) -> Tensor:
         """Return the encoding (..., D) in the shared space (..., D): the feature level alone.
@@ -137,7 +140,8 @@ class CrossModalMapping(nn.Module):
         """
         if name not in self.modalities:
             raise ConfigError(f"The mapping knows no modality '{name}'.{did_you_mean(name, self.modalities)}")
-        return self.maps[name](encoding) if name in self.maps else encoding
+        mapped = self.maps[name](encoding) if name in self.maps else encoding
+        return mapped.tanh() if self.bounded else mapped
 
     def align(self, mapped: Tensor, previous: Tensor, valid: Tensor) -> Tensor:
         """Return mapped rows (B, D) aligned with `previous` (B, D) where `valid` (B,)."""

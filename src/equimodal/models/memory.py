@@ -10,48 +10,44 @@ State = tuple[Tensor, Tensor]
 
 
 class CrossModalMemory(nn.Module):
-    r"""An LSTM cell read from weak to strong, and the refinement of an encoding by its state.
+    r"""An LSTM cell that reads modalities from weak to strong, and a linear output of its state.
 
-    For modality m with aligned representation $a_m$ and encoding $z_m$,
+    For modality m with aligned representation $a_m$,
 
     $$
-    (h, c) \leftarrow \mathrm{LSTM}(a_m, (h, c)), \qquad r_m = z_m + U\,\mathrm{dropout}(h).
+    (h, c) \leftarrow \mathrm{LSTM}(a_m, (h, c)), \qquad o_m = V\,\mathrm{dropout}(h).
     $$
 
-    A sample that lacks the modality keeps its state. `U` starts at zero (ours), so that training starts as
-    plain alternating training and memory only adds. The state that starts a batch is a buffer: zero at first,
-    then what `inherit` is given (the mean final state of the epoch before).
-
-    Outside training the refinement is scaled by `strength` (ours), a buffer that starts at 1: a method may fit it on
-    validation, so that a memory that does not generalise does no harm.
+    A sample that lacks the modality keeps its state. `V` starts at zero (ours), so that at first the memory adds
+    nothing to what it is added to. The state that starts a batch is a buffer: zero at first, then what `inherit` is
+    given (the mean final state of the epoch before).
 
     Args:
-        width: size of representations, encodings and state.
-        dropout: probability of dropping a unit of the state on its way into the refinement, in training.
+        width: size of representations and state.
+        outputs: size of the output; None: `width`.
+        dropout: probability of dropping a unit of the state on its way to the output, in training.
 
     Example:
-        >>> memory = CrossModalMemory(width=8)
+        >>> memory = CrossModalMemory(width=8, outputs=3)
         >>> state = memory.start(3)
         >>> state = memory(torch.randn(3, 8), state, present=torch.tensor([True, True, False]))
-        >>> memory.refine(torch.randn(3, 8), state).shape
-        torch.Size([3, 8])
+        >>> memory.read(state[0]).shape
+        torch.Size([3, 3])
 
     Source: Shi et al., arXiv 2506.00030, cross-modal memory.
     """
 
     inherited_h: Tensor
     inherited_c: Tensor
-    strength: Tensor
 
-    def __init__(self, width: int, dropout: float = 0.5) -> None:
+    def __init__(self, width: int, outputs: int | None = None, dropout: float = 0.5) -> None:
         super().__init__()
         self.cell = nn.LSTMCell(width, width)
         self.dropout = nn.Dropout(dropout)
-        self.refinement = nn.Linear(width, width, bias=False)
-        nn.init.zeros_(self.refinement.weight)
+        self.output = nn.Linear(width, width if outputs is None else outputs, bias=False)
+        nn.init.zeros_(self.output.weight)
         self.register_buffer("inherited_h", torch.zeros(width))
         self.register_buffer("inherited_c", torch.zeros(width))
-        self.register_buffer("strength", torch.ones(()))
 
     def start(self, samples: int) -> State:
         """Return the inherited state for each of `samples` samples."""
@@ -70,7 +66,6 @@ class CrossModalMemory(nn.Module):
         kept = present.unsqueeze(-1)
         return torch.where(kept, h, state[0]), torch.where(kept, c, state[1])
 
-    def refine(self, encoding: Tensor, state: State) -> Tensor:
-        """Return the encoding (B, D) with what the memory adds to it."""
-        added = self.refinement(self.dropout(state[0]))
-        return encoding + (added if self.training else self.strength * added)
+    def read(self, h: Tensor) -> Tensor:
+        """Return the output (..., outputs) of hidden states (..., D)."""
+        return self.output(self.dropout(h))
