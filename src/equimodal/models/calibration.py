@@ -119,7 +119,9 @@ def _reliability(table: Table, gain: Tensor | None) -> np.ndarray:
     right = table.each[:, rows, table.labels]
     columns = right - right.mean(0)
     if gain is not None:
-        base = weighted_pool(table.each, table.mask[-1], torch.ones(len(table.each)), torch.tensor(1.0), torch.tensor(1.0))
+        base = weighted_pool(
+            table.each, table.mask[-1], torch.ones(len(table.each)), torch.tensor(1.0), torch.tensor(1.0)
+        )
         better = (base + gain).log_softmax(-1) - base.log_softmax(-1)
         columns = torch.cat([columns, better[rows, table.labels].unsqueeze(0)])
     return columns.T.numpy()
@@ -128,7 +130,11 @@ def _reliability(table: Table, gain: Tensor | None) -> np.ndarray:
 def _start(fusion: Late | MemoryFusion) -> np.ndarray:
     """Return the numbers that the fusion has: the next epoch's are near."""
     pool = fusion.pool
-    numbers = [*pool.weights.double().log().tolist(), float(pool.inverse_temperature.double().log()), float(pool.exponent)]
+    numbers = [
+        *pool.weights.double().log().tolist(),
+        float(pool.inverse_temperature.double().log()),
+        float(pool.exponent),
+    ]
     if isinstance(fusion, MemoryFusion) and fusion.remembers:
         numbers.append(float(fusion.strength))
     return np.array(numbers)
@@ -172,7 +178,7 @@ def _mean_loss(table: Table, logs: Tensor, beta: Tensor, gamma: Tensor, strength
     if table.corrections is not None:
         logits = logits + strength * table.corrections
     K = len(table.mask)
-    each = nn.functional.cross_entropy(
-        logits.flatten(0, 1), table.labels.repeat(K), reduction="none"
-    ).unflatten(0, (K, -1))
+    each = nn.functional.cross_entropy(logits.flatten(0, 1), table.labels.repeat(K), reduction="none").unflatten(
+        0, (K, -1)
+    )
     return (table.weights * each).sum()

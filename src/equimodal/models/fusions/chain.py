@@ -217,7 +217,14 @@ class ChainFusion(DecisionFusion):
                 torch.stack([prefix, ordered[:, position].long()], dim=1), dim=0, return_inverse=True
             )
             parent, visits = distinct[:, 0], distinct[:, 1].bool()
-            h, c, before, total, count, prefix = h[parent], c[parent], before[parent], total[parent], count[parent], inverse
+            h, c, before, total, count, prefix = (
+                h[parent],
+                c[parent],
+                before[parent],
+                total[parent],
+                count[parent],
+                inverse,
+            )
             if not visits.any():
                 continue
             encoding, here, V = encodings[name], present[name], int(visits.sum())

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from equimodal.models.fusions.base import Encodings, Fusion, Presence
 from equimodal.models.initial import for_each
 
-
 HEADS = ("own", "shared")
 
 

@@ -43,9 +43,7 @@ class Late(DecisionFusion):
         average: str = "logits",
         pool: str = "equal",
     ) -> None:
-        check_choices(
-            "late", heads=(heads, HEADS), average=(average, ("logits", "probabilities")), pool=(pool, POOLS)
-        )
+        check_choices("late", heads=(heads, HEADS), average=(average, ("logits", "probabilities")), pool=(pool, POOLS))
         super().__init__(modalities, width, classes, heads=heads, average=average, pool=pool)
         self.pool = Pool(self.modalities, pool, average)
 
@@ -55,7 +53,9 @@ class Late(DecisionFusion):
 
     def coalitions(self, encodings: Encodings, present: Presence, coalitions: Tensor) -> Tensor:
         """Return logits (K, B, C); each head runs once."""
-        return self.combine_decisions(self.decisions(encodings, present), coalitions.unsqueeze(-1) & self.stacked(present))
+        return self.combine_decisions(
+            self.decisions(encodings, present), coalitions.unsqueeze(-1) & self.stacked(present)
+        )
 
     def combine_decisions(self, each: Tensor, mask: Tensor) -> Tensor:
         """Combine the modalities' logits (n, B, C): (B, C) for a mask (n, B), (K, B, C) for (K, n, B).

@@ -90,7 +90,11 @@ class RefinedFusion(ChainFusion):
         if not self.remembers:
             return masked_average(self.decisions(encodings, present), self.stacked(present))
         mean, _ = self.follow(encodings, present)
-        return next(iter(encodings.values())).new_zeros(len(present[self.modalities[0]]), self.classes) if mean is None else mean
+        return (
+            next(iter(encodings.values())).new_zeros(len(present[self.modalities[0]]), self.classes)
+            if mean is None
+            else mean
+        )
 
     def coalitions(self, encodings: Encodings, present: Presence, coalitions: Tensor) -> Tensor:
         """Return logits (K, B, C), one cell call for each distinct prefix of a coalition in the order."""
