@@ -72,5 +72,5 @@ def make_arm(
         'equilibrium, random'
     """
     label = ", ".join([recipe.label, *factors.values()])
-    content = {"name": recipe.name, "label": label, **merge(recipe.options, nest(options))}
+    content = {"name": recipe.name, "label": label, **recipe.of_fusion(), **merge(recipe.options, nest(options))}
     return Arm(parse_method(content, where=label, names=NAMES), recipe.label, dict(factors), against)

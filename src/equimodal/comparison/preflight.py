@@ -51,12 +51,12 @@ def check_names(config: RunConfig, making: Making, workers: object) -> None:
                 "Give one another label."
             )
     problems += [f"compare.methods: the label '{TRIALS}' is taken." for label in labels if safe_name(label) == TRIALS]
-    fusion = config.model.fusion
     problems += [
         f"model.fusion: '{method.label}' trains the fusions {', '.join(known)}, not '{fusion}'. "
         "Leave the fusion out (each method brings its own), or the method."
         for method in methods
-        if fusion is not None and method.name != REFERENCE
+        if method.fusion is None  # a fusion that the method names itself has been checked
+        if (fusion := config.model.fusion) is not None and method.name != REFERENCE
         if fusion not in (known := making.names.method(method.name).fusions)
     ]
     if model is not None and (isinstance(model, torch.nn.Module) or not isinstance(model, Callable)):

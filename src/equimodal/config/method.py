@@ -17,18 +17,22 @@ from equimodal.errors import ConfigError, did_you_mean
 class MethodSpec(Section):
     """A training method by name, with its options.
 
-    In YAML: a name, or a mapping with `name` and the options. On the command line and in lists also
+    In YAML: a name, or a mapping with `name` and the options, among them `fusion` and `fusion_options`. On the command line and in lists also
     `name:key=value,key=value`. The name may be a recipe's, which stands for that recipe's method.
 
     Args:
         name: of the method.
         options: as they were given; once they are checked (see `Names`) all of them, defaults included.
         label: what tables and folders call it.
+        fusion: the fusion to train; None: that of the model's settings, or the method's own.
+        fusion_options: the fusion's arguments.
     """
 
     name: str
     options: dict[str, Any] = {}
     label: str = ""
+    fusion: str | None = None
+    fusion_options: dict[str, Any] = {}
 
     def model_post_init(self, context: Any, /) -> None:
         """Label an unlabelled method by its name."""
@@ -38,7 +42,12 @@ class MethodSpec(Section):
     def to_dict(self) -> dict[str, Any]:
         """Return the method as it is written in YAML."""
         label = {"label": self.label} if self.label != self.name else {}
-        return {"name": self.name, **label, **self.options}
+        return {"name": self.name, **label, **self.of_fusion(), **self.options}
+
+    def of_fusion(self) -> dict[str, Any]:
+        """Return what it says about the fusion, as it is written in YAML."""
+        named = {} if self.fusion is None else {"fusion": self.fusion}
+        return {**named, **({"fusion_options": self.fusion_options} if self.fusion_options else {})}
 
 
 def parse_method(
@@ -60,7 +69,7 @@ def parse_method(
         {'order': 'random', 'memory': {'in_steps': True}}
     """
     if isinstance(value, MethodSpec):
-        value = {"name": value.name, "label": value.label, **value.options}
+        value = {"name": value.name, "label": value.label, **value.of_fusion(), **value.options}
     if not isinstance(value, (str, Mapping)):
         hint = " If it is a name, put it in quotes." if isinstance(value, (bool, int, float)) else ""
         raise ConfigError(_at(where, f"expected a name or a mapping, got {type(value).__name__}.{hint}"))
@@ -73,6 +82,7 @@ def parse_method(
         raise ConfigError(_at(where, f"expected a text as 'label', got {label!r}. Put it in quotes."))
     if keys := [key for key in options if not isinstance(key, str)]:
         raise ConfigError([_at(where, f"expected a text as the name of an option, got {key!r}.") for key in keys])
+    fusion, fusion_options = _fusion(options, where)
     if name in recipe_names() and (recipe := find_recipe(name, names).get("method")) is not None:
         base = parse_method(recipe)
         label, name, options = label or name, base.name, merge(base.options, options)
@@ -80,7 +90,19 @@ def parse_method(
         if name not in names.methods():
             raise ConfigError(f"Unknown method '{name}'.{did_you_mean(name, known_methods(names))}")
         options = names.options(name, options, where)
-    return MethodSpec(name=name, options=options, label=label or name)
+        if fusion is not None and fusion not in (known := names.fusions_of(name)):
+            raise ConfigError(_at(where, f"{name} trains the fusions {', '.join(known)}, not '{fusion}'. Choose one."))
+    return MethodSpec(name=name, options=options, label=label or name, fusion=fusion, fusion_options=fusion_options)
+
+
+def _fusion(options: dict[str, Any], where: str) -> tuple[str | None, dict[str, Any]]:
+    """Take what a method says about its fusion out of its options."""
+    fusion, given = options.pop("fusion", None), options.pop("fusion_options", {})
+    if not isinstance(fusion, (str, type(None))):
+        raise ConfigError(_at(where, f"fusion: expected a name, got {fusion!r}."))
+    if not isinstance(given, Mapping):
+        raise ConfigError(_at(where, f"fusion_options: expected a mapping, got {given!r}."))
+    return fusion, dict(given)
 
 
 def find_recipe(name: str, names: Names | None) -> dict[str, Any]:

@@ -189,6 +189,13 @@ class RunConfig(Section):
     def _parse(cls, method: Any, info: ValidationInfo) -> Any:
         return parse_method(method, default=DEFAULT_METHOD, names=info.context)
 
+    @property
+    def fusion(self) -> tuple[str | None, dict[str, Any]]:
+        """The fusion's name and options: the method's, or else the model's; None: the method brings its own."""
+        if self.method.fusion is None:
+            return self.model.fusion, {**self.model.fusion_options, **self.method.fusion_options}
+        return self.method.fusion, self.method.fusion_options
+
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as plain values, defaults included, `method` as it is written in YAML."""
         plain = self.model_dump(mode="json")

@@ -97,7 +97,7 @@ class EpochResult:
     contribution: Contribution
 
 
-LOGIT_FUSIONS = ("concat", "sum", "gated", "late", "quality", "evidential")
+LOGIT_FUSIONS = ("concat", "sum", "gated", "late", "quality", "evidential", "memory")
 """Fusions for methods that only need the logits of any coalition; the first is the default."""
 
 
@@ -148,13 +148,8 @@ class Method(ModesByModule):
         self.epoch, self.epochs = 0, 1  # finished epochs of the phase, and all of them; the loop sets both
 
     @classmethod
-    def fusion_name(cls, config: Any) -> str:
-        """Return the fusion that the method makes when the model has none: by default the first it can train."""
-        return cls.fusions[0]
-
-    @classmethod
     def fusion_options(cls, config: Any) -> dict[str, Any]:
-        """Return the options of that fusion."""
+        """Return the options of the fusion that the method makes when the model has none."""
         return {}
 
     def begin(self, train: Dataset) -> None:
@@ -240,7 +235,7 @@ def prepare_fusion(model: Classifier, method: type[Method], config: MethodConfig
             method's configuration asks for; or an option is not the fusion's.
     """
     if not model.has_fusion:
-        model.set_fusion(method.fusion_name(config), **{**method.fusion_options(config), **model.fusion_options})
+        model.set_fusion(method.fusions[0], **{**method.fusion_options(config), **model.fusion_options})
         return
     if model.fusion_name not in method.fusions:
         raise ConfigError(
@@ -248,7 +243,7 @@ def prepare_fusion(model: Classifier, method: type[Method], config: MethodConfig
             f"'{model.fusion_name}', named or brought by the method of an earlier fit. Leave the fusion out or choose "
             "one of those; for another method make a new model, Classifier.for_data(data)."
         )
-    if model.fusion_name == method.fusion_name(config):
+    if model.fusion_name == method.fusions[0]:
         usual, has = method.fusion_options(method.Config()), model.fusion_options
         problems = [
             f"model.fusion: the method's options ask for '{model.fusion_name}' with {option}={wanted!r}, but the "

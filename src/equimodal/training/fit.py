@@ -170,6 +170,9 @@ def set_up(
     if problems:
         raise ConfigError(problems)
     options = method_class.Config.model_validate(config.method.options)
+    if config.method.fusion is not None and not model.has_fusion:
+        with seeded(config.seed, "fusion"):
+            model.set_fusion(config.method.fusion, **config.method.fusion_options)
     prepare_with_seed(model, method_class, options, config.seed)
     train, validation, test = (model.prepare(part) for part in data.parts().values())
     prepared = Splits(train, validation, test, data.provenance)
@@ -195,16 +198,15 @@ def _check_target(config: RunConfig, data: Splits) -> None:
 
 
 def _new_model(config: RunConfig, data: Splits, method_class: type[Method]) -> Classifier:
-    settings = config.model
-    named = settings.fusion
+    named, fusion_options = config.fusion
     if named == method_class.fusions[0]:
         named = None  # the method brings it, with the method's options too
     return Classifier.for_data(
         data,
-        settings.encoders,
-        width=settings.width,
+        config.model.encoders,
+        width=config.model.width,
         fusion=named,
-        fusion_options=settings.fusion_options,
+        fusion_options=fusion_options,
         seed=config.seed,
     )
 
