@@ -96,7 +96,7 @@ class EpochResult:
     contribution: Contribution
 
 
-LOGIT_FUSIONS = ("concat", "sum", "gated", "late", "quality", "evidential")
+LOGIT_FUSIONS = ("concat", "sum", "gated", "late", "quality", "evidential", "mlp", "bilinear", "film")
 """Fusions for methods that only need the logits of any coalition; the first is the default."""
 
 
