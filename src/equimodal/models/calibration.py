@@ -67,9 +67,9 @@ def fit_pool(model: Classifier, validation: Sequence[Encoded]) -> None:
     $$
 
     with the cross entropy averaged over the sizes of coalitions (single modalities, all but one, and all), over the
-    coalitions of a size, and over rows; $\lambda = 10$. $N_e$ is the number of rows; where they come in groups, the number of
-    independent rows that they are worth (`equimodal.statistics.clusters.effective_samples`), so that with few people in
-    the validation part the numbers stay near equal weights and the memory is weak unless it helps much.
+    coalitions of a size, and over rows; $\lambda = 10$. $N_e$ is the number of rows; where they come in groups, the
+    number of independent rows that they are worth (`equimodal.statistics.clusters.effective_samples`), so that with few
+    people in the validation part the numbers stay near equal weights and the memory is weak unless it helps much.
 
     Args:
         model: the classifier, in evaluation mode.
