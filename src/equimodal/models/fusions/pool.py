@@ -15,8 +15,8 @@ POOLS = ("equal", "entropy", "fitted")
 class Pool(nn.Module):
     r"""Combine the log-probabilities of the modalities present, or their probabilities.
 
-    The *fitted* pool: with $\ell_m = \log \mathrm{softmax}(\text{logits of } m)$, relative weights $r_m > 0$ of mean 1, a
-    common inverse temperature $\beta$ and a sharpening exponent $\gamma$, a coalition S has the logits
+    The *fitted* pool: with $\ell_m = \log \mathrm{softmax}(\text{logits of } m)$, relative weights $r_m > 0$ of mean 1,
+    a common inverse temperature $\beta$ and a sharpening exponent $\gamma$, a coalition S has the logits
 
     $$
     \beta \, \frac{\sum_{m \in S} r_m \ell_m}{\big(\sum_{m \in S} r_m\big)^{\gamma}} .
