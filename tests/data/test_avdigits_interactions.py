@@ -1,5 +1,7 @@
 """Digits paired whatever they are: labels by a rule, no image and no recording in two parts, independent draws."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.stats import chi2_contingency
@@ -155,3 +157,53 @@ def test_they_say_what_they_are():
         splits = load(name)
         assert splits.name == member.name == name
         assert splits.provenance["checksum"] == splits.redraw(1).provenance["checksum"] == member.checksum
+
+
+KNOWABLE = {  # the table of docs/data/avdigits_interactions.md: prior, one digit, mean of probabilities, of their logs
+    "avdigits_sum": (0.10, 0.10, 0.19, 0.19),
+    "avdigits_sum3": (0.075, 0.10, 0.15, 0.126),
+    "avdigits_compare": (0.45, 0.70, 0.90, 0.92),
+    "avdigits_agree": (0.50, 0.50, 0.50, 0.50),
+}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_what_can_be_known(name):
+    """Experts that know the exact probabilities of the classes given one digit, alone and as an ensemble."""
+    member = DATASETS.get(name)
+    shown = np.array(list(itertools.product(range(10), repeat=len(member.modalities))))
+    labels = member.label(shown)
+    truth = np.eye(len(member.classes))[labels]
+    weights = 1 / np.bincount(labels)[labels] if member.balanced else np.ones(len(labels))
+    weights = weights / weights.sum()
+
+    def accuracy(scores):
+        best = np.isclose(scores, scores.max(1, keepdims=True), rtol=0, atol=1e-9)  # a tie is guessed
+        return float(weights @ (best * truth / best.sum(1, keepdims=True)).sum(1))
+
+    experts = []
+    for digit in shown.T:
+        joint = np.stack([weights[digit == value] @ truth[digit == value] for value in range(10)])
+        experts.append((joint / joint.sum(1, keepdims=True))[digit])
+    prior = np.broadcast_to(weights @ truth, truth.shape)
+    with np.errstate(divide="ignore"):
+        logs = np.maximum(sum(np.log(expert) for expert in experts), -1e9)
+    found = (accuracy(prior), accuracy(experts[0]), accuracy(sum(experts)), accuracy(logs))
+    assert found == pytest.approx(KNOWABLE[name])
+    assert all(accuracy(expert) == pytest.approx(found[1]) for expert in experts)
+
+
+@pytest.mark.parametrize(("name", "best"), [("avdigits_sum", 1), ("avdigits_compare", 1), ("avdigits_agree", 0.75)])
+def test_what_added_scores_can_express(name, best):
+    member = DATASETS.get(name)
+    image, audio = np.array(list(itertools.product(range(10), repeat=2))).T
+    labels = member.label(np.stack([image, audio], axis=1))
+    sums = np.arange(19)
+    scores = {
+        "avdigits_sum": 2 * sums * image[:, None] + (2 * sums * audio[:, None] - sums**2),
+        "avdigits_compare": np.stack([-image, 0 * image, image], 1) + np.stack([audio, 0 * audio + 0.5, -audio], 1),
+        "avdigits_agree": np.stack([0 * image, image], 1) + np.stack([audio, 0 * audio + 0.5], 1),
+    }[name]
+    right = scores.argmax(1) == labels
+    shares = [right[labels == label].mean() for label in range(len(member.classes))]
+    assert (np.mean(shares) if member.balanced else right.mean()) == best
