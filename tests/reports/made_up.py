@@ -14,6 +14,7 @@ from equimodal.config.run import build_config
 from equimodal.contribution.coalitions import coalition_name
 from equimodal.contribution.measure import contribution
 from equimodal.contribution.shapley import plan
+from equimodal.training.ability import Ability
 from equimodal.training.measure import Measurement
 from equimodal.training.run import Run
 
@@ -89,7 +90,7 @@ def make_run(
                     "memory": 300.0 + 10 * len(history),
                 }
             )
-    values = None if reference is None else dict(zip(names, reference, strict=True))
+    values = None if reference is None else Ability(dict(zip(names, reference, strict=True)))
     return Run(
         model=cast(Any, None),
         config=build_config({"data": {"name": data}, "method": method, "seed": 7}),

@@ -9,9 +9,11 @@ import torch
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 from equimodal.config.run import MeasureConfig
+from equimodal.contribution.bootstrap import Interval
 from equimodal.errors import ConfigError, DataError
 from equimodal.models.encoded import coalition_outputs, encode_all
 from equimodal.models.predict import class_probabilities
+from equimodal.training.ability import Ability
 from equimodal.training.measure import Measurement, expected_calibration_error, measure
 from synthetic import make_model, make_splits
 from training.runs import fit_tiny
@@ -72,7 +74,7 @@ def test_utilisation_is_what_is_left_of_what_could_be(trained):
     model, prepared, data = trained
     assert measure(model, encode_all(model, prepared), PLAIN, split="test").utilisation is None
     empty = accuracy_score(data.labels, probabilities(model, data, []).argmax(1))
-    reference = {"vector": 0.9, "sequence": 0.8, "image": empty}  # image could do nothing alone: undefined
+    reference = Ability({"vector": 0.9, "sequence": 0.8, "image": empty})  # image could do nothing alone: undefined
     found = measure(model, encode_all(model, prepared), PLAIN, split="test", reference=reference)
     assert found.utilisation is not None
     assert found.utilisation["image"] is None
@@ -128,12 +130,16 @@ def test_outputs_come_coalition_by_coalition_in_the_order_asked(trained):
 
 def test_a_measurement_survives_json(trained):
     model, prepared, _ = trained
-    reference = {"vector": 0.9, "sequence": 0.8, "image": 0.7}
+    gains = {"vector": Interval(0.4, 0.5, 0.6), "image": Interval(-0.1, 0.0, 0.1)}
+    shares = {"vector": 0.6, "sequence": 0.3, "image": 0.1}
+    reference = Ability({"vector": 0.9, "sequence": 0.8, "image": 0.7}, shares, gains)
     found = measure(model, encode_all(model, prepared), MeasureConfig(bootstrap=20), split="test", reference=reference)
     again = Measurement.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False)))
     assert again == found
     assert str(again) == str(found)
     assert "utilisation: vector" in str(found)
+    assert found.utilisation is not None and found.utilisation["image"] is None and found.utilisation["sequence"]
+    assert "image undefined (knows nothing alone)" in str(found) and "EDM against ability: " in str(found)
 
 
 def test_data_that_lack_a_modality_count_it_as_absent(trained):

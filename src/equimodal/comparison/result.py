@@ -12,6 +12,7 @@ import numpy as np
 
 from equimodal.config.yaml import read_yaml_file
 from equimodal.errors import RunError
+from equimodal.training.ability import plain_reference
 from equimodal.training.history import read_history
 from equimodal.training.memory import highest
 from equimodal.training.run import Run
@@ -46,8 +47,8 @@ class Result:
         seconds: of training, without validation.
         sizes: rows of the training, validation and test part; `pool` counts the training rows before labels were left
             out.
-        reference: value of each modality in the seed's unimodal ensemble, by split: what utilisation is relative to;
-            empty if that ensemble diverged.
+        reference: what each modality does in the seed's unimodal ensemble, by split (`Ability.to_dict`): what
+            utilisation is relative to; empty if that ensemble diverged.
         memory: highest memory of training in MiB, see `equimodal.training.memory.PeakMemory`; None if unknown.
         split: how the seed's split was drawn, and which labels were left out.
         tuned: the settings chosen on validation, by dotted key; None if nothing was tuned.
@@ -61,7 +62,7 @@ class Result:
     updates: dict[str, int]
     seconds: float
     sizes: dict[str, int]
-    reference: dict[str, dict[str, float]]
+    reference: dict[str, dict[str, Any]]
     memory: float | None = None
     split: dict[str, Any] = field(default_factory=dict)
     tuned: dict[str, Any] | None = None
@@ -72,7 +73,7 @@ class Result:
         metrics = {
             "seed": run.config.seed,
             "best_epoch": run.best_epoch,
-            "reference": run.reference,
+            "reference": plain_reference(run.reference),
             "validation": run.validation.to_dict(),
             "test": run.test.to_dict(),
         }

@@ -170,6 +170,8 @@ class RunCharts:
         reference = self.run.reference["validation"]
 
         def used(measured: Measurement, name: str) -> float | None:
+            if reference.knows(name) is False:
+                return None
             values = torch.tensor([measured.alone[name], reference[name]], dtype=torch.float64)
             ratio = float(utilisation(values[0], values[1], measured.contribution.value_empty))
             return None if ratio != ratio else ratio

@@ -15,14 +15,14 @@ from equimodal.data.dataset import Dataset
 from equimodal.errors import RunError
 from equimodal.models.classifier import Classifier
 from equimodal.models.predict import Predictions, predict
+from equimodal.training.ability import Reference, read_reference
 from equimodal.training.folder import read_config
 from equimodal.training.history import read_history
 from equimodal.training.measure import Measurement
 from equimodal.training.weights import MODEL, load_model
 
 REFERENCE = "unimodal_ensemble"
-Reference = Mapping[str, Mapping[str, float]]
-"""Value of each modality trained alone, by split: {"validation": {name: v}, "test": {name: v}}."""
+"""The method that the reference of a run is trained with."""
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Run:
         history: one line per epoch.
         validation: measured on the whole validation part, with the best weights.
         test: measured once on test, after everything was chosen.
-        reference: what each modality reaches alone, by split; None without a reference.
+        reference: what each modality can do alone, by split; None without a reference.
         folder: where it is kept, or None.
     """
 
@@ -86,7 +86,7 @@ def load(folder: str | Path, encoders: Mapping[str, nn.Module] | None = None) ->
     try:
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         validation, test = (Measurement.from_dict(metrics[part]) for part in ("validation", "test"))
-        reference = metrics["reference"]
+        reference = read_reference(metrics["reference"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{folder / 'metrics.json'}: is damaged ({error!r}).") from error
     return Run(
