@@ -142,6 +142,23 @@ def test_a_measurement_survives_json(trained):
     assert "image undefined (knows nothing alone)" in str(found) and "EDM against ability: " in str(found)
 
 
+def test_accuracy_with_entries_missing_is_that_of_drawn_entries(trained):
+    """Entries are removed from the data themselves, many times, and the model predicts what is left."""
+    model, prepared, data = trained
+    found = measure(model, encode_all(model, prepared), PLAIN, split="test")
+    rng, right = np.random.default_rng(0), []
+    names = [[m for i, m in enumerate(data.modalities) if mask >> i & 1] for mask in range(8)]
+    guesses = np.stack([probabilities(model, data, each).argmax(1) == data.labels for each in names])
+    for _ in range(4000):
+        masks = ((rng.random((len(data), 3)) >= 0.5) << np.arange(3)).sum(1)
+        right.append(guesses[masks, np.arange(len(data))][masks > 0].mean())
+    assert found.accuracy_missing(0.5) == pytest.approx(np.mean(right), abs=5 * np.std(right) / 4000**0.5)
+    assert found.accuracy_missing(0) == found.accuracy
+    some = measure(model, encode_all(model, prepared), MeasureConfig(bootstrap=0, value="accuracy"), split="test")
+    del some.subsets["vector"]
+    assert some.accuracy_missing(0.5) is None
+
+
 def test_data_that_lack_a_modality_count_it_as_absent(trained):
     model, _, data = trained
     less = model.prepare(data.restrict(["vector", "sequence"]))

@@ -35,9 +35,12 @@ def value_missing(values: Mapping[str, float], n: int, rate: float) -> float | N
     """
     if not isinstance(rate, Real) or isinstance(rate, bool) or not 0 <= rate < 1:
         raise ConfigError(f"rate: expected the share of entries that are missing, from 0 to below 1, got {rate!r}.")
-    r = float(rate)
-    sizes = {name: name.count("+") + 1 for name in values if name}
-    if len(sizes) < 2**n - 1:
+    r, known, by_size = float(rate), 0, [0.0] * (n + 1)
+    for name, value in values.items():
+        if name:
+            by_size[name.count("+") + 1] += value
+            known += 1
+    if known < 2**n - 1:
         return None
-    total = sum(r ** (n - size) * (1 - r) ** size * values[name] for name, size in sizes.items())
+    total = sum(r ** (n - size) * (1 - r) ** size * by_size[size] for size in range(1, n + 1))
     return total / (1 - r**n)
