@@ -1,7 +1,6 @@
 """The verdict on modalities that know nothing alone, repeat others, or know something only together."""
 
 import dataclasses
-from typing import Any, cast
 
 import pytest
 import torch
@@ -14,7 +13,7 @@ from equimodal.training.ability import Ability
 from equimodal.training.measure import Measurement
 from equimodal.training.run import Run
 
-from .made_up import make_run
+from .made_up import made_model, make_run
 
 CLASSES, SAMPLES = 4, 1200
 LABELS = torch.arange(SAMPLES) % CLASSES
@@ -67,7 +66,7 @@ def run_of(model, ensemble, names=("a", "b"), method="joint"):
     line = {"epoch": 1, "phase": "train", "order": None, "train": {"loss": 1.0}, "updates": dict.fromkeys(names, 5)}
     line |= {"validation": test.to_dict(), "trial": False, "best": True, "seconds": plain, "memory": 300.0}
     return Run(
-        model=cast(Any, None),
+        model=made_model(),
         config=build_config({"data": {"name": "made-up"}, "method": method}),
         history=[line],
         validation=test,

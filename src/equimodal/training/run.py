@@ -54,9 +54,21 @@ class Run:
         return predict(self.model, data, present, batch_size=batch_size)
 
     @property
+    def trust(self) -> dict[str, float] | None:
+        """Weight of each modality in the fitted pool of the model's decisions, of mean 1; None: it has none."""
+        return self.model.fusion.trust()
+
+    @property
     def best_epoch(self) -> int:
         """The epoch whose weights were kept."""
         return max(line["epoch"] for line in self.history if line["best"])
+
+    def __str__(self) -> str:
+        lines = [f"{self.config.method.label} on {self.config.data.name}", str(self.test)]
+        if (trust := self.trust) is not None:
+            each = ", ".join(f"{name} {weight:.2f}" for name, weight in trust.items())
+            lines.append(f"weight in the fitted pool: {each} (mean 1)")
+        return "\n".join([*lines, f"best epoch {self.best_epoch} of {len(self.history)}"])
 
 
 def load(folder: str | Path, encoders: Mapping[str, nn.Module] | None = None) -> Run:

@@ -50,6 +50,10 @@ class Fusion(nn.Module):
         """Return logits (B, C)."""
         raise NotImplementedError
 
+    def trust(self) -> dict[str, float] | None:
+        """Return the weight of each modality in the fitted pool of decisions, of mean 1; None where there is none."""
+        return None
+
     def coalitions(self, encodings: Encodings, present: Presence, coalitions: Tensor) -> Tensor:
         """Return logits (K, B, C): row k as if only the modalities of `coalitions[k]` (n,) were present."""
         K, B = len(coalitions), len(next(iter(encodings.values())))
