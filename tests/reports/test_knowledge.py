@@ -94,7 +94,7 @@ def test_a_modality_of_noise_knows_nothing_alone(tmp_path):
     headline, details = told(run)
     assert headline.startswith("Every modality that knows something alone does what it could do alone, or nearly: ")
     assert "b knows nothing alone: a model trained on it alone has 0.2" in details
-    assert "It adds nothing to the others here either (+0.000 [+0.000, +0.000]): it is noise, or" in details
+    assert "What it adds to the others is within noise, too (+0.000 [+0.000, +0.000]): it is noise, or" in details
     assert "of the contribution, a has " in details and "b has" not in details
     never_blamed(run, "b")
     assert run.test.utilisation is not None and run.test.utilisation["b"] is None
@@ -110,6 +110,20 @@ def test_a_copy_repeats_what_another_knows():
     assert "a and b repeat what others know" in details and "leaving out one of them, not all" in details
     never_blamed(run, "a")
     never_blamed(run, "b")
+
+
+def test_few_rows_do_not_show_that_a_modality_repeats_others():
+    """In 24 rows the interval of what b adds includes 0, and half of what it does alone as well."""
+    rows = torch.arange(24)
+    truth, strong = LABELS[:24], LABELS[:24].clone()
+    strong[rows < 10] = (truth[rows < 10] + 1) % CLASSES
+    both = torch.where(rows == 0, truth, strong)
+    said = torch.stack([torch.zeros(24, dtype=torch.long), strong, strong, both])
+    c = contribution(torch.nn.functional.one_hot(said, CLASSES), plan(2), truth, ["a", "b"])
+    assert c.intervals is not None and c.intervals.last["b"].low <= 0 < c.intervals.last["b"].high
+    run = run_of([STRONG, STRONG, STRONG], [STRONG, STRONG, STRONG])
+    run.test = dataclasses.replace(run.test, contribution=c)
+    assert "repeat" not in told(run)[1]
 
 
 def test_what_two_know_only_together_is_kept():

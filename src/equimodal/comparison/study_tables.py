@@ -66,7 +66,9 @@ def _over_settings(comparisons: Mapping[str, Numbers], ranking: Ranking) -> Tabl
             Column("mean accuracy", tuple(Cell(_number(found[method].mean)) for method in methods)),
             Column("mean rank", tuple(Cell(f"{ranking.ranks[method]:.1f}") for method in methods)),
             Column("worst regret", tuple(Cell(_number(found[method].worst)) for method in methods)),
-            Column("in", tuple(Cell(found[method].setting if found[method].worst else "") for method in methods)),
+            Column(
+                "in setting", tuple(Cell(found[method].setting if found[method].worst else "") for method in methods)
+            ),
         ),
     )
 

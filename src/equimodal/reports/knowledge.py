@@ -10,6 +10,10 @@ MOST = 3
 """Modalities named one by one, of each kind."""
 
 
+LITTLE = 0.25
+"""Share of what a modality does alone that it may add to the others, at most, if it is said to repeat them (ours)."""
+
+
 def knowledge_sentences(test: Measurement, under_used: float) -> list[str]:
     """Return a sentence for each modality that knows nothing alone, and one for those that repeat others.
 
@@ -51,19 +55,25 @@ def _nothing_alone(test: Measurement, name: str) -> str:
     if one.last is None:
         return f"{text}. Whether it adds something to the others is not known."
     return (
-        f"{text}. It adds nothing to the others here either ({added(measured, name)}): it is noise, or knows only "
-        "together with others what this model has not learnt."
+        f"{text}. What it adds to the others is within noise, too ({added(measured, name)}): it is noise, or "
+        "knows only together with others what this model has not learnt."
     )
+
+
+def _repeats(test: Measurement, name: str, under_used: float) -> bool:
+    one, intervals = knowledge(test.contribution, name), test.contribution.intervals
+    used = (test.utilisation or {}).get(name)
+    if intervals is None or not one.alone or one.last is not False or one.twin is None:
+        return False
+    if test.knows(name) is False or (used is not None and used < under_used):
+        return False
+    # An interval that includes 0 may still be wide: what is added at most must be little beside what is known alone.
+    return intervals.last[name].high <= LITTLE * intervals.alone[name].median
 
 
 def _repeated(test: Measurement, under_used: float) -> list[str]:
     measured = test.contribution
-    names = []
-    for name in measured.modalities:
-        one, used = knowledge(measured, name), (test.utilisation or {}).get(name)
-        known = one.alone and test.knows(name) is not False and (used is None or used >= under_used)
-        if known and one.last is False and one.twin is not None:
-            names.append(name)
+    names = [name for name in measured.modalities if _repeats(test, name, under_used)]
     if not names:
         return []
     each = ", ".join(f"{name} {added(measured, name)}" for name in names[:MOST])
