@@ -30,6 +30,7 @@ from equimodal.data.splits import Splits, check_splits
 from equimodal.errors import ConfigError, Diverged, Interrupted
 from equimodal.files import safe_name
 from equimodal.methods.base import METHODS, Method
+from equimodal.training.ability import read_reference
 from equimodal.training.given import read_method
 from equimodal.training.names import NAMES, resolve
 
@@ -239,7 +240,9 @@ def run_checked(
     ):
         try:
             for wave in (ensemble, others):  # the results of the first wave are the reference of the second
-                known = {seed: r.reference for (_, seed), r in outcomes.items() if isinstance(r, Result)}
+                known = {
+                    seed: read_reference(r.reference) for (_, seed), r in outcomes.items() if isinstance(r, Result)
+                }
                 jobs = _jobs(config, folder, wave, known, making.names)
                 for outcome, trained in run_jobs(jobs, data, making, workers):
                     outcomes[outcome.method, outcome.seed] = outcome

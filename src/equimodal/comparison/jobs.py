@@ -23,11 +23,12 @@ from equimodal.methods.base import Method
 from equimodal.models.classifier import Classifier
 from equimodal.models.state import copy_of
 from equimodal.seeds import seeded
+from equimodal.training.ability import Reference
 from equimodal.training.fit import set_up, train
 from equimodal.training.given import GivenMethod
 from equimodal.training.loop import Trainer
 from equimodal.training.names import NAMES, RegisteredNames
-from equimodal.training.run import REFERENCE, Reference
+from equimodal.training.run import REFERENCE
 
 ModelMaker = Callable[[int], Classifier]
 """From a seed to an untrained classifier."""
@@ -61,8 +62,8 @@ class Job:
     Args:
         config: its configuration.
         folder: of the run; None: in memory.
-        reference: value of each modality alone; None for the ensemble, which measures it, and in seeds whose ensemble
-            diverged.
+        reference: what each modality can do alone; None for the ensemble, which measures it, and in seeds whose
+            ensemble diverged.
         candidates: the configurations from which one is chosen on validation; the first is `config`. Empty: nothing is
             tuned.
     """

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import combinations
 
 import torch
 
 from equimodal.comparison.forecast import seconds_of_run
 from equimodal.comparison.jobs import TRIALS, Making, make_job, seed_data
+from equimodal.comparison.result import column_names
+from equimodal.config.compare import Primary
 from equimodal.config.method import MethodSpec, parse_method
 from equimodal.config.run import LARGEST_SEED, RunConfig
 from equimodal.data.splits import Splits
-from equimodal.errors import ConfigError, DataError, Diverged
+from equimodal.errors import ConfigError, DataError, Diverged, did_you_mean
 from equimodal.files import safe_name
 from equimodal.training.names import NAMES
 from equimodal.training.run import REFERENCE
@@ -76,6 +78,22 @@ def check_names(config: RunConfig, making: Making, workers: object) -> None:
         raise ConfigError(problems)
 
 
+def check_columns(declared: Sequence[Primary], modalities: Sequence[str]) -> None:
+    """Check that there are the columns that declared comparisons name: not only after hours of training.
+
+    Raises:
+        ConfigError: all mistakes, together.
+    """
+    known = column_names(modalities)
+    problems = [
+        f"compare.primary: there is no column '{primary.column}'.{did_you_mean(primary.column, known)}"
+        for primary in declared
+        if primary.column not in known
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
 def check(config: RunConfig, data: Splits, making: Making, *, timed: bool) -> dict[str, float]:
     """Set up the first seed's run of every method and draw every seed's split, so that mistakes show before training.
 
@@ -92,6 +110,7 @@ def check(config: RunConfig, data: Splits, making: Making, *, timed: bool) -> di
         ConfigError: all mistakes, together.
         DataError: the split of a seed cannot be drawn.
     """
+    check_columns(config.compare.primary, data.modalities)
     splits = seed_data(config, data, config.seed)
     problems: list[str] = []
     seconds: dict[str, float] = {}

@@ -115,11 +115,17 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
         for name in self.order:
             if name in self.visiting:
                 encoding = self.model.encode_one(batch, name) if name in self.sharing else encodings[name]
-                weighed = _with_gradient(encoding, self.unimodal_share)
-                total, count = cross_entropy(self.fusion.head(name)(weighed), batch.labels, batch.present[name])
-                if (gradient := leaves[name].grad) is not None:
-                    total = total + count * _injected(encoding, gradient)
-                yield Update({name: (total, count)}, (name,))
+                yield Update({name: self._own_loss(name, encoding, batch, leaves[name].grad)}, (name,))
+
+    def _own_loss(self, name: str, encoding: Tensor, batch: Batch, residual: Tensor | None) -> Loss:
+        """Return the modality's own loss, whose gradient in the encoder is mixed with that of the residual."""
+        head, share = self.fusion.head(name), float(self.unimodal_share)
+        if residual is None or share == 1 or not batch.present[name].any():
+            return cross_entropy(head(encoding), batch.labels, batch.present[name])
+        leaf = encoding.detach().requires_grad_()
+        total, count = cross_entropy(head(leaf), batch.labels, batch.present[name])
+        (own,) = torch.autograd.grad(total / count, leaf, retain_graph=True)
+        return total + count * _injected(encoding, mixed(own, residual, share)), count
 
     def calibrate(self, validation: Sequence[Encoded]) -> None:
         """Fit the pool and the memory's strength; measure what the modalities and the memory each gain."""
@@ -174,9 +180,15 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
         return cross_entropy(pooled + correction, seen.labels, present.sum(0) > 1)
 
 
-def _with_gradient(encoding: Tensor, share: Tensor) -> Tensor:
-    """Return the encoding; a gradient that flows back into it is multiplied by `share`."""
-    return encoding if float(share) == 1 else share * encoding + (1 - share) * encoding.detach()
+def mixed(own: Tensor, residual: Tensor, share: float) -> Tensor:
+    """Return `share` of one gradient and the rest of another, which is scaled to the norm of the first.
+
+    Example:
+        >>> mixed(torch.tensor([3.0, 4.0]), torch.tensor([0.0, 0.1]), share=0.6)
+        tensor([1.8000, 4.4000])
+    """
+    scale = own.norm() / residual.norm().clamp(min=torch.finfo(residual.dtype).tiny)
+    return share * own + (1 - share) * scale * residual
 
 
 def _injected(encoding: Tensor, gradient: Tensor) -> Tensor:
