@@ -264,7 +264,7 @@ def learn(bits: Bits, training: Training, steps: int, rate: float = 1.0, pool: n
         ...     tables = [Bits(strong=0.9, weak=0.7, interaction=strength) for strength in (0, 0.9)]
         ...     print([learn(bits, training, 20).heads.round(2).tolist() for bits in tables])
         [[2.03, 0.84], [2.03, 0.84]]
-        [[1.96, 0.71], [1.41, 0.54]]
+        [[1.97, 0.71], [1.41, 0.54]]
     """
     state = Trained(bits, np.zeros(2), np.zeros(16), _pool(bits, training, pool))
     for _ in range(steps):

@@ -216,6 +216,7 @@ class RunConfig(Section):
         plain = {key: value for key, value in self.to_dict().items() if key != "compare"}
         plain["method"].pop("label", None)
         plain["training"].pop("loader_workers")
+        plain["data"] = {key: value for key, value in plain["data"].items() if value != {}}  # no controls, no trace
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
 
 
