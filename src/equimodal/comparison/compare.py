@@ -107,7 +107,8 @@ def compare(
     listed, kinds = _read_methods(methods)
     source = data.provenance.get("source") or {"name": data.name, "labels": None}
     if redraw == "split":  # each seed has its own; rows that were drawn from fewer labels cannot be loaded again
-        source = {"name": source["name"] if source["labels"] is None else data.name}
+        controls = {key: source[key] for key in ("noise", "distractors") if key in source}
+        source = {"name": source["name"] if source["labels"] is None else data.name, **controls}
     making = Making(model, modules or None, kinds)
     config = build_config(
         {

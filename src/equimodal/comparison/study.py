@@ -21,7 +21,7 @@ from equimodal.config.compare import Primary, Setting
 from equimodal.config.method import MethodSpec
 from equimodal.config.run import RunConfig, build_config
 from equimodal.config.yaml import merge, write_yaml
-from equimodal.data.catalogue import load
+from equimodal.data.catalogue import load_unreduced
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, DataError, Diverged, Interrupted
 from equimodal.files import safe_name, write_text
@@ -231,7 +231,7 @@ def run_settings(
     for setting in config.compare.settings:
         try:
             found = setting_config(config, setting)
-            data = load(found.data.name, split_seed=found.data.split_seed)
+            data = load_unreduced(found.data)
             declared = [primary for primary in config.compare.primary if primary.setting in (None, setting.label)]
             check_columns(declared, data.modalities)
             if methods is not None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
 
 from equimodal.config.compare import CompareConfig
+from equimodal.config.controls import Distractors, Noise
 from equimodal.config.method import MethodSpec, parse_method
 from equimodal.config.names import Names
 from equimodal.config.problems import problems_of
@@ -37,11 +38,17 @@ class DataConfig(Section):
         name: a built-in data set, or the path of your own (folder, `.npz` or YAML).
         labels: train on this many labelled samples only (a stratified draw); None: all.
         split_seed: draw new splits with this seed; None: the data set's own.
+        noise: by modality, standard deviation of Gaussian noise that is added to every part, in units of the standard
+            deviation of the modality's numbers in the training part.
+        distractors: by the name of a new modality, what it holds: `{kind: noise, size: 1500}`, `{kind: copy, of: NAME}`
+            or `{kind: shuffled, of: NAME}`; see `Distractor`.
     """
 
     name: str = "emoji"
     labels: int | None = Field(default=None, ge=2)
     split_seed: Seed | None = None
+    noise: Noise = {}
+    distractors: Distractors = {}
 
 
 class ModelConfig(Section):
@@ -216,6 +223,7 @@ class RunConfig(Section):
         plain = {key: value for key, value in self.to_dict().items() if key != "compare"}
         plain["method"].pop("label", None)
         plain["training"].pop("loader_workers")
+        plain["data"] = {key: value for key, value in plain["data"].items() if value != {}}  # no controls, no trace
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
 
 
