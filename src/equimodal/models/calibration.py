@@ -158,7 +158,14 @@ def _minimise(table: Table, rows: float, start: np.ndarray) -> tuple[Tensor, Ten
         return float(loss.detach()), numbers.grad.numpy()
 
     low, high = np.array(bounds[: len(start)]).T
-    best = minimize(objective, np.clip(start, low, high), jac=True, method="L-BFGS-B", bounds=bounds[: len(start)])
+    best = minimize(
+        objective,
+        np.clip(start, low, high),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds[: len(start)],
+        options={"ftol": 1e-6, "maxiter": 50},
+    )
     logs, beta, gamma, strength = split(torch.from_numpy(best.x))
     return _relative(logs), beta, gamma, strength
 
