@@ -28,6 +28,7 @@ class ResidualMemoryConfig(MemoryConfig):
             instead of all.
     """
 
+    dropout: float = Field(default=0.2, ge=0, lt=1)
     encoders: bool = True
     coalitions: float = Field(default=0.5, ge=0, le=1)
 
