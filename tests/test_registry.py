@@ -193,8 +193,8 @@ def test_a_class_of_the_users_that_takes_a_name_first_is_an_error_at_every_looku
 
 
 def test_a_method_named_like_a_recipe_is_an_error(tmp_path):
-    install(tmp_path, "theirs", THEIRS, "[equimodal.methods]\npaper = theirs:Theirs\n")
-    for command in (["train", "paper"], ["train", "-s", "method=paper"], ["compare", "-m", "paper:order=random"]):
+    install(tmp_path, "theirs", THEIRS, "[equimodal.methods]\nemoji = theirs:Theirs\n")
+    for command in (["train", "emoji"], ["train", "-s", "method=emoji"], ["compare", "-m", "emoji:order=random"]):
         done = run_beside(
             tmp_path,
             f"""
@@ -204,4 +204,4 @@ def test_a_method_named_like_a_recipe_is_an_error(tmp_path):
         """,
         )
         assert done.returncode == 2
-        assert "'paper' is a recipe, and a method that another package adds. Rename that method." in done.stderr
+        assert "'emoji' is a recipe, and a method that another package adds. Rename that method." in done.stderr
