@@ -131,7 +131,7 @@ def test_what_a_method_is_called_does_not_decide_the_result():
 def test_a_configuration_is_written_with_the_methods_defaults():
     written = build_config({"method": "modality_dropout", "compare": {"methods": ["equilibrium"]}}).to_dict()
     assert written["method"] == {"name": "modality_dropout", **METHODS.get("modality_dropout").Config().model_dump()}
-    assert written["compare"]["methods"][0]["memory"]["dropout"] == 0.5
+    assert written["compare"]["methods"][0]["memory"]["dropout"] == 0.2
 
 
 # Mistakes
