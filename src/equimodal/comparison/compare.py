@@ -62,7 +62,7 @@ def compare(
 
     Args:
         data: training, validation and test part.
-        methods: names of methods or recipes, `"name:key=value"`, subclasses of `Method` (registered or not), or
+        methods: names of methods, `"name:key=value"`, subclasses of `Method` (registered or not), or
             mappings with `name` (or a class), options and an optional `label`. The first is the baseline of the paired
             differences.
         seeds: how many: 0, 1, 2 ...

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from equimodal.config.names import Names
-from equimodal.config.recipes import read_recipe, recipe_names
 from equimodal.config.section import Section
 from equimodal.config.yaml import merge, nest, split_assignments
 from equimodal.errors import ConfigError, did_you_mean
@@ -18,7 +17,7 @@ class MethodSpec(Section):
     """A training method by name, with its options.
 
     In YAML: a name, or a mapping with `name` and the options, among them `fusion` and `fusion_options`. On the command
-    line and in lists also `name:key=value,key=value`. The name may be a recipe's: it stands for the recipe's method.
+    line and in lists also `name:key=value,key=value`.
 
     Args:
         name: of the method.
@@ -83,12 +82,9 @@ def parse_method(
     if keys := [key for key in options if not isinstance(key, str)]:
         raise ConfigError([_at(where, f"expected a text as the name of an option, got {key!r}.") for key in keys])
     fusion, fusion_options = _fusion(options, where)
-    if name in recipe_names() and (recipe := find_recipe(name, names).get("method")) is not None:
-        base = parse_method(recipe)
-        label, name, options = label or name, base.name, merge(base.options, options)
     if names is not None:
         if name not in names.methods():
-            raise ConfigError(f"Unknown method '{name}'.{did_you_mean(name, known_methods(names))}")
+            raise ConfigError(f"Unknown method '{name}'.{did_you_mean(name, names.methods())}")
         options = names.options(name, options, where)
         if fusion is not None and fusion not in (known := names.fusions_of(name)):
             raise ConfigError(_at(where, f"{name} trains the fusions {', '.join(known)}, not '{fusion}'. Choose one."))
@@ -103,22 +99,6 @@ def _fusion(options: dict[str, Any], where: str) -> tuple[str | None, dict[str, 
     if not isinstance(given, Mapping):
         raise ConfigError(_at(where, f"fusion_options: expected a mapping, got {given!r}."))
     return fusion, dict(given)
-
-
-def find_recipe(name: str, names: Names | None) -> dict[str, Any]:
-    """Return a recipe's content.
-
-    Raises:
-        ConfigError: a method has the same name.
-    """
-    if names is not None and name in names.methods():
-        raise ConfigError(f"'{name}' is a recipe, and a method that another package adds. Rename that method.")
-    return read_recipe(name)
-
-
-def known_methods(names: Names) -> list[str]:
-    """Return every name that a method can be given by, those of recipes included."""
-    return [*names.methods(), *(recipe for recipe in recipe_names() if "method" in read_recipe(recipe))]
 
 
 def parse_methods(values: Sequence[Any], names: Names | None = None) -> list[MethodSpec]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import Any, Literal, cast
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from equimodal.batch import Batch
 from equimodal.methods.base import METHODS, Loss, Outcome, Update, cross_entropy
 from equimodal.methods.scheduled import MappingConfig, MemoryConfig, Scheduled, ScheduledConfig
+from equimodal.models.encoded import Encoded, joined
 from equimodal.models.fusions.base import Encodings
 from equimodal.models.fusions.memory import MemoryFusion
 
@@ -46,12 +47,14 @@ class EquilibriumConfig(ScheduledConfig[MappingConfig, ResidualMemoryConfig]):
         mapping: see `MappingConfig`.
         memory: see `ResidualMemoryConfig`.
         pool: how the modalities' decisions are pooled: "fitted" on validation, or "equal".
+        balance: weigh an encoder's two gradients by what has been gained on validation, see `Equilibrium`.
     """
 
     freeze: float = Field(default=0.5, ge=0, le=1)
     mapping: MappingConfig = MappingConfig()
     memory: ResidualMemoryConfig = ResidualMemoryConfig()
     pool: Literal["fitted", "equal"] = "fitted"
+    balance: bool = True
 
 
 @METHODS.register("equilibrium")
@@ -92,6 +95,10 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
         """Return the memory fusion's options."""
         return {**super().fusion_options(config), "pool": config.pool}
 
+    def __init__(self, model: Any, config: EquilibriumConfig, seed: int = 0) -> None:
+        super().__init__(model, config, seed)
+        self.register_buffer("unimodal_share", torch.ones(()))
+
     @property
     def fusion(self) -> MemoryFusion:
         """The model's fusion."""
@@ -108,10 +115,31 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
         for name in self.order:
             if name in self.visiting:
                 encoding = self.model.encode_one(batch, name) if name in self.sharing else encodings[name]
-                total, count = cross_entropy(self.fusion.head(name)(encoding), batch.labels, batch.present[name])
+                weighed = _with_gradient(encoding, self.unimodal_share)
+                total, count = cross_entropy(self.fusion.head(name)(weighed), batch.labels, batch.present[name])
                 if (gradient := leaves[name].grad) is not None:
                     total = total + count * _injected(encoding, gradient)
                 yield Update({name: (total, count)}, (name,))
+
+    def calibrate(self, validation: Sequence[Encoded]) -> None:
+        """Fit the pool and the memory's strength; measure what the modalities and the memory each gain."""
+        super().calibrate(validation)
+        if self.config.balance and self.config.memory.encoders and self.fusion.remembers:
+            self.unimodal_share.fill_(self._share_of_unimodal(joined(validation)))
+
+    def _share_of_unimodal(self, known: Encoded) -> float:
+        """Return the share of the pool's gain over the prior in that of pool and memory together; 1 if it gains none."""
+
+        def loss(logits: Tensor) -> float:
+            total, count = cross_entropy(logits, known.labels)
+            return float(total / count.clamp(min=1))
+
+        whole = loss(self.model.fuse(known.encodings, known.present))
+        with self.fusion.forgetting():
+            pooled = loss(self.model.fuse(known.encodings, known.present))
+        prior = loss(self.model.log_prior.expand(len(known.labels), -1))
+        gained, added = prior - pooled, max(pooled - whole, 0.0)
+        return gained / (gained + added) if gained > 0 else 1.0
 
     def _encode(self, batch: Batch) -> dict[str, Tensor]:
         """Return all encodings; without gradient those of modalities that are not visited or will be encoded again."""
@@ -144,6 +172,11 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
         with torch.no_grad():
             pooled = fusion.pool(fusion.decisions(encodings, seen.present), present)
         return cross_entropy(pooled + correction, seen.labels, present.sum(0) > 1)
+
+
+def _with_gradient(encoding: Tensor, share: Tensor) -> Tensor:
+    """Return the encoding; a gradient that flows back into it is multiplied by `share`."""
+    return encoding if float(share) == 1 else share * encoding + (1 - share) * encoding.detach()
 
 
 def _injected(encoding: Tensor, gradient: Tensor) -> Tensor:

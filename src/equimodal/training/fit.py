@@ -50,7 +50,7 @@ def fit(
     Args:
         model: the classifier.
         data: training, validation and test parts.
-        method: a method's or recipe's name, `"name:key=value"`, a mapping with `name` and options, a subclass of
+        method: a method's name, `"name:key=value"`, a mapping with `name` and options, a subclass of
             `Method` (registered or not), or an instance of one that was made with `model`.
         out: a folder for the run; None keeps it in memory.
         resume: continue the run in `out`.
