@@ -2,10 +2,8 @@
 
 import pytest
 
-from equimodal.config import method
 from equimodal.config.method import MethodSpec, parse_method
 from equimodal.errors import ConfigError
-from equimodal.methods.base import METHODS
 from equimodal.training.names import NAMES
 
 
@@ -23,15 +21,3 @@ def test_a_method_can_be_written_in_three_ways():
 def test_lists_in_a_methods_text():
     found = parse_method("equilibrium:order=[a, b],memory.encoders=true,initial=[b,a]").options
     assert found == {"order": ["a", "b"], "memory": {"encoders": True}, "initial": ["b", "a"]}
-
-
-def test_a_recipe_stands_for_its_method(monkeypatch):
-    recipe = {"method": {"name": "equilibrium", "smoothing": 0.5, "memory": {"coalitions": 0.1}}}
-    monkeypatch.setattr(method, "recipe_names", lambda: ["mine"])
-    monkeypatch.setattr(method, "read_recipe", lambda name: recipe)
-    found = parse_method("mine:memory.dropout=0.25", names=NAMES)
-    assert (found.name, found.label) == ("equilibrium", "mine:memory.dropout=0.25")
-    changed = {"smoothing": 0.5, "memory": {"coalitions": 0.1, "dropout": 0.25}}
-    written = METHODS.get("equilibrium").Config.model_validate(changed).model_dump()
-    assert found.to_dict() == {"name": "equilibrium", "label": found.label, **written}
-    assert parse_method("mine").label == "mine"

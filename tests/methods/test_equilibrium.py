@@ -61,13 +61,14 @@ def plain_residual(model, batch, z):
     return mean_loss(pool.inverse_temperature * pooled + correction, batch, two)
 
 
-def plain_batch(model, plain, batch, encoders=True):
+def plain_batch(model, plain, batch, encoders=True, share=1.0):
     """One batch: the memory's step, then one for each modality, its encoder with the gradient that the memory left."""
     leaves = {m: encode(model, batch, m).detach().requires_grad_(encoders) for m in NAMES}
     plain.step(plain_residual(model, batch, leaves))
     for m in ORDER:
         z = encode(model, batch, m)
-        loss = mean_loss(model.fusion.heads["shared"](z), batch, batch.present[m])
+        weighed = share * z + (1 - share) * z.detach()
+        loss = mean_loss(model.fusion.heads["shared"](weighed), batch, batch.present[m])
         plain.step(loss + (z * leaves[m].grad).sum() if encoders else loss)
 
 
@@ -97,6 +98,19 @@ def test_the_memory_learns_what_is_left_over_then_each_modality_by_itself(sample
     assert [update.modalities for update, _ in done] == [NAMES, ("b",), ("c",), ("a",)] * 3
     assert [list(update.losses) for update, _ in done[:4]] == [["residual"], ["b"], ["c"], ["a"]]
     assert [outcome.moved for _, outcome in done[:4]] == [(), ("b",), ("c",), ("a",)]  # no encoder in the memory's step
+
+
+def test_an_encoders_own_gradient_is_weighed_by_what_modalities_gain_alone():
+    """The head's is not."""
+    method = alive(make_method("equilibrium", **PLAIN))
+    method.unimodal_share.fill_(0.3)
+    model, _ = twin(method)
+    plain = Plain(model)
+    data = [linear_batch(NAMES, samples=12) for _ in range(3)]
+    run_updates(method, data)
+    for batch in data:
+        plain_batch(model, plain, batch, share=0.3)
+    assert_same(method.model, model, atol=1e-5)
 
 
 def test_the_losses_shown_are_those_without_the_memorys_gradient():

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from sklearn.metrics import log_loss
 
 from equimodal.config.run import parse_method
 from equimodal.errors import ConfigError
@@ -141,6 +142,33 @@ def test_pool_and_strength_are_fitted_after_an_epoch():
     model.fusion.strength.fill_(1)
     fit_pool(model, known)
     assert torch.equal(pool.weights, found[0]) and torch.equal(model.fusion.strength, found[2])
+
+
+@pytest.mark.parametrize("options", [{}, {"balance": False}, {"memory": {"encoders": False}}])
+def test_the_balance_is_the_pools_share_of_what_is_gained_over_the_prior(options):
+    """With a memory that tells the class where both modalities are there, by losses of scikit-learn."""
+    method = alive(make_method("equilibrium", **options)).eval()
+    model = method.model.eval()
+    labels = torch.arange(90) % 3
+    here = {m: torch.ones(90, dtype=torch.bool) for m in NAMES}
+    z = {m: torch.randn(90, 6) for m in NAMES}
+    with torch.no_grad():
+        model.fusion.heads["shared"].weight.copy_(torch.eye(3, 6))
+        z["a"][:, :3] += 2 * torch.nn.functional.one_hot(labels, 3)
+        z["c"][:, 3:] += 3 * torch.nn.functional.one_hot(labels, 3)
+        model.fusion.mapping.maps["c"].weight.copy_(torch.eye(6))
+    method.calibrate([Encoded(z, here, labels)])
+    if options:
+        assert method.unimodal_share == 1
+        return
+    with torch.no_grad():
+        whole = log_loss(labels, model.fusion(z, here).softmax(-1).double(), labels=range(3))
+        with model.fusion.forgetting():
+            pooled = log_loss(labels, model.fusion(z, here).softmax(-1).double(), labels=range(3))
+    prior = -float(model.log_prior[labels].mean())
+    expected = (prior - pooled) / (prior - min(whole, pooled))
+    assert float(method.unimodal_share) == pytest.approx(expected, abs=1e-4)
+    assert "unimodal_share" in method.state_dict()
 
 
 def test_an_equal_pool_is_not_fitted_nor_the_strength():

@@ -139,7 +139,7 @@ def test_a_mistake_leaves_no_folder_behind(tiny, tmp_path):
         (ConfigError, "Did you mean 'joint'", {"method": "jiont"}),
         (ConfigError, r"training\.epochs", {"epochs": 0}),
         (ConfigError, "smell", {"measure": {"target": {"smell": 1.0}}}),
-        (ConfigError, "trains the fusions", {"model": make_model(tiny, fusion="memory")}),
+        (ConfigError, "trains the fusions", {"model": make_model(tiny, fusion="refined")}),
         (ConfigError, "Unregistered is not registered", {"model": nameless}),
         (ConfigError, "training.accelerator", {"accelerator": "abacus"}),
     ]
