@@ -89,6 +89,7 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
 
     Config = EquilibriumConfig
     fusions = ("memory",)
+    unimodal_share: Tensor
 
     @classmethod
     def fusion_options(cls, config: EquilibriumConfig) -> dict[str, Any]:
