@@ -23,7 +23,12 @@ OPTIONS = {
     "pmr": {"entropy_epochs": 1},
 }
 VARIANTS = {
-    "paper": ("paper", {}),
+    "equilibrium, equal pool, every coalition": (
+        "equilibrium",
+        {"pool": "equal", "memory": {"coalitions": 1.0}, "mapping": {"sample": True, "tau": 0.05}},
+    ),
+    "alternating, fitted pool": ("alternating", {"pool": "fitted"}),
+    "unimodal_ensemble, fitted pool": ("unimodal_ensemble", {"pool": "fitted"}),
     "paper, alternating by epoch": ("paper", {"alternation": "epoch", "mapping": {"alignment": 0.1}}),
     "equilibrium, in random order": ("equilibrium", {"alternation": "epoch", "order": "random"}),
     "modality_valuation, by modality": ("modality_valuation", {"warmup": 1, "level": "modality"}),

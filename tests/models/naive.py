@@ -35,36 +35,59 @@ def lstm(cell, x, h, c):
     return _sigmoid(o) * np.tanh(c), c
 
 
-def memory(fusion, sample):
-    logits = []
-    h = c = np.zeros(fusion.width)
-    if fusion.remembers:
-        h, c = _array(fusion.memory.inherited_h), _array(fusion.memory.inherited_c)
+def _visits(fusion, sample):
+    """Yield the modalities that a sample has, in order, with the memory's hidden state after each."""
+    h, c = (_array(fusion.memory.inherited_h), _array(fusion.memory.inherited_c)) if fusion.remembers else (0, 0)
     for name in fusion.order:
         if name not in sample:
             continue
-        z = sample[name]
-        refined = z
         if fusion.remembers:
+            z = sample[name]
             mapped = _linear(fusion.mapping.maps[name], z) if name in fusion.mapping.maps else z
-            h, c = lstm(fusion.memory.cell, mapped, h, c)
-            refined = z + _array(fusion.memory.strength) * _linear(fusion.memory.refinement, h)
-        logits.append(_linear(fusion.heads["shared" if "shared" in fusion.heads else name], refined))
-    return np.average(logits, axis=0, weights=_weights(fusion, logits))
+            h, c = lstm(fusion.memory.cell, np.tanh(mapped) if fusion.mapping.bounded else mapped, h, c)
+        yield name, h
 
 
-def _weights(fusion, logits):
-    if fusion.weights == "equal":
-        return None
-    return [math.exp(-scipy.stats.entropy(_softmax(one))) for one in logits]
+def _decision(fusion, name, z):
+    return _linear(fusion.heads["shared" if "shared" in fusion.heads else name], z)
+
+
+def refined(fusion, sample):
+    return np.mean(
+        [
+            _decision(fusion, name, sample[name] + (_linear(fusion.memory.output, h) if fusion.remembers else 0))
+            for name, h in _visits(fusion, sample)
+        ],
+        axis=0,
+    )
+
+
+def memory(fusion, sample):
+    pooled = late(fusion, sample)
+    later = [_linear(fusion.memory.output, h) for _, h in _visits(fusion, sample)][1:] if fusion.remembers else []
+    return pooled + _array(fusion.strength) * np.mean(later, axis=0) if later else pooled
+
+
+def _pooled(fusion, logits):
+    """The pool by its definition; `logits` by modality."""
+    pool = fusion.pool
+    if pool.kind == "fitted":
+        weights = [_array(pool.weights)[pool.modalities.index(name)] for name in logits]
+        beta, gamma = _array(pool.inverse_temperature), _array(pool.exponent)
+        if pool.average == "logits":
+            logs = [np.log(_softmax(one)) for one in logits.values()]
+            return beta * sum(w * one for w, one in zip(weights, logs, strict=True)) / sum(weights) ** gamma
+        return np.log(np.average([_softmax(beta * one) for one in logits.values()], axis=0, weights=weights))
+    weights = None
+    if pool.kind == "entropy":
+        weights = [math.exp(-scipy.stats.entropy(_softmax(one))) for one in logits.values()]
+    if pool.average == "logits":
+        return np.average(list(logits.values()), axis=0, weights=weights)
+    return np.log(np.average([_softmax(one) for one in logits.values()], axis=0, weights=weights))
 
 
 def late(fusion, sample):
-    logits = [_linear(fusion.heads["shared" if "shared" in fusion.heads else name], z) for name, z in sample.items()]
-    weights = _weights(fusion, logits)
-    if fusion.average == "logits":
-        return np.average(logits, axis=0, weights=weights)
-    return np.log(np.average([_softmax(one) for one in logits], axis=0, weights=weights))
+    return _pooled(fusion, {name: _decision(fusion, name, z) for name, z in sample.items()})
 
 
 def _filled(fusion, sample):
@@ -170,6 +193,7 @@ FUSIONS = {
     "memory": memory,
     "mlp": mlp,
     "quality": quality,
+    "refined": refined,
     "sum": added,
 }
 

@@ -60,6 +60,14 @@ def test_alignment_is_the_weights_times_the_mapped_rows_in_training_only():
 
 
 @pytest.mark.parametrize("feature_level", [True, False])
+def test_a_bounded_mapping_is_the_tanh_of_the_other(feature_level):
+    mapping = CrossModalMapping(["a", "b"], 5, feature_level=feature_level, bounded=True)
+    x = 10 * torch.randn(2, 7, 5)
+    expected = np.tanh((mapping.maps["a"](x) if feature_level else x).detach().numpy())
+    assert np.allclose(mapping.map("a", x).detach().numpy(), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("feature_level", [True, False])
 def test_an_unknown_modality_is_refused(feature_level):
     mapping = CrossModalMapping(["audio", "image"], 5, feature_level=feature_level)
     for ask in (mapping, mapping.map):

@@ -126,11 +126,11 @@ def test_what_may_not_be_overwritten(tiny, tmp_path):
 
 
 def test_differences_are_named_by_key_and_comparisons_do_not_count():
-    one = build_config({"method": "equilibrium:memory.in_steps=true", "seed": 1, "compare": {"seeds": 3}})
-    other = build_config({"method": "equilibrium:memory.in_steps=false", "seed": 2, "training": {"patience": 4}})
+    one = build_config({"method": "equilibrium:memory.encoders=true", "seed": 1, "compare": {"seeds": 3}})
+    other = build_config({"method": "equilibrium:memory.encoders=false", "seed": 2, "training": {"patience": 4}})
     assert differences(one.to_dict(), one.to_dict()) == []
     found = [line.partition(": ")[0] for line in differences(one.to_dict(), other.to_dict())]
-    assert found == ["method.label", "method.memory.in_steps", "seed", "training.patience"]
+    assert found == ["method.label", "method.memory.encoders", "seed", "training.patience"]
 
 
 def test_a_mistake_leaves_no_folder_behind(tiny, tmp_path):
@@ -139,7 +139,7 @@ def test_a_mistake_leaves_no_folder_behind(tiny, tmp_path):
         (ConfigError, "Did you mean 'joint'", {"method": "jiont"}),
         (ConfigError, r"training\.epochs", {"epochs": 0}),
         (ConfigError, "smell", {"measure": {"target": {"smell": 1.0}}}),
-        (ConfigError, "trains the fusions", {"model": make_model(tiny, fusion="memory")}),
+        (ConfigError, "trains the fusions", {"model": make_model(tiny, fusion="refined")}),
         (ConfigError, "Unregistered is not registered", {"model": nameless}),
         (ConfigError, "training.accelerator", {"accelerator": "abacus"}),
     ]

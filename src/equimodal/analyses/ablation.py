@@ -38,6 +38,7 @@ PARTS: dict[str, Part] = {
     "inheritance": Part({"memory.inherit": "none"}, {"memory.inherit": "epoch"}),
     "gradient into the encoders": Part({"memory.encoders": False}, {"memory.encoders": True}),
     "random coalitions": Part({"memory.coalitions": 0.0}, {"memory.coalitions": 0.5}),
+    "balanced gradients": Part({"balance": False}, {"balance": True}),
     "fitted pool": Part({"pool": "equal"}, {"pool": "fitted"}),
 }
 """Every part that can be switched. A part concerns the methods that have its option."""

@@ -64,8 +64,8 @@ def parse_method(
         ConfigError: the form is wrong, the method is unknown, or one of its options is.
 
     Example:
-        >>> parse_method("equilibrium:order=random,memory.in_steps=true").options
-        {'order': 'random', 'memory': {'in_steps': True}}
+        >>> parse_method("equilibrium:order=random,memory.encoders=false").options
+        {'order': 'random', 'memory': {'encoders': False}}
     """
     if isinstance(value, MethodSpec):
         value = {"name": value.name, "label": value.label, **value.of_fusion(), **value.options}

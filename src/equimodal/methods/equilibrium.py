@@ -89,6 +89,7 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
 
     Config = EquilibriumConfig
     fusions = ("memory",)
+    unimodal_share: Tensor
 
     @classmethod
     def fusion_options(cls, config: EquilibriumConfig) -> dict[str, Any]:
@@ -134,7 +135,7 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
             self.unimodal_share.fill_(self._share_of_unimodal(joined(validation)))
 
     def _share_of_unimodal(self, known: Encoded) -> float:
-        """Return the share of the pool's gain over the prior in that of pool and memory together; 1 if it gains none."""
+        """Return the pool's share of what pool and memory together gain over the prior; 1 if the pool gains nothing."""
 
         def loss(logits: Tensor) -> float:
             total, count = cross_entropy(logits, known.labels)

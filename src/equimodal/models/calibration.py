@@ -113,11 +113,11 @@ def _tabulate(fusion: Late | MemoryFusion, known: Encoded) -> tuple[Table, Tenso
 
 
 def _reliability(table: Table, gain: Tensor | None) -> np.ndarray:
-    """Return what decides the fit, row by row (N, n or n + 1): how much better than the mean of the modalities each one
-    knows the true class, and how much the memory adds."""
+    """Return what decides the fit, row by row (N, n or n + 1): how much better than the mean of the modalities present
+    each one knows the true class, and how much the memory adds."""
     rows = torch.arange(len(table.labels))
-    right = table.each[:, rows, table.labels]
-    columns = right - right.mean(0)
+    right, here = table.each[:, rows, table.labels], table.mask[-1]
+    columns = torch.where(here, right - torch.where(here, right, 0.0).sum(0) / here.sum(0).clamp(min=1), 0.0)
     if gain is not None:
         base = weighted_pool(
             table.each, table.mask[-1], torch.ones(len(table.each)), torch.tensor(1.0), torch.tensor(1.0)

@@ -26,6 +26,7 @@ class Late(DecisionFusion):
         pool: "equal", "entropy" (Zhang et al., CVPR 2024, arXiv 2311.10707), or "fitted".
 
     Example:
+        >>> import torch
         >>> fusion = Late(["a", "b"], width=4, classes=3, heads="shared")
         >>> here = torch.tensor([True, False])
         >>> fusion({"a": torch.ones(2, 4), "b": torch.ones(2, 4)}, {"a": ~here | here, "b": here}).shape
