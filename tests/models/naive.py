@@ -131,13 +131,44 @@ def evidential(fusion, sample):
     return np.log(expected(functools.reduce(dempster, opinions)))
 
 
+def mlp(fusion, sample):
+    hidden = _linear(fusion.hidden, np.concatenate(_filled(fusion, sample)))
+    return _linear(fusion.head, np.maximum(hidden, 0))
+
+
+def bilinear(fusion, sample):
+    """Sum over the terms of the product of what each modality's [h; 1] gives, as the paper writes it."""
+    fused = np.zeros(fusion.hidden)
+    for r in range(fusion.rank):
+        product = np.ones(fusion.hidden)
+        for name, h in sample.items():
+            rows = slice(r * fusion.hidden, (r + 1) * fusion.hidden)
+            factor = fusion.factors[name]
+            tensor = np.hstack([_array(factor.weight)[rows], _array(factor.bias)[rows, None]])
+            product = product * (tensor @ np.append(h, 1.0))
+        fused += product
+    return _linear(fusion.head, fused)
+
+
+def film(fusion, sample):
+    total = np.zeros(fusion.width)
+    for name, h in sample.items():
+        others = [_linear(fusion.modulations[k], z) for k, z in sample.items() if k != name]
+        gamma, beta = np.split(np.mean(others, axis=0), 2) if others else (0.0, 0.0)
+        total += np.maximum((1 + gamma) * h + beta, 0)
+    return _linear(fusion.head, total / len(sample))
+
+
 FUSIONS = {
+    "bilinear": bilinear,
     "concat": concat,
     "cosine": cosine,
     "evidential": evidential,
+    "film": film,
     "gated": gated,
     "late": late,
     "memory": memory,
+    "mlp": mlp,
     "quality": quality,
     "sum": added,
 }

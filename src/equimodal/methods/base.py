@@ -97,7 +97,18 @@ class EpochResult:
     contribution: Contribution
 
 
-LOGIT_FUSIONS = ("concat", "sum", "gated", "late", "quality", "evidential", "memory")
+LOGIT_FUSIONS = (
+    "concat",
+    "sum",
+    "gated",
+    "late",
+    "quality",
+    "evidential",
+    "mlp",
+    "bilinear",
+    "film",
+    "memory",
+)
 """Fusions for methods that only need the logits of any coalition; the first is the default."""
 
 
