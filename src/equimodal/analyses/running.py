@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import torch
 
-from equimodal.analyses.arms import METHOD, Arm
+from equimodal.analyses.arms import METHODS, Arm
 from equimodal.analyses.base import Analysis
 from equimodal.analyses.findings import Findings
 from equimodal.analyses.result import SettingResult
@@ -99,8 +99,8 @@ def prepare(config: RunConfig) -> tuple[RunConfig, list[str]]:
     options tuned by their labels.
     """
     compare, passed_over = config.compare, []
-    recipes = [method for method in compare.methods if method.name == METHOD]
-    others = [method.label for method in compare.methods if method.name != METHOD]
+    recipes = [method for method in compare.methods if method.name in METHODS]
+    others = [method.label for method in compare.methods if method.name not in METHODS]
     if others and recipes:
         passed_over.append(f"the methods {', '.join(others)}")
     changes: dict[str, Any] = {"methods": recipes or compare.methods or [config.method]}

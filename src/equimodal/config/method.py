@@ -17,8 +17,8 @@ from equimodal.errors import ConfigError, did_you_mean
 class MethodSpec(Section):
     """A training method by name, with its options.
 
-    In YAML: a name, or a mapping with `name` and the options, among them `fusion` and `fusion_options`. On the command line and in lists also
-    `name:key=value,key=value`. The name may be a recipe's, which stands for that recipe's method.
+    In YAML: a name, or a mapping with `name` and the options, among them `fusion` and `fusion_options`. On the command
+    line and in lists also `name:key=value,key=value`. The name may be a recipe's: it stands for the recipe's method.
 
     Args:
         name: of the method.

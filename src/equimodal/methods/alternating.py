@@ -25,7 +25,8 @@ class Alternating(Method):
     """Plain alternating training: one shared head, modalities in turn.
 
     For each modality in the declared order: its loss through the head, one step.
-    Inference averages the logits of the modalities present, or pools them by fitted weights. The method of this library builds on it.
+    Inference averages the logits of the modalities present, or pools them by fitted weights. The method of this library
+    builds on it.
 
     Source: Zhang et al., 2024, "Multimodal Representation Learning by Alternating Unimodal Adaptation", CVPR, arXiv
     2311.10707 (MLA), without the projection of the head's gradient and with equal weights.

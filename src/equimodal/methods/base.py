@@ -97,18 +97,7 @@ class EpochResult:
     contribution: Contribution
 
 
-LOGIT_FUSIONS = (
-    "concat",
-    "sum",
-    "gated",
-    "late",
-    "quality",
-    "evidential",
-    "mlp",
-    "bilinear",
-    "film",
-    "memory",
-)
+LOGIT_FUSIONS = ("concat", "sum", "gated", "late", "quality", "evidential", "mlp", "bilinear", "film", "memory")
 """Fusions for methods that only need the logits of any coalition; the first is the default."""
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from equimodal.batch import Batch
 from equimodal.methods.base import METHODS, Loss, Outcome, Update, cross_entropy
-from equimodal.methods.scheduled import MemoryConfig, Scheduled, ScheduledConfig
+from equimodal.methods.scheduled import MappingConfig, MemoryConfig, Scheduled, ScheduledConfig
 from equimodal.models.fusions.base import Encodings
 from equimodal.models.fusions.memory import MemoryFusion
 
@@ -32,7 +32,7 @@ class ResidualMemoryConfig(MemoryConfig):
     coalitions: float = Field(default=0.5, ge=0, le=1)
 
 
-class EquilibriumConfig(ScheduledConfig):
+class EquilibriumConfig(ScheduledConfig[MappingConfig, ResidualMemoryConfig]):
     """Options of the method, beside those of its schedule.
 
     Args:
@@ -48,42 +48,43 @@ class EquilibriumConfig(ScheduledConfig):
     """
 
     freeze: float = Field(default=0.5, ge=0, le=1)
+    mapping: MappingConfig = MappingConfig()
     memory: ResidualMemoryConfig = ResidualMemoryConfig()
     pool: Literal["fitted", "equal"] = "fitted"
 
 
 @METHODS.register("equilibrium")
-class Equilibrium(Scheduled):
+class Equilibrium(Scheduled[EquilibriumConfig]):
     r"""Train each modality by itself, weak to strong, and a memory on what no modality knows alone.
 
-    For each batch every encoder runs once, $z_m = f_m(x_m)$. The memory passes over the modalities in ascending order of
-    their share of the Shapley contribution, and takes a step on
+    For each batch every encoder runs once, $z_m = f_m(x_m)$. The memory passes over the modalities in ascending order
+    of their share of the Shapley contribution, and takes a step on
 
     $$
     L_\text{residual} = CE\big(\mathrm{stop\_gradient}(\mathrm{pool}(\mathrm{head}(z_1), \dots, \mathrm{head}(z_n)))
     + \tfrac{1}{|M|} \sum_{m \in M} V h_m, \; y\big),
     $$
 
-    with probability `memory.coalitions` on a random coalition of two or more. What the modalities' own decisions explain
-    is a constant there, so that only what is left over (the interaction) asks anything. Then each modality m, in the same
-    order, takes a step on
+    with probability `memory.coalitions` on a random coalition of two or more. What the modalities' own decisions
+    explain is a constant there, so that only what is left over (the interaction) asks anything. Then each modality m,
+    in the same order, takes a step on
 
     $$ L_m = CE(\mathrm{head}(z_m), y), $$
 
-    through one head for all, and its encoder receives the gradient of $L_\text{residual}$ with respect to $z_m$ as well. No gradient of
-    the residual reaches the head. One modality alone gets no correction: its decision is that of its own expert.
+    through one head for all, and its encoder receives the gradient of $L_\text{residual}$ with respect to $z_m$ as
+    well. No gradient of the residual reaches the head. One modality alone gets no correction: its decision is that of
+    its own expert.
 
     After each epoch the pool's weights and the memory's strength are fitted on validation, see
-    `equimodal.models.calibration.fit_pool`, and the order of the next epoch is measured there. An epoch's mean final state
-    starts the next epoch's batches.
+    `equimodal.models.calibration.fit_pool`, and the order of the next epoch is measured there. An epoch's mean final
+    state starts the next epoch's batches.
 
-    Source: the schedule, the mapping and the memory of Shi et al., arXiv 2506.00030 (as published: `paper`). The residual
-    loss, the correction of a pool in place of refined encodings, and the fitted pool are ours.
+    Source: the schedule, the mapping and the memory of Shi et al., arXiv 2506.00030 (as published: `paper`). The
+    residual loss, the correction of a pool in place of refined encodings, and the fitted pool are ours.
     """
 
     Config = EquilibriumConfig
     fusions = ("memory",)
-    config: EquilibriumConfig
 
     @classmethod
     def fusion_options(cls, config: EquilibriumConfig) -> dict[str, Any]:

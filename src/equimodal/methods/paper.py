@@ -11,7 +11,7 @@ from torch import Tensor
 
 from equimodal.batch import Batch
 from equimodal.methods.base import METHODS, Loss, Outcome, Update, cross_entropy
-from equimodal.methods.scheduled import MappingConfig, Scheduled, ScheduledConfig
+from equimodal.methods.scheduled import MappingConfig, MemoryConfig, Scheduled, ScheduledConfig
 from equimodal.models.fusions.chain import Chain
 from equimodal.models.fusions.refined import RefinedFusion
 from equimodal.models.mapping import alignment_loss
@@ -31,7 +31,7 @@ class AlignedMappingConfig(MappingConfig):
     alignment: float = Field(default=0.0, ge=0)
 
 
-class PaperConfig(ScheduledConfig):
+class PaperConfig(ScheduledConfig[AlignedMappingConfig, MemoryConfig]):
     """Options of the paper's method: those of its schedule, and its mapping and memory.
 
     Args:
@@ -46,10 +46,11 @@ class PaperConfig(ScheduledConfig):
     """
 
     mapping: AlignedMappingConfig = AlignedMappingConfig()
+    memory: MemoryConfig = MemoryConfig()
 
 
 @METHODS.register("paper")
-class Paper(Scheduled):
+class Paper(Scheduled[PaperConfig]):
     r"""The method as it was published, as far as it was: the memory takes part in each modality's step.
 
     For each batch and each modality m, in ascending order of its share of the Shapley contribution:
@@ -67,7 +68,6 @@ class Paper(Scheduled):
 
     Config = PaperConfig
     fusions = ("refined",)
-    config: PaperConfig
 
     @property
     def fusion(self) -> RefinedFusion:

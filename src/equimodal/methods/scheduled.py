@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
 import torch
 from pydantic import Field
@@ -13,6 +13,9 @@ from equimodal.methods.gradients import encoder_owners
 from equimodal.methods.schedule import make_schedule
 from equimodal.models.fusions.chain import ChainFusion
 from equimodal.models.memory import State
+
+if TYPE_CHECKING:
+    from equimodal.models.classifier import Classifier
 
 
 class MappingConfig(MethodConfig):
@@ -43,7 +46,11 @@ class MemoryConfig(MethodConfig):
     inherit: Literal["epoch", "none"] = "epoch"
 
 
-class ScheduledConfig(MethodConfig):
+Mapping = TypeVar("Mapping", bound=MappingConfig)
+Memory = TypeVar("Memory", bound=MemoryConfig)
+
+
+class ScheduledConfig(MethodConfig, Generic[Mapping, Memory]):
     """Options of the schedule.
 
     Args:
@@ -53,8 +60,8 @@ class ScheduledConfig(MethodConfig):
         smoothing: weight of the past in an exponential average of the shares.
         freeze: share of the epochs, at the end of training, in which the order stays as it is.
         alternation: visit all modalities for each batch, or one a pass over the data.
-        mapping: see `MappingConfig`.
-        memory: see `MemoryConfig`.
+        mapping: the method's options of `MappingConfig`.
+        memory: the method's options of `MemoryConfig`.
     """
 
     order: Literal["weak_to_strong", "strong_to_weak", "random", "fixed"] | list[str] = "weak_to_strong"
@@ -63,18 +70,21 @@ class ScheduledConfig(MethodConfig):
     smoothing: float = Field(default=0.0, ge=0, lt=1)
     freeze: float = Field(default=0.0, ge=0, le=1)
     alternation: Literal["batch", "epoch"] = "batch"
-    mapping: MappingConfig = MappingConfig()
-    memory: MemoryConfig = MemoryConfig()
+    mapping: Mapping
+    memory: Memory
 
 
-class Scheduled(Method):
+Config = TypeVar("Config", bound=ScheduledConfig[Any, Any])
+
+
+class Scheduled(Method, Generic[Config]):
     """Base of methods with a schedule and a memory whose state is inherited from epoch to epoch."""
 
-    config: ScheduledConfig
+    config: Config
     _state_sum: Tensor
     _state_count: Tensor
 
-    def __init__(self, model: Any, config: ScheduledConfig, seed: int = 0) -> None:
+    def __init__(self, model: Classifier, config: Config, seed: int = 0) -> None:
         super().__init__(model, config, seed)
         fixed = isinstance(config.order, list)
         self.schedule = make_schedule(
@@ -92,7 +102,7 @@ class Scheduled(Method):
         self.register_buffer("_state_count", torch.zeros((), dtype=torch.float64))
 
     @classmethod
-    def fusion_options(cls, config: ScheduledConfig) -> dict[str, Any]:
+    def fusion_options(cls, config: Config) -> dict[str, Any]:
         """Return the chain's options."""
         return {
             "feature_level": config.mapping.feature,

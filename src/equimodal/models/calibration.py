@@ -67,9 +67,9 @@ def fit_pool(model: Classifier, validation: Sequence[Encoded]) -> None:
     $$
 
     with the cross entropy averaged over the sizes of coalitions (single modalities, all but one, and all), over the
-    coalitions of a size, and over rows; $\lambda = 10$. $N_e$ is the number of rows; where they come in groups, the number of
-    independent rows that they are worth (`equimodal.statistics.clusters.effective_samples`), so that with few people in
-    the validation part the numbers stay near equal weights and the memory is weak unless it helps much.
+    coalitions of a size, and over rows; $\lambda = 10$. $N_e$ is the number of rows; where they come in groups, the
+    number of independent rows that they are worth (`equimodal.statistics.clusters.effective_samples`), so that with few
+    people in the validation part the numbers stay near equal weights and the memory is weak unless it helps much.
 
     Args:
         model: the classifier, in evaluation mode.
@@ -158,7 +158,14 @@ def _minimise(table: Table, rows: float, start: np.ndarray) -> tuple[Tensor, Ten
         return float(loss.detach()), numbers.grad.numpy()
 
     low, high = np.array(bounds[: len(start)]).T
-    best = minimize(objective, np.clip(start, low, high), jac=True, method="L-BFGS-B", bounds=bounds[: len(start)])
+    best = minimize(
+        objective,
+        np.clip(start, low, high),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds[: len(start)],
+        options={"ftol": 1e-6, "maxiter": 50},
+    )
     logs, beta, gamma, strength = split(torch.from_numpy(best.x))
     return _relative(logs), beta, gamma, strength
 

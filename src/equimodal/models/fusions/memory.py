@@ -26,9 +26,9 @@ class MemoryFusion(ChainFusion):
     \text{logits} = \mathrm{pool}(\mathrm{head}(z_1), \dots, \mathrm{head}(z_n)) + s\,\frac{1}{|M|}\sum_{m \in M} i_m .
     $$
 
-    A modality alone gets no correction: its decision is that of its head. `V` starts at zero. The strength s is a buffer,
-    1 at first; with a fitted pool it is fitted on validation together with the pool's numbers, and scales outside training
-    only.
+    A modality alone gets no correction: its decision is that of its head. `V` starts at zero. The strength s is a
+    buffer, 1 at first; with a fitted pool it is fitted on validation together with the pool's numbers, and scales
+    outside training only.
 
     Args:
         feature_level: map encodings into a shared space.

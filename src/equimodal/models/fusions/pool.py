@@ -1,4 +1,4 @@
-"""The pool of unimodal decisions: equal weights, weights by certainty, or a few numbers that are fitted on validation."""
+"""The pool of unimodal decisions: equal weights, weights by certainty, or numbers that are fitted on validation."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ POOLS = ("equal", "entropy", "fitted")
 class Pool(nn.Module):
     r"""Combine the log-probabilities of the modalities present, or their probabilities.
 
-    The *fitted* pool: with $\ell_m = \log \mathrm{softmax}(\text{logits of } m)$, relative weights $r_m > 0$ of mean 1, a common inverse
-    temperature $\beta$ and a sharpening exponent $\gamma$, a coalition S has the logits
+    The *fitted* pool: with $\ell_m = \log \mathrm{softmax}(\text{logits of } m)$, relative weights $r_m > 0$ of mean 1,
+    a common inverse temperature $\beta$ and a sharpening exponent $\gamma$, a coalition S has the logits
 
     $$
     \beta \, \frac{\sum_{m \in S} r_m \ell_m}{\big(\sum_{m \in S} r_m\big)^{\gamma}} .
@@ -29,8 +29,8 @@ class Pool(nn.Module):
     Args:
         modalities: names.
         kind: "equal", the mean; "entropy", weights by sample, see `certainty_weights`; or "fitted", as above.
-        average: what is averaged: "logits", or "probabilities" (the result is the log of their weighted mean; $\beta$ then
-            sharpens each modality's probabilities first, and $\gamma$ has no effect).
+        average: what is averaged: "logits", or "probabilities" (the result is the log of their weighted mean; $\beta$
+            then sharpens each modality's probabilities first, and $\gamma$ has no effect).
 
     Example:
         >>> pool = Pool(["sure", "noise"], kind="fitted")
@@ -40,7 +40,8 @@ class Pool(nn.Module):
         tensor([0])
 
     Source: a logarithmic opinion pool (Genest and Zidek, 1986, "Combining probability distributions", Statistical
-    Science 1) with one temperature for all (Guo et al., 2017, arXiv 1706.04599); the exponent and how the numbers are fitted are ours.
+    Science 1) with one temperature for all (Guo et al., 2017, arXiv 1706.04599); the exponent and how the numbers are
+    fitted are ours.
     """
 
     weights: Tensor
