@@ -1,6 +1,6 @@
 """A family of problems with known unique, shared and interaction information, and what pays where.
 
-From the bottom up: design (which bits, who sees them), sample (rows, pure NumPy), limits (closed forms), sweep (methods on
+From the bottom up: design (which bits, who sees them), sample (rows), limits (closed forms), sweep (methods trained on
 them), summary (tables and files), figures. `python -m research.family` runs all of it.
 """
 

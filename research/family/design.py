@@ -25,8 +25,8 @@ class Bit:
     """One bit of the label, and who sees what of it.
 
     Args:
-        kind: "unique", one modality sees it; "shared", each of several sees it, through noise of its own; "interaction",
-            it is the parity (XOR) of hidden bits, and each of several modalities sees one of these.
+        kind: "unique", one modality sees it; "shared", each of several sees it, through noise of its own;
+            "interaction", it is the parity (XOR) of hidden bits, and each of several modalities sees one of these.
         by: the modalities.
 
     Raises:

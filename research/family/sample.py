@@ -26,9 +26,9 @@ def mixing(design: Design, modality: str) -> np.ndarray:
 def draw(design: Design, rows: int, seed: int) -> tuple[dict[str, np.ndarray], np.ndarray]:
     r"""Return features (rows, D) by modality, and labels (rows,).
 
-    A modality's first latent features are what it sees of its bits, $\mathrm{strength} \cdot s + \varepsilon$, the others
-    noise of variance 1. They are rotated (`mixing`), and each is compressed by the inverse hyperbolic sine: that can be
-    undone, so that no information is lost, but a linear map does not read it off. Rows are independent.
+    A modality's first latent features are what it sees of its bits, $\mathrm{strength} \cdot s + \varepsilon$; the
+    others are noise of variance 1. They are rotated (`mixing`), and each is compressed by the inverse hyperbolic
+    sine: that can be undone, so that no information is lost, but a linear map does not read it off. Rows are independent.
 
     Args:
         design: the problem.
@@ -38,8 +38,8 @@ def draw(design: Design, rows: int, seed: int) -> tuple[dict[str, np.ndarray], n
     Example:
         >>> from research.family.design import place
         >>> features, labels = draw(place(1, weak=0.75), rows=100, seed=0)
-        >>> features["a"].shape, len(labels), labels.max() < 8
-        ((100, 24), 100, True)
+        >>> features["a"].shape, len(labels), int(labels.max())
+        ((100, 24), 100, 7)
     """
     rng = np.random.default_rng([design.mixing, seed])
     latent = {name: rng.normal(size=(rows, design.dimension)) for name in design.modalities}

@@ -16,7 +16,7 @@ from equimodal.config.run import RunConfig, build_config
 from equimodal.contribution.diagnose import diagnose
 from equimodal.data.dataset import Dataset
 from equimodal.data.splits import Splits
-from equimodal.errors import ConfigError
+from equimodal.errors import ConfigError, RunError
 from equimodal.files import safe_name
 from equimodal.training.names import NAMES
 from equimodal.training.run import load
@@ -25,16 +25,16 @@ from research.family.sample import SIZES, splits
 
 METHODS: tuple[dict[str, Any], ...] = (
     {"label": "joint", "name": "joint"},
-    {"label": "joint, MLP", "name": "joint", "fusion": "mlp"},
-    {"label": "uniform, MLP", "name": "uniform", "fusion": "mlp"},
+    {"label": "joint mlp", "name": "joint", "fusion": "mlp"},
+    {"label": "uniform mlp", "name": "uniform", "fusion": "mlp"},
     {"label": "ensemble of logits", "name": "unimodal_ensemble", "average": "logits"},
     {"label": "alternating", "name": "alternating"},
-    {"label": "alternating, fitted pool", "name": "alternating", "pool": "fitted"},
+    {"label": "alternating fitted", "name": "alternating", "pool": "fitted"},
     {"label": "equilibrium", "name": "equilibrium"},
     {"label": "paper", "name": "paper"},
 )
 """The methods, as a configuration writes them."""
-DIAGNOSED = ("joint", "joint, MLP", "alternating", "equilibrium")
+DIAGNOSED = ("joint", "joint mlp", "alternating", "equilibrium")
 """Labels of the methods whose models are diagnosed in log-likelihood gain too."""
 TRAINING = {"epochs": 25, "learning_rate": 0.003}
 MODEL = {"width": 32}
@@ -87,8 +87,7 @@ class Sweep:
             problems.append(f"seeds: expected at least 1, got {self.seeds}.")
         if problems:
             raise ConfigError(problems)
-        for _, _, _ in self.places():  # mistakes in an argument are reported before the first run
-            pass
+        list(self.places())  # mistakes in an argument are reported before the first run
 
     def places(self) -> Iterator[tuple[int, float, Design]]:
         """Yield each place: interactions, strength of the last modality, and the problem."""
@@ -113,8 +112,8 @@ class Found:
         smallest_utilisation: over the modalities; None where undefined.
         edm: None where undefined.
         interaction_accuracy: mean over pairs of the Shapley interaction in accuracy, on test.
-        interaction_likelihood: the same in log-likelihood gain (nats), as `diagnose` measures it on test; None where the
-            model was not diagnosed.
+        interaction_likelihood: the same in log-likelihood gain (nats), as `diagnose` measures it on test; None where
+            the model was not diagnosed.
     """
 
     interactions: int
@@ -138,8 +137,8 @@ class Found:
 def run(sweep: Sweep, out: Path, *, workers: Workers = 1) -> Iterator[Found]:
     """Run a sweep and yield the numbers of every run, place by place and seed by seed.
 
-    Each seed of a place is a comparison of its own, on rows drawn for it: seeds are independent of each other, and intervals
-    are Student's. Finished runs in `out` are kept, and an interrupted one resumes.
+    Each seed of a place is a comparison of its own, on rows drawn for it: seeds are independent of each other, and
+    intervals are Student's. Finished runs in `out` are kept, and an interrupted one resumes.
 
     Args:
         sweep: what to run.
@@ -154,9 +153,10 @@ def run(sweep: Sweep, out: Path, *, workers: Workers = 1) -> Iterator[Found]:
         for seed in range(sweep.seeds):
             data = splits(design, seed, sweep.sizes)
             folder = out / _name(sweep, interactions, weak) / f"data-{seed}"
-            comparison = run_comparison(
-                _config(sweep, data, seed), data, out=folder, workers=workers, quiet=True
-            )
+            comparison = run_comparison(_config(sweep, data, seed), data, out=folder, workers=workers, quiet=True)
+            if comparison.failures:
+                first = comparison.failures[0]
+                raise RunError(f"{folder}: {first.method} diverged: {first.reason}")
             for method in sweep.methods:
                 for result in comparison.results[method]:
                     at = folder / safe_name(method) / f"seed-{seed}"
