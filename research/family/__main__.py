@@ -15,7 +15,7 @@ from equimodal.tables.text import as_text
 from research.family.design import BITS, WEAKNESSES, Rest
 from research.family.figures import charts
 from research.family.summary import Summary
-from research.family.sweep import METHODS, Sweep, run
+from research.family.sweep import METHODS, Found, Sweep, run
 
 _LABELS = [method["label"] for method in METHODS]
 
@@ -50,16 +50,13 @@ def family(
         modalities=modalities,
         rest=rest,
     )
-    total = len(sweep.interactions) * len(sweep.weaknesses) * seeds * len(sweep.methods)
-    found = []
+    total = len(sweep.interactions) * len(sweep.weaknesses) * seeds
+    found: list[Found] = []
     for one in run(sweep, out, workers=workers):
         found.append(one)
-        print(
-            f"\r{len(found)} of {total} runs: {one.interactions} of {bits} interactions, strength {one.weak:g}, "
-            f"{one.method}, seed {one.seed}\033[K",
-            end="" if sys.stderr.isatty() else "\n",
-            file=sys.stderr,
-        )
+        if len(found) % len(sweep.methods) == 0:
+            where = f"{one.interactions} of {bits} interactions, strength {one.weak:g}, seed {one.seed}"
+            print(f"{len(found) // len(sweep.methods)} of {total}: {where}", file=sys.stderr)
     summary = Summary(sweep, tuple(found))
     print(as_text(summary.tables()))
     written = [*summary.write(out), *write_figures(charts(summary), draw or out)]

@@ -49,16 +49,17 @@ def _indices(summary: Summary, weak: float) -> list[CurveChart]:
         "interaction_accuracy": tuple(one.interaction_accuracy for one in found),
         LIKELIHOOD: tuple(one.interaction_information for one in found),
     }
-    words = {"interaction_accuracy": "accuracy", LIKELIHOOD: "log-likelihood gain (nats)"}
+    words = {"interaction_accuracy": "accuracy", LIKELIHOOD: "log-likelihood gain"}
+    axes = {"interaction_accuracy": "interaction index", LIKELIHOOD: "interaction index (nats)"}
     return [
         _chart(
             summary,
             weak,
             [Line("perfect model", values, _PERFECT), *_lines(summary, column, diagnosed, weak)],
             key=column.replace("_", "-"),
-            title=f"Interaction index in {words[column]}",
+            title=f"Interaction in {words[column]}",
             caption="Pairwise Shapley interaction on test, means over seeds with 95% intervals; dashed, perfect.",
-            axis="interaction index",
+            axis=axes[column],
             level=0.0,
         )
         for column, values in perfect.items()
@@ -87,7 +88,7 @@ def _chart(
 ) -> CurveChart:
     return CurveChart(
         key=f"family-{key}-{weak:g}".replace(".", "-"),
-        title=f"{title}, last modality of strength {weak:g}",
+        title=f"{title}, {summary.last} of strength {weak:g}",
         caption=caption,
         axis=axis,
         legend=tuple(Entry(line.label, line.style) for line in lines),

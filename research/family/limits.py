@@ -2,8 +2,8 @@ r"""What can be known and decided at best, in closed form.
 
 Given the features, the bits of the label are independent, so that information adds up over bits and the best decision
 decides each bit by itself. A modality of strength r sees a bit with log-odds $2 r x$ and decides it rightly with
-probability $\Phi(r)$. Copies add up their log-odds, which is one modality of strength $\sqrt{\sum_m r_m^2}$. A parity is
-known with $p = \tfrac12 (1 + \prod_m (2 p_m - 1))$ where every hidden bit is seen, and not at all otherwise.
+probability $\Phi(r)$. Copies add up their log-odds, which is one modality of strength $\sqrt{\sum_m r_m^2}$. A parity
+is known with $p = \tfrac12 (1 + \prod_m (2 p_m - 1))$ where every hidden bit is seen, and not at all otherwise.
 """
 
 from __future__ import annotations

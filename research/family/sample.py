@@ -28,7 +28,8 @@ def draw(design: Design, rows: int, seed: int) -> tuple[dict[str, np.ndarray], n
 
     A modality's first latent features are what it sees of its bits, $\mathrm{strength} \cdot s + \varepsilon$; the
     others are noise of variance 1. They are rotated (`mixing`), and each is compressed by the inverse hyperbolic
-    sine: that can be undone, so that no information is lost, but a linear map does not read it off. Rows are independent.
+    sine: that can be undone, so that no information is lost, but a linear map does not read it off. Rows are
+    independent.
 
     Args:
         design: the problem.

@@ -30,6 +30,11 @@ class Summary:
     sweep: Sweep
     found: tuple[Found, ...]
 
+    @property
+    def last(self) -> str:
+        """Name of the modality whose strength is varied."""
+        return next(self.sweep.places())[2].modalities[-1]
+
     def over_seeds(self, column: str, method: str, interactions: int, weak: float) -> Estimate:
         """Return what the seeds say about one column of `Found` for a method at a place."""
         return estimate(
@@ -75,7 +80,7 @@ class Summary:
             Column(f"{interactions} of {self.sweep.bits}", cells)
             for interactions, cells in zip(self.sweep.interactions, zip(*rows, strict=True), strict=True)
         )
-        return Table(f"{title}, last modality of strength {weak:g}", "By interaction bits.", tuple(labels), columns)
+        return Table(f"{title}, {self.last} of strength {weak:g}", "By interaction bits.", tuple(labels), columns)
 
     def _cell(self, column: str, method: str, interactions: int, weak: float) -> Cell:
         found = self.over_seeds(column, method, interactions, weak)
