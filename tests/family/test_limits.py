@@ -78,6 +78,14 @@ def test_information_of_a_parity_is_what_its_posterior_leaves_unknown():
     assert information([1.5, 0.8]) == pytest.approx(1 - lost, abs=1e-6)
 
 
+@given(st.floats(0, 3), st.floats(0, 3))
+def test_an_interaction_adds_what_a_shared_bit_repeats(one, other):
+    # Both hidden bits together are known as well as apart: by the chain rule, first their parity, then one of them
+    # given the parity, which is then a copy seen twice.
+    repeated = information([one]) + information([other]) - information([np.hypot(one, other)])
+    assert information([one, other]) == pytest.approx(repeated, abs=1e-6)
+
+
 def test_a_parity_of_three_with_one_hidden_bit_known_is_one_of_two():
     assert information([1.5, 0.8, 6.0]) == pytest.approx(information([1.5, 0.8]), abs=1e-6)
 

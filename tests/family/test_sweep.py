@@ -1,4 +1,5 @@
 import csv
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -32,7 +33,7 @@ def test_every_method_is_one_that_can_be_trained():
 
 
 def test_each_run_is_found_once_with_the_numbers_of_its_folder(swept):
-    sweep, out, summary = swept
+    _, out, summary = swept
     keys = {(one.interactions, one.weak, one.method, one.seed) for one in summary.found}
     assert len(keys) == len(summary.found) == 2 * 2 * 2 * 2
     one = next(found for found in summary.found if (found.interactions, found.weak, found.seed) == (3, 0.75, 1))
@@ -60,9 +61,7 @@ def test_finished_runs_are_kept(swept):
 
 def test_a_folder_with_other_rows_is_refused(swept):
     sweep, out, _ = swept
-    other = Sweep(
-        interactions=(0,), weaknesses=(1.25,), methods=METHOD, seeds=1, sizes=(120, 40, 61), training={"epochs": 1}
-    )
+    other = replace(sweep, sizes=(120, 40, 61))
     with pytest.raises(RunError, match="other data"):
         next(run(other, out))
 
@@ -82,7 +81,7 @@ def test_the_tables_hold_means_over_seeds_and_the_limits(swept):
 
 
 def test_the_files_hold_every_run_and_every_limit(swept, tmp_path):
-    sweep, _, summary = swept
+    _, _, summary = swept
     runs, known = summary.write(tmp_path)
     with runs.open() as file:
         rows = list(csv.DictReader(file))
@@ -98,7 +97,7 @@ def test_the_files_hold_every_run_and_every_limit(swept, tmp_path):
 
 
 def test_the_figures_show_methods_and_limits(swept, tmp_path):
-    sweep, _, summary = swept
+    _, _, summary = swept
     made = charts(summary)
     assert [chart.key for chart in made] == [
         f"family-{what}-{weak}"
