@@ -26,6 +26,7 @@ from research.family.sample import SIZES, splits
 METHODS: tuple[dict[str, Any], ...] = (
     {"label": "joint", "name": "joint"},
     {"label": "joint mlp", "name": "joint", "fusion": "mlp"},
+    {"label": "joint memory", "name": "joint", "fusion": "memory"},
     {"label": "uniform mlp", "name": "uniform", "fusion": "mlp"},
     {"label": "ensemble of logits", "name": "unimodal_ensemble", "average": "logits"},
     {"label": "alternating", "name": "alternating"},
@@ -36,7 +37,7 @@ METHODS: tuple[dict[str, Any], ...] = (
 """The methods, as a configuration writes them."""
 DIAGNOSED = ("joint", "joint mlp", "alternating", "equilibrium")
 """Labels of the methods whose models are diagnosed in log-likelihood gain too."""
-TRAINING = {"epochs": 25, "learning_rate": 0.003}
+TRAINING = {"epochs": 20, "batch_size": 128, "learning_rate": 0.005}
 MODEL = {"width": 32}
 
 
