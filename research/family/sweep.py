@@ -38,7 +38,7 @@ METHODS: tuple[dict[str, Any], ...] = (
 DIAGNOSED = ("joint", "joint mlp", "alternating", "equilibrium")
 """Labels of the methods whose models are diagnosed in log-likelihood gain too."""
 TRAINING = {"epochs": 20, "batch_size": 128, "learning_rate": 0.005}
-MODEL = {"width": 32}
+MODEL = {"width": 64}
 
 
 @dataclass(frozen=True)
