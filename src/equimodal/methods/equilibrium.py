@@ -98,7 +98,8 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
 
     def __init__(self, model: Any, config: EquilibriumConfig, seed: int = 0) -> None:
         super().__init__(model, config, seed)
-        self.register_buffer("unimodal_share", torch.ones(()))
+        import os
+        self.register_buffer("unimodal_share", torch.tensor(0.5 if float(os.environ.get("D","0")) else 1.0))
 
     @property
     def fusion(self) -> MemoryFusion:
@@ -146,7 +147,11 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
             pooled = loss(self.model.fuse(known.encodings, known.present))
         prior = loss(self.model.log_prior.expand(len(known.labels), -1))
         gained, added = prior - pooled, max(pooled - whole, 0.0)
-        return gained / (gained + added) if gained > 0 else 1.0
+        import os
+        if os.environ.get("FS"): return float(os.environ["FS"])
+        d=float(os.environ.get("D","0"))
+        gained=max(gained,0.0)
+        return (gained+d) / (gained + added+2*d) if gained+d > 0 else 1.0
 
     def _encode(self, batch: Batch) -> dict[str, Tensor]:
         """Return all encodings; without gradient those of modalities that are not visited or will be encoded again."""
@@ -173,7 +178,7 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
     def _residual(self, encodings: Encodings, seen: Batch) -> Loss:
         """Return the loss of the corrected pool on the modalities that the batch shows, where there are two or more."""
         fusion = self.fusion
-        correction, state = fusion.correction(encodings, seen.present)
+        correction, state = fusion.added(encodings, seen.present)
         present = fusion.stacked(seen.present)
         self.count_state(state, seen.anything)
         with torch.no_grad():

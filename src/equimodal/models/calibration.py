@@ -95,7 +95,7 @@ def _tabulate(fusion: Late | MemoryFusion, known: Encoded) -> tuple[Table, Tenso
     mask = coalitions.unsqueeze(-1) & fusion.stacked(known.present)
     corrections = None
     if isinstance(fusion, MemoryFusion) and fusion.remembers:
-        corrections = fusion.corrections(known.encodings, known.present, coalitions)
+        corrections = fusion.added_to(known.encodings, known.present, coalitions)
     each = fusion.decisions(known.encodings, known.present).double().log_softmax(-1)
     sizes = coalitions.sum(1)
     per_size = torch.stack([(sizes == size).sum() for size in sizes])  # coalitions of the same size

@@ -141,6 +141,9 @@ class CrossModalMapping(nn.Module):
         if name not in self.modalities:
             raise ConfigError(f"The mapping knows no modality '{name}'.{did_you_mean(name, self.modalities)}")
         mapped = self.maps[name](encoding) if name in self.maps else encoding
+        import os
+        ln=float(os.environ.get("LN","0"))
+        if self.bounded and ln: mapped = ln*nn.functional.layer_norm(mapped,mapped.shape[-1:])
         return mapped.tanh() if self.bounded else mapped
 
     def align(self, mapped: Tensor, previous: Tensor, valid: Tensor) -> Tensor:

@@ -31,6 +31,29 @@ class Chain:
         return replace(self, state=(h.detach(), c.detach()))
 
 
+@dataclass(frozen=True)
+class Visit:
+    """One modality's turn, for one prefix of the order or for several at once.
+
+    Args:
+        name: the modality.
+        encoding: its encodings (B, D).
+        representation: what the memory reads, (B, D).
+        received: the hidden state that the modalities before it left, (..., B, D).
+        h: the hidden state after it, (..., B, D).
+        here: bool (..., B): the sample has the modality.
+        before: bool (..., B): the sample has had another modality before.
+    """
+
+    name: str
+    encoding: Tensor
+    representation: Tensor
+    received: Tensor
+    h: Tensor
+    here: Tensor
+    before: Tensor
+
+
 class ChainFusion(DecisionFusion):
     """Base of fusions that pass a memory over the modalities in `order`.
 
@@ -45,8 +68,6 @@ class ChainFusion(DecisionFusion):
         tau: threshold of that correlation.
         bounded: bound the mapped representations by tanh.
         memory: have a memory at all.
-        outputs: size of the memory's output.
-        dropout: dropout of the memory's state on its way to the output.
         heads: "shared", one head for all modalities, or "own".
         options: the subclass's own arguments.
     """
@@ -64,10 +85,8 @@ class ChainFusion(DecisionFusion):
         sample_level: bool,
         tau: float,
         memory: bool,
-        dropout: float,
         heads: str,
         bounded: bool,
-        outputs: int,
         **options: Any,
     ) -> None:
         super().__init__(
@@ -79,7 +98,6 @@ class ChainFusion(DecisionFusion):
             sample_level=sample_level,
             tau=tau,
             memory=memory,
-            dropout=dropout,
             **options,
         )
         if memory:
@@ -91,7 +109,7 @@ class ChainFusion(DecisionFusion):
                 tau=tau,
                 bounded=bounded,
             )
-            self.memory = CrossModalMemory(width, outputs, dropout)
+            self.memory = CrossModalMemory(width)
         self.remembers = memory
         self.register_buffer("order_index", torch.arange(len(self.modalities)))
 
@@ -141,8 +159,12 @@ class ChainFusion(DecisionFusion):
             )
         return Chain(self.memory.start(samples))
 
-    def advance(self, name: str, encoding: Tensor, present: Tensor, chain: Chain) -> Chain:
-        """Visit one modality: map and align its encodings (B, D), and update the memory where `present` (B,)."""
+    def advance(self, name: str, encoding: Tensor, present: Tensor, chain: Chain) -> tuple[Chain, Tensor]:
+        """Visit one modality: map and align its encodings (B, D), and update the memory where `present` (B,).
+
+        Returns:
+            The chain after it, and the aligned representation (B, D).
+        """
         mapped = self.mapping.map(name, encoding)
         aligned = mapped
         if chain.previous is not None and chain.seen is not None:
@@ -150,24 +172,12 @@ class ChainFusion(DecisionFusion):
         state = self.memory(aligned, chain.state, present)
         mapped = mapped.detach()
         if chain.previous is None or chain.seen is None:
-            return Chain(state, mapped, present)
-        return Chain(state, torch.where(present.unsqueeze(-1), mapped, chain.previous), present | chain.seen)
+            return Chain(state, mapped, present), aligned
+        previous = torch.where(present.unsqueeze(-1), mapped, chain.previous)
+        return Chain(state, previous, present | chain.seen), aligned
 
-    def contribution(
-        self, name: str, encoding: Tensor, h: Tensor, here: Tensor, before: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return what one visit adds to the sum of its samples, and which samples it counts for.
-
-        Args:
-            name: the modality.
-            encoding: its encodings (B, D).
-            h: the memory's hidden state after the visit (..., B, D).
-            here: bool (..., B): the sample has the modality.
-            before: bool (..., B): the sample has had another modality before.
-
-        Returns:
-            What is added (..., B, F) and where (..., B).
-        """
+    def contribution(self, visit: Visit) -> tuple[Tensor, Tensor]:
+        """Return what a visit adds to the sum of its samples (..., B, F), and which samples it counts for (..., B)."""
         raise NotImplementedError
 
     def follow(self, encodings: Encodings, present: Presence) -> tuple[Tensor | None, State]:
@@ -184,8 +194,10 @@ class ChainFusion(DecisionFusion):
             if not here.any():
                 continue
             before = torch.zeros_like(here) if chain.seen is None else chain.seen
-            chain = self.advance(name, encodings[name], here, chain)
-            value, counts = self.contribution(name, encodings[name], chain.state[0], here, before)
+            received = chain.state[0]
+            chain, aligned = self.advance(name, encodings[name], here, chain)
+            visit = Visit(name, encodings[name], aligned, received, chain.state[0], here, before)
+            value, counts = self.contribution(visit)
             weight = counts.unsqueeze(-1).to(value.dtype)
             total = weight * value if total is None else total + weight * value
             count = weight if count is None else count + weight
@@ -229,11 +241,11 @@ class ChainFusion(DecisionFusion):
                 continue
             encoding, here, V = encodings[name], present[name], int(visits.sum())
             mapped = self.mapping.map(name, encoding)  # in evaluation alignment is the identity
-            states = self.memory(
-                mapped.repeat(V, 1), (h[visits].flatten(0, 1), c[visits].flatten(0, 1)), here.repeat(V)
-            )
+            received = h[visits]
+            states = self.memory(mapped.repeat(V, 1), (received.flatten(0, 1), c[visits].flatten(0, 1)), here.repeat(V))
             h[visits], c[visits] = (state.unflatten(0, (V, B)) for state in states)
-            value, counts = self.contribution(name, encoding, h[visits], here.expand(V, B), before[visits])
+            visit = Visit(name, encoding, mapped, received, h[visits], here.expand(V, B), before[visits])
+            value, counts = self.contribution(visit)
             weight = counts.unsqueeze(-1).to(value.dtype)
             total[visits] += weight * value
             count[visits] += weight

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from equimodal.models.fusions.base import FUSIONS, Encodings, Presence, check_choices
-from equimodal.models.fusions.chain import ChainFusion
+from equimodal.models.fusions.chain import ChainFusion, Visit
 from equimodal.models.fusions.decisions import HEADS
 from equimodal.models.fusions.pool import Pool
-from equimodal.models.memory import State
+from equimodal.models.memory import Correction, State
 
 
 @FUSIONS.register("memory")
@@ -59,7 +59,8 @@ class MemoryFusion(ChainFusion):
         sample_level: bool = False,
         tau: float = 0.5,
         memory: bool = True,
-        dropout: float = 0.5,
+        dropout: float = 0.2,
+        hidden: int = 128,
         heads: str = "shared",
         pool: str = "equal",
     ) -> None:
@@ -75,37 +76,37 @@ class MemoryFusion(ChainFusion):
             dropout=dropout,
             heads=heads,
             bounded=True,
-            outputs=classes,
+            hidden=hidden,
             pool=pool,
         )
         self.pool = Pool(self.modalities, pool)
+        self.hidden = hidden
         if memory:
+            self.correction = Correction(width, classes, hidden, dropout)
             self.register_buffer("strength", torch.ones(()))
 
-    def contribution(
-        self, name: str, encoding: Tensor, h: Tensor, here: Tensor, before: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return the hidden state, where the sample has had another modality before."""
-        return self.memory.dropout(h), here & before
+    def contribution(self, visit: Visit) -> tuple[Tensor, Tensor]:
+        """Return what the modality makes of the state and itself, where the sample has had another one before."""
+        return self.correction(visit.received, visit.representation), visit.here & visit.before
 
-    def correction(self, encodings: Encodings, present: Presence) -> tuple[Tensor, State]:
+    def added(self, encodings: Encodings, present: Presence) -> tuple[Tensor, State]:
         """Return what the memory adds to the pool at full strength (B, C), and the memory's final state."""
         mean, state = self.follow(encodings, present)
         if mean is None:
             first = next(iter(encodings.values()))
             return first.new_zeros(len(first), self.classes), state
-        return self.memory.output(mean), state
+        return self.correction.output(mean), state
 
-    def corrections(self, encodings: Encodings, present: Presence, coalitions: Tensor) -> Tensor:
+    def added_to(self, encodings: Encodings, present: Presence, coalitions: Tensor) -> Tensor:
         """Return what the memory adds to the pool of each coalition at full strength, (K, B, C)."""
-        return self.memory.output(self.follow_coalitions(encodings, present, coalitions, self.width))
+        return self.correction.output(self.follow_coalitions(encodings, present, coalitions, self.hidden))
 
     def forward(self, encodings: Encodings, present: Presence) -> Tensor:
         """Return logits (B, C)."""
         pooled = self.pool(self.decisions(encodings, present), self.stacked(present))
         if not self.remembers:
             return pooled
-        added, _ = self.correction(encodings, present)
+        added, _ = self.added(encodings, present)
         return pooled + (added if self.training else self.strength * added)
 
     def coalitions(self, encodings: Encodings, present: Presence, coalitions: Tensor) -> Tensor:
@@ -113,7 +114,7 @@ class MemoryFusion(ChainFusion):
         pooled = self.pool(self.decisions(encodings, present), coalitions.unsqueeze(-1) & self.stacked(present))
         if not self.remembers:
             return pooled
-        return pooled + self.strength * self.corrections(encodings, present, coalitions)
+        return pooled + self.strength * self.added_to(encodings, present, coalitions)
 
     def trust(self) -> dict[str, float] | None:
         """Return the weight of each modality in the fitted pool, of mean 1; None for equal weights."""

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from equimodal.models.fusions.base import FUSIONS, Encodings, Presence, check_choices, masked_average
-from equimodal.models.fusions.chain import Chain, ChainFusion
+from equimodal.models.fusions.chain import Chain, ChainFusion, Visit
 from equimodal.models.fusions.decisions import HEADS
+from equimodal.models.memory import Refinement
 
 
 @FUSIONS.register("refined")
@@ -60,14 +61,13 @@ class RefinedFusion(ChainFusion):
             dropout=dropout,
             heads=heads,
             bounded=False,
-            outputs=width,
         )
+        if memory:
+            self.refinement = Refinement(width, dropout)
 
-    def contribution(
-        self, name: str, encoding: Tensor, h: Tensor, here: Tensor, before: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def contribution(self, visit: Visit) -> tuple[Tensor, Tensor]:
         """Return the logits of the refined encoding, where the sample has the modality."""
-        return self.head(name)(encoding + self.memory.read(h)), here
+        return self.head(visit.name)(self.refinement(visit.encoding, visit.h)), visit.here
 
     def step(self, name: str, encoding: Tensor, present: Tensor, chain: Chain) -> tuple[Tensor, Chain]:
         """Visit one modality.
@@ -82,8 +82,8 @@ class RefinedFusion(ChainFusion):
             The step's logits (B, C), and the chain for the next modality. Rows where the modality is absent have
             meaningless logits and an unchanged state.
         """
-        chain = self.advance(name, encoding, present, chain)
-        return self.head(name)(encoding + self.memory.read(chain.state[0])), chain
+        chain, _ = self.advance(name, encoding, present, chain)
+        return self.head(name)(self.refinement(encoding, chain.state[0])), chain
 
     def forward(self, encodings: Encodings, present: Presence) -> Tensor:
         """Return logits (B, C)."""
