@@ -99,7 +99,7 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
     def __init__(self, model: Any, config: EquilibriumConfig, seed: int = 0) -> None:
         super().__init__(model, config, seed)
         import os
-        self.register_buffer("unimodal_share", torch.tensor(0.5 if float(os.environ.get("D","0")) else 1.0))
+        self.register_buffer("unimodal_share", torch.tensor(0.5))
 
     @property
     def fusion(self) -> MemoryFusion:
@@ -149,9 +149,9 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
         gained, added = prior - pooled, max(pooled - whole, 0.0)
         import os
         if os.environ.get("FS"): return float(os.environ["FS"])
-        d=float(os.environ.get("D","0"))
-        gained=max(gained,0.0)
-        return (gained+d) / (gained + added+2*d) if gained+d > 0 else 1.0
+        measured = gained / (gained + added) if gained > 0 else (0.0 if added > 0 else 1.0)
+        e = max(0.0, 1 - (self.epoch + 1) / max(1e-9, float(os.environ.get("E", "0.5")) * self.epochs))
+        return e * 0.5 + (1 - e) * measured
 
     def _encode(self, batch: Batch) -> dict[str, Tensor]:
         """Return all encodings; without gradient those of modalities that are not visited or will be encoded again."""

@@ -140,11 +140,16 @@ class CrossModalMapping(nn.Module):
         """
         if name not in self.modalities:
             raise ConfigError(f"The mapping knows no modality '{name}'.{did_you_mean(name, self.modalities)}")
-        mapped = self.maps[name](encoding) if name in self.maps else encoding
+        return self.maps[name](encoding) if name in self.maps else encoding
+
+    def bound(self, mapped: Tensor) -> Tensor:
+        """Return what the memory reads of mapped rows: their tanh, if the mapping is bounded."""
+        if not self.bounded:
+            return mapped
         import os
         ln=float(os.environ.get("LN","0"))
-        if self.bounded and ln: mapped = ln*nn.functional.layer_norm(mapped,mapped.shape[-1:])
-        return mapped.tanh() if self.bounded else mapped
+        if ln: mapped = ln*nn.functional.layer_norm(mapped,mapped.shape[-1:])
+        return mapped.tanh()
 
     def align(self, mapped: Tensor, previous: Tensor, valid: Tensor) -> Tensor:
         """Return mapped rows (B, D) aligned with `previous` (B, D) where `valid` (B,)."""

@@ -24,6 +24,7 @@ class Chain:
     state: State
     previous: Tensor | None = None  # (B, D)
     seen: Tensor | None = None  # bool (B,): rows where `previous` holds something
+    carried: Tensor | None = None  # (B, D): the sum of the mapped representations
 
     def detach(self) -> Chain:
         """Return the chain without gradient: between modalities, alternating steps cut it."""
@@ -38,7 +39,7 @@ class Visit:
     Args:
         name: the modality.
         encoding: its encodings (B, D).
-        representation: what the memory reads, (B, D).
+        carried: the sum of the representations of the sample's modalities so far, this one included, (..., B, D).
         received: the hidden state that the modalities before it left, (..., B, D).
         h: the hidden state after it, (..., B, D).
         here: bool (..., B): the sample has the modality.
@@ -47,7 +48,7 @@ class Visit:
 
     name: str
     encoding: Tensor
-    representation: Tensor
+    carried: Tensor
     received: Tensor
     h: Tensor
     here: Tensor
@@ -159,22 +160,21 @@ class ChainFusion(DecisionFusion):
             )
         return Chain(self.memory.start(samples))
 
-    def advance(self, name: str, encoding: Tensor, present: Tensor, chain: Chain) -> tuple[Chain, Tensor]:
-        """Visit one modality: map and align its encodings (B, D), and update the memory where `present` (B,).
-
-        Returns:
-            The chain after it, and the aligned representation (B, D).
-        """
+    def advance(self, name: str, encoding: Tensor, present: Tensor, chain: Chain) -> Chain:
+        """Visit one modality: map and align its encodings (B, D), and update the memory where `present` (B,)."""
         mapped = self.mapping.map(name, encoding)
         aligned = mapped
         if chain.previous is not None and chain.seen is not None:
             aligned = self.mapping.align(mapped, chain.previous, present & chain.seen)
-        state = self.memory(aligned, chain.state, present)
+        state = self.memory(self.mapping.bound(aligned), chain.state, present)
+        here = present.unsqueeze(-1)
+        carried = torch.where(here, aligned, 0.0)
+        if chain.carried is not None:
+            carried = carried + chain.carried
         mapped = mapped.detach()
         if chain.previous is None or chain.seen is None:
-            return Chain(state, mapped, present), aligned
-        previous = torch.where(present.unsqueeze(-1), mapped, chain.previous)
-        return Chain(state, previous, present | chain.seen), aligned
+            return Chain(state, mapped, present, carried)
+        return Chain(state, torch.where(here, mapped, chain.previous), present | chain.seen, carried)
 
     def contribution(self, visit: Visit) -> tuple[Tensor, Tensor]:
         """Return what a visit adds to the sum of its samples (..., B, F), and which samples it counts for (..., B)."""
@@ -195,8 +195,9 @@ class ChainFusion(DecisionFusion):
                 continue
             before = torch.zeros_like(here) if chain.seen is None else chain.seen
             received = chain.state[0]
-            chain, aligned = self.advance(name, encodings[name], here, chain)
-            visit = Visit(name, encodings[name], aligned, received, chain.state[0], here, before)
+            chain = self.advance(name, encodings[name], here, chain)
+            assert chain.carried is not None
+            visit = Visit(name, encodings[name], chain.carried, received, chain.state[0], here, before)
             value, counts = self.contribution(visit)
             weight = counts.unsqueeze(-1).to(value.dtype)
             total = weight * value if total is None else total + weight * value
@@ -221,6 +222,7 @@ class ChainFusion(DecisionFusion):
         ordered = coalitions[:, self.order_index.tolist()]  # columns in the order of the visit
         prefix = torch.zeros(len(coalitions), dtype=torch.long, device=device)
         h, c = (tensor.unsqueeze(0) for tensor in self.memory.start(B))
+        carried = torch.zeros_like(h)
         before = torch.zeros(1, B, dtype=torch.bool, device=device)
         total = first.new_zeros(1, B, size)
         count = first.new_zeros(1, B, 1)
@@ -229,9 +231,10 @@ class ChainFusion(DecisionFusion):
                 torch.stack([prefix, ordered[:, position].long()], dim=1), dim=0, return_inverse=True
             )
             parent, visits = distinct[:, 0], distinct[:, 1].bool()
-            h, c, before, total, count, prefix = (
+            h, c, carried, before, total, count, prefix = (
                 h[parent],
                 c[parent],
+                carried[parent],
                 before[parent],
                 total[parent],
                 count[parent],
@@ -242,9 +245,11 @@ class ChainFusion(DecisionFusion):
             encoding, here, V = encodings[name], present[name], int(visits.sum())
             mapped = self.mapping.map(name, encoding)  # in evaluation alignment is the identity
             received = h[visits]
-            states = self.memory(mapped.repeat(V, 1), (received.flatten(0, 1), c[visits].flatten(0, 1)), here.repeat(V))
+            carried[visits] += torch.where(here.unsqueeze(-1), mapped, 0.0)
+            bounded = self.mapping.bound(mapped)
+            states = self.memory(bounded.repeat(V, 1), (received.flatten(0, 1), c[visits].flatten(0, 1)), here.repeat(V))
             h[visits], c[visits] = (state.unflatten(0, (V, B)) for state in states)
-            visit = Visit(name, encoding, mapped, received, h[visits], here.expand(V, B), before[visits])
+            visit = Visit(name, encoding, carried[visits], received, h[visits], here.expand(V, B), before[visits])
             value, counts = self.contribution(visit)
             weight = counts.unsqueeze(-1).to(value.dtype)
             total[visits] += weight * value

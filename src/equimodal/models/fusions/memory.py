@@ -87,7 +87,7 @@ class MemoryFusion(ChainFusion):
 
     def contribution(self, visit: Visit) -> tuple[Tensor, Tensor]:
         """Return what the modality makes of the state and itself, where the sample has had another one before."""
-        return self.correction(visit.received, visit.representation), visit.here & visit.before
+        return self.correction(visit.h, visit.carried), visit.here & visit.before
 
     def added(self, encodings: Encodings, present: Presence) -> tuple[Tensor, State]:
         """Return what the memory adds to the pool at full strength (B, C), and the memory's final state."""
