@@ -47,7 +47,9 @@ class EquilibriumConfig(ScheduledConfig[MappingConfig, ResidualMemoryConfig]):
         mapping: see `MappingConfig`.
         memory: see `ResidualMemoryConfig`.
         pool: how the modalities' decisions are pooled: "fitted" on validation, or "equal".
-        balance: weigh an encoder's two gradients by what has been gained on validation, see `Equilibrium`.
+        balance: weigh an encoder's two gradients by what each has gained on validation, see `Equilibrium`; without, they
+            are added up.
+        explore: share of the epochs, at the start, in which that weight is drawn to one half, less and less.
     """
 
     freeze: float = Field(default=0.5, ge=0, le=1)
@@ -55,6 +57,7 @@ class EquilibriumConfig(ScheduledConfig[MappingConfig, ResidualMemoryConfig]):
     memory: ResidualMemoryConfig = ResidualMemoryConfig()
     pool: Literal["fitted", "equal"] = "fitted"
     balance: bool = True
+    explore: float = Field(default=0.5, ge=0, le=1)
 
 
 @METHODS.register("equilibrium")
@@ -66,7 +69,7 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
 
     $$
     L_\text{residual} = CE\big(\mathrm{stop\_gradient}(\mathrm{pool}(\mathrm{head}(z_1), \dots, \mathrm{head}(z_n)))
-    + \tfrac{1}{|M|} \sum_{m \in M} V h_m, \; y\big),
+    + \tfrac{1}{|M|} \sum_{m \in M} i_m, \; y\big),
     $$
 
     with probability `memory.coalitions` on a random coalition of two or more. What the modalities' own decisions
@@ -75,9 +78,18 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
 
     $$ L_m = CE(\mathrm{head}(z_m), y), $$
 
-    through one head for all, and its encoder receives the gradient of $L_\text{residual}$ with respect to $z_m$ as
-    well. No gradient of the residual reaches the head. One modality alone gets no correction: its decision is that of
-    its own expert.
+    through one head for all. No gradient of the residual reaches the head. The encoder receives a mix of both losses'
+    gradients with respect to its encodings, $g_m$ and $r_m$, each by what it has gained (*balance*):
+
+    $$
+    \rho\, g_m + (1 - \rho) \frac{\lVert g_m \rVert}{\lVert r_m \rVert} r_m, \qquad
+    \rho = \frac{CE_\text{prior} - CE_\text{pool}}{CE_\text{prior} - CE_\text{pool and memory}},
+    $$
+
+    measured on validation after each epoch, the denominator at least the numerator. Where the memory gains nothing,
+    $\rho = 1$, and encoders and head learn exactly what alternating training teaches them. An interaction that no
+    encoding shows yet can gain nothing yet: in the first part of training (*explore*) $\rho$ is drawn to one half,
+    linearly less with each epoch. One modality alone gets no correction: its decision is that of its own expert.
 
     After each epoch the pool's weights and the memory's strength are fitted on validation, see
     `equimodal.models.calibration.fit_pool`, and the order of the next epoch is measured there. An epoch's mean final
@@ -98,8 +110,7 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
 
     def __init__(self, model: Any, config: EquilibriumConfig, seed: int = 0) -> None:
         super().__init__(model, config, seed)
-        import os
-        self.register_buffer("unimodal_share", torch.tensor(0.5))
+        self.register_buffer("unimodal_share", torch.tensor(0.5 if config.balance and config.explore > 0 else 1.0))
 
     @property
     def fusion(self) -> MemoryFusion:
@@ -122,8 +133,11 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
     def _own_loss(self, name: str, encoding: Tensor, batch: Batch, residual: Tensor | None) -> Loss:
         """Return the modality's own loss, whose gradient in the encoder is mixed with that of the residual."""
         head, share = self.fusion.head(name), float(self.unimodal_share)
-        if residual is None or share == 1 or not batch.present[name].any():
+        if residual is None or (self.config.balance and share == 1) or not batch.present[name].any():
             return cross_entropy(head(encoding), batch.labels, batch.present[name])
+        if not self.config.balance:
+            total, count = cross_entropy(head(encoding), batch.labels, batch.present[name])
+            return total + count * _injected(encoding, residual), count
         leaf = encoding.detach().requires_grad_()
         total, count = cross_entropy(head(leaf), batch.labels, batch.present[name])
         (own,) = torch.autograd.grad(total / count, leaf, retain_graph=True)
@@ -133,7 +147,10 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
         """Fit the pool and the memory's strength; measure what the modalities and the memory each gain."""
         super().calibrate(validation)
         if self.config.balance and self.config.memory.encoders and self.fusion.remembers:
-            self.unimodal_share.fill_(self._share_of_unimodal(joined(validation)))
+            end = self.config.explore * self.epochs
+            exploring = max(0.0, 1 - (self.epoch + 1) / end) if end else 0.0
+            measured = self._share_of_unimodal(joined(validation))
+            self.unimodal_share.fill_(exploring / 2 + (1 - exploring) * measured)
 
     def _share_of_unimodal(self, known: Encoded) -> float:
         """Return the pool's share of what pool and memory together gain over the prior; 1 if the pool gains nothing."""
@@ -147,11 +164,7 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
             pooled = loss(self.model.fuse(known.encodings, known.present))
         prior = loss(self.model.log_prior.expand(len(known.labels), -1))
         gained, added = prior - pooled, max(pooled - whole, 0.0)
-        import os
-        if os.environ.get("FS"): return float(os.environ["FS"])
-        measured = gained / (gained + added) if gained > 0 else (0.0 if added > 0 else 1.0)
-        e = max(0.0, 1 - (self.epoch + 1) / max(1e-9, float(os.environ.get("E", "0.5")) * self.epochs))
-        return e * 0.5 + (1 - e) * measured
+        return gained / (gained + added) if gained > 0 else float(added == 0)
 
     def _encode(self, batch: Batch) -> dict[str, Tensor]:
         """Return all encodings; without gradient those of modalities that are not visited or will be encoded again."""
@@ -193,8 +206,9 @@ def mixed(own: Tensor, residual: Tensor, share: float) -> Tensor:
         >>> mixed(torch.tensor([3.0, 4.0]), torch.tensor([0.0, 0.1]), share=0.6)
         tensor([1.8000, 4.4000])
     """
-    scale = own.norm() / residual.norm().clamp(min=torch.finfo(residual.dtype).tiny)
-    return share * own + (1 - share) * scale * residual
+    length = residual.norm()
+    unit = torch.where(length > 0, residual / length, 0.0)
+    return share * own + (1 - share) * own.norm() * unit
 
 
 def _injected(encoding: Tensor, gradient: Tensor) -> Tensor:

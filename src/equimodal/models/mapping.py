@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from equimodal.errors import ConfigError, did_you_mean
 from equimodal.models.initial import for_each
 
+SHARPNESS = 2.0
+"""Factor before the tanh of a bounded mapping: units are then mostly near -1 or 1, where gates are open or closed."""
+
 
 def correlations(first: Tensor, second: Tensor) -> Tensor:
     """Return the Pearson correlation of each row of `first` (B, D) with each row of `second` (B', D), (B, B')."""
@@ -100,7 +103,7 @@ class CrossModalMapping(nn.Module):
         feature_level: learn the maps; without it encodings pass as they are.
         sample_level: mix rows by correlation in training.
         tau: correlations below it are dropped, in (0, 1].
-        bounded: bound the mapped representations by tanh (ours).
+        bounded: bound what the memory reads, see `bound` (ours).
 
     Raises:
         ConfigError: `tau` is out of its range.
@@ -143,13 +146,10 @@ class CrossModalMapping(nn.Module):
         return self.maps[name](encoding) if name in self.maps else encoding
 
     def bound(self, mapped: Tensor) -> Tensor:
-        """Return what the memory reads of mapped rows: their tanh, if the mapping is bounded."""
+        """Return what the memory reads of mapped rows (..., D): tanh(2 LayerNorm(row)) if the mapping is bounded."""
         if not self.bounded:
             return mapped
-        import os
-        ln=float(os.environ.get("LN","0"))
-        if ln: mapped = ln*nn.functional.layer_norm(mapped,mapped.shape[-1:])
-        return mapped.tanh()
+        return (SHARPNESS * nn.functional.layer_norm(mapped, mapped.shape[-1:])).tanh()
 
     def align(self, mapped: Tensor, previous: Tensor, valid: Tensor) -> Tensor:
         """Return mapped rows (B, D) aligned with `previous` (B, D) where `valid` (B,)."""

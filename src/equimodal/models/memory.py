@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import torch
 from torch import Tensor, nn
 
@@ -14,12 +12,14 @@ State = tuple[Tensor, Tensor]
 class CrossModalMemory(nn.Module):
     r"""An LSTM cell that reads modalities from weak to strong.
 
-    For modality m with aligned representation $a_m$: $(h, c) \leftarrow \mathrm{LSTM}(a_m, (h, c))$. A sample that lacks
-    the modality keeps its state. The state that starts a batch is a buffer: zero at first, then what `inherit` is
-    given (the mean final state of the epoch before).
+    For modality m with aligned representation $a_m$: $(h, c) \leftarrow \mathrm{LSTM}(a_m, (h, c))$. A sample that
+    lacks the modality keeps its state. The state that starts a batch is a buffer: zero at first, then what `inherit`
+    is given (the mean final state of the epoch before).
 
     Args:
         width: size of representations and state.
+        gain: factor of the cell's initial weights (ours): with torch's own the gates of a small representation all stay
+            near one half, and the memory is nearly linear in what it reads.
 
     Example:
         >>> memory = CrossModalMemory(width=8)
@@ -33,13 +33,12 @@ class CrossModalMemory(nn.Module):
     inherited_h: Tensor
     inherited_c: Tensor
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, gain: float = 1.0) -> None:
         super().__init__()
         self.cell = nn.LSTMCell(width, width)
-        g = float(os.environ.get("G", "1"))
         with torch.no_grad():
-            for q in self.cell.parameters():
-                q.mul_(g)
+            for parameter in self.cell.parameters():
+                parameter.mul_(gain)
         self.register_buffer("inherited_h", torch.zeros(width))
         self.register_buffer("inherited_c", torch.zeros(width))
 
@@ -85,9 +84,16 @@ class Refinement(nn.Module):
 
 
 class Correction(nn.Module):
-    r"""What a modality makes of the state that weaker ones left, and of its own representation, together (ours).
+    r"""What is made of the memory's state and of the representations it has read, together (ours).
 
-    $$ u_m = \mathrm{dropout}\big(\mathrm{ReLU}(A [h_{<m}; a_m] + b)\big), \qquad i_m = V u_m . $$
+    With the hidden state $h_m$ after modality m and the sum of the representations of the modalities so far,
+
+    $$
+    u_m = \mathrm{dropout}\Big(\mathrm{ReLU}\big(A h_m + B \sum_{k \le m} a_k + b\big)\Big), \qquad i_m = V u_m .
+    $$
+
+    Each modality has a map of its own, so that the sum is a layer over their concatenation: with A = 0 the correction
+    is that of an MLP on all modalities, which the memory's gates add to.
 
     Args:
         width: size of representations and state.
@@ -104,12 +110,10 @@ class Correction(nn.Module):
     def __init__(self, width: int, classes: int, hidden: int = 128, dropout: float = 0.2) -> None:
         super().__init__()
         self.of_state = nn.Linear(width, hidden)
-        self.of_representation = nn.Linear(width, hidden, bias=False)
+        self.of_representations = nn.Linear(width, hidden, bias=False)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden, classes, bias=False)
-        if not os.environ.get("V1"):
-            nn.init.zeros_(self.output.weight)
 
-    def forward(self, received: Tensor, representation: Tensor) -> Tensor:
-        """Return u (..., hidden) of the state received (..., D) and a representation (..., D)."""
-        return self.dropout(torch.relu(self.of_state(received) + self.of_representation(representation)))
+    def forward(self, h: Tensor, representations: Tensor) -> Tensor:
+        """Return u (..., hidden) of a hidden state (..., D) and the sum of representations (..., D)."""
+        return self.dropout(torch.relu(self.of_state(h) + self.of_representations(representations)))

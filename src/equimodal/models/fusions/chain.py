@@ -40,7 +40,6 @@ class Visit:
         name: the modality.
         encoding: its encodings (B, D).
         carried: the sum of the representations of the sample's modalities so far, this one included, (..., B, D).
-        received: the hidden state that the modalities before it left, (..., B, D).
         h: the hidden state after it, (..., B, D).
         here: bool (..., B): the sample has the modality.
         before: bool (..., B): the sample has had another modality before.
@@ -49,7 +48,6 @@ class Visit:
     name: str
     encoding: Tensor
     carried: Tensor
-    received: Tensor
     h: Tensor
     here: Tensor
     before: Tensor
@@ -67,7 +65,8 @@ class ChainFusion(DecisionFusion):
         feature_level: map encodings into a shared space.
         sample_level: align samples by correlation in training.
         tau: threshold of that correlation.
-        bounded: bound the mapped representations by tanh.
+        bounded: bound what the memory reads.
+        gain: factor of the memory's initial weights.
         memory: have a memory at all.
         heads: "shared", one head for all modalities, or "own".
         options: the subclass's own arguments.
@@ -88,6 +87,7 @@ class ChainFusion(DecisionFusion):
         memory: bool,
         heads: str,
         bounded: bool,
+        gain: float,
         **options: Any,
     ) -> None:
         super().__init__(
@@ -110,7 +110,7 @@ class ChainFusion(DecisionFusion):
                 tau=tau,
                 bounded=bounded,
             )
-            self.memory = CrossModalMemory(width)
+            self.memory = CrossModalMemory(width, gain)
         self.remembers = memory
         self.register_buffer("order_index", torch.arange(len(self.modalities)))
 
@@ -194,10 +194,9 @@ class ChainFusion(DecisionFusion):
             if not here.any():
                 continue
             before = torch.zeros_like(here) if chain.seen is None else chain.seen
-            received = chain.state[0]
             chain = self.advance(name, encodings[name], here, chain)
             assert chain.carried is not None
-            visit = Visit(name, encodings[name], chain.carried, received, chain.state[0], here, before)
+            visit = Visit(name, encodings[name], chain.carried, chain.state[0], here, before)
             value, counts = self.contribution(visit)
             weight = counts.unsqueeze(-1).to(value.dtype)
             total = weight * value if total is None else total + weight * value
@@ -244,12 +243,13 @@ class ChainFusion(DecisionFusion):
                 continue
             encoding, here, V = encodings[name], present[name], int(visits.sum())
             mapped = self.mapping.map(name, encoding)  # in evaluation alignment is the identity
-            received = h[visits]
             carried[visits] += torch.where(here.unsqueeze(-1), mapped, 0.0)
             bounded = self.mapping.bound(mapped)
-            states = self.memory(bounded.repeat(V, 1), (received.flatten(0, 1), c[visits].flatten(0, 1)), here.repeat(V))
+            states = self.memory(
+                bounded.repeat(V, 1), (h[visits].flatten(0, 1), c[visits].flatten(0, 1)), here.repeat(V)
+            )
             h[visits], c[visits] = (state.unflatten(0, (V, B)) for state in states)
-            visit = Visit(name, encoding, carried[visits], received, h[visits], here.expand(V, B), before[visits])
+            visit = Visit(name, encoding, carried[visits], h[visits], here.expand(V, B), before[visits])
             value, counts = self.contribution(visit)
             weight = counts.unsqueeze(-1).to(value.dtype)
             total[visits] += weight * value

@@ -18,24 +18,26 @@ from equimodal.models.memory import Correction, State
 class MemoryFusion(ChainFusion):
     r"""Pool the modalities' own decisions, and add what a memory of several modalities makes of them together (ours).
 
-    For the modalities present, in `order`: $a_m = \tanh(\text{mapping}_m(z_m))$, aligned with the weaker modality's in
-    training; $(h_m, c_m) = \mathrm{LSTM}(a_m, \cdot)$. From the second modality present on, each gives a correction
-    $i_m = V\,\mathrm{dropout}(h_m)$. With M the modalities that give one,
+    For the modalities present, in `order`: $a_m = \text{mapping}_m(z_m)$, aligned with the weaker modality's in
+    training; $(h_m, c_m) = \mathrm{LSTM}(\tanh(2\,\mathrm{LayerNorm}(a_m)), \cdot)$. From the second modality
+    present on, each gives a correction $i_m = V u_m$, made of $h_m$ and of the representations so far, see
+    `equimodal.models.memory.Correction`. With M the modalities that give one,
 
     $$
-    \text{logits} = \mathrm{pool}(\mathrm{head}(z_1), \dots, \mathrm{head}(z_n)) + s\,\frac{1}{|M|}\sum_{m \in M} i_m .
+    \text{logits} = \mathrm{pool}(\mathrm{head}(z_1), \dots, \mathrm{head}(z_n))
+    + s\,\frac{1}{|M|}\sum_{m \in M} i_m .
     $$
 
-    A modality alone gets no correction: its decision is that of its head. `V` starts at zero. The strength s is a
-    buffer, 1 at first; with a fitted pool it is fitted on validation together with the pool's numbers, and scales
-    outside training only.
+    A modality alone gets no correction: its decision is that of its head. The strength s is a buffer, 1 at first; with
+    a fitted pool it is fitted on validation together with the pool's numbers. It scales outside training only.
 
     Args:
         feature_level: map encodings into a shared space.
         sample_level: align samples by correlation in training.
         tau: threshold of that correlation.
         memory: have a memory at all; without it this is late fusion.
-        dropout: dropout of the memory's state on its way to the correction.
+        dropout: dropout of the correction's hidden units.
+        hidden: number of the correction's hidden units.
         heads: "shared", one head for all modalities, or "own".
         pool: "equal", the mean of the logits, or "fitted", see `equimodal.models.fusions.pool.Pool`.
 
@@ -76,6 +78,7 @@ class MemoryFusion(ChainFusion):
             dropout=dropout,
             heads=heads,
             bounded=True,
+            gain=3.0,
             hidden=hidden,
             pool=pool,
         )

@@ -61,6 +61,7 @@ class RefinedFusion(ChainFusion):
             dropout=dropout,
             heads=heads,
             bounded=False,
+            gain=1.0,
         )
         if memory:
             self.refinement = Refinement(width, dropout)
@@ -82,7 +83,7 @@ class RefinedFusion(ChainFusion):
             The step's logits (B, C), and the chain for the next modality. Rows where the modality is absent have
             meaningless logits and an unchanged state.
         """
-        chain, _ = self.advance(name, encoding, present, chain)
+        chain = self.advance(name, encoding, present, chain)
         return self.head(name)(self.refinement(encoding, chain.state[0])), chain
 
     def forward(self, encodings: Encodings, present: Presence) -> Tensor:
