@@ -17,12 +17,16 @@ from equimodal.models.fusions.base import Encodings
 from equimodal.models.fusions.memory import MemoryFusion
 
 
+EXPLORED = 0.2
+"""Share of its own loss in an encoder's gradient at the start, while interactions are looked for (ours)."""
+
+
 class ResidualMemoryConfig(MemoryConfig):
     """Options of the residual memory.
 
     Args:
         enabled: have a memory.
-        dropout: dropout of the state on its way into the correction.
+        dropout: dropout of the correction's hidden units.
         inherit: "epoch", start from the mean final state of the epoch before, or "none".
         encoders: let the gradient of the correction reach the encoders; without it, it trains mapping and memory alone.
         coalitions: probability that a batch's correction is trained on a random coalition of two or more modalities
@@ -47,9 +51,9 @@ class EquilibriumConfig(ScheduledConfig[MappingConfig, ResidualMemoryConfig]):
         mapping: see `MappingConfig`.
         memory: see `ResidualMemoryConfig`.
         pool: how the modalities' decisions are pooled: "fitted" on validation, or "equal".
-        balance: weigh an encoder's two gradients by what each has gained on validation, see `Equilibrium`; without, they
-            are added up.
-        explore: share of the epochs, at the start, in which that weight is drawn to one half, less and less.
+        balance: weigh an encoder's two gradients by what each has gained on validation, see `Equilibrium`; without,
+            they are added up.
+        explore: share of the epochs, at the start, in which that weight is drawn to .2, less and less.
     """
 
     freeze: float = Field(default=0.5, ge=0, le=1)
@@ -88,7 +92,7 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
 
     measured on validation after each epoch, the denominator at least the numerator. Where the memory gains nothing,
     $\rho = 1$, and encoders and head learn exactly what alternating training teaches them. An interaction that no
-    encoding shows yet can gain nothing yet: in the first part of training (*explore*) $\rho$ is drawn to one half,
+    encoding shows yet can gain nothing yet: in the first part of training (*explore*) $\rho$ is drawn to .2,
     linearly less with each epoch. One modality alone gets no correction: its decision is that of its own expert.
 
     After each epoch the pool's weights and the memory's strength are fitted on validation, see
@@ -110,7 +114,7 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
 
     def __init__(self, model: Any, config: EquilibriumConfig, seed: int = 0) -> None:
         super().__init__(model, config, seed)
-        self.register_buffer("unimodal_share", torch.tensor(0.5 if config.balance and config.explore > 0 else 1.0))
+        self.register_buffer("unimodal_share", torch.tensor(EXPLORED if config.balance and config.explore > 0 else 1.0))
 
     @property
     def fusion(self) -> MemoryFusion:
@@ -150,7 +154,7 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
             end = self.config.explore * self.epochs
             exploring = max(0.0, 1 - (self.epoch + 1) / end) if end else 0.0
             measured = self._share_of_unimodal(joined(validation))
-            self.unimodal_share.fill_(exploring / 2 + (1 - exploring) * measured)
+            self.unimodal_share.fill_(exploring * EXPLORED + (1 - exploring) * measured)
 
     def _share_of_unimodal(self, known: Encoded) -> float:
         """Return the pool's share of what pool and memory together gain over the prior; 1 if the pool gains nothing."""
