@@ -105,8 +105,9 @@ def assert_same(ours: nn.Module, plain: nn.Module, atol: float = 1e-6) -> None:
 def alive(method: Any, order: tuple[str, ...] = ("b", "c", "a")) -> Any:
     """Give the memory something to say: weights that are not zero, a state, an order."""
     fusion = method.model.fusion
+    said = fusion.correction if hasattr(fusion, "correction") else fusion.refinement
     with torch.no_grad():
-        fusion.memory.output.weight.normal_(std=0.5)
+        said.output.weight.normal_(std=0.5)
         fusion.memory.inherit(torch.randn(method.model.width), torch.randn(method.model.width))
     method.schedule._set(order)
     method.visiting = method.passes()[0]
@@ -121,19 +122,25 @@ def inherited(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
 
 def read(
     model: Any, name: str, z: Tensor, here: Tensor, state: tuple[Tensor, Tensor], previous: Any, seen: Any
-) -> tuple[tuple[Tensor, Tensor], Tensor, Tensor, Tensor]:
-    """Let the memory read one modality: the state, the rows and who has them for the next one, and the mapped rows."""
+) -> tuple[tuple[Tensor, Tensor], Tensor, Tensor, Tensor, Tensor]:
+    """Let the memory read one modality.
+
+    Returns:
+        The state; the rows for the next modality, and who has them; this one's mapped rows, and those aligned.
+    """
     fusion, rows = model.fusion, here[:, None]
     mapped = fusion.mapping.maps[name](z)
-    if fusion.mapping.bounded:
-        mapped = mapped.tanh()
     aligned = mapped
     if previous is not None and fusion.mapping.sample_level:
         aligned = alignment_weights(previous.detach(), mapped, fusion.mapping.tau, here & seen) @ mapped
-    h, c = fusion.memory.cell(aligned, state)
+    shown = aligned
+    if fusion.mapping.bounded:
+        spread, mean = torch.var_mean(aligned, dim=1, keepdim=True, correction=0)
+        shown = torch.tanh(2 * (aligned - mean) / (spread + 1e-5).sqrt())
+    h, c = fusion.memory.cell(shown, state)
     state = (torch.where(rows, h, state[0]), torch.where(rows, c, state[1]))
     remembered = mapped.detach() if previous is None else torch.where(rows, mapped.detach(), previous)
-    return state, remembered, here if seen is None else here | seen, mapped
+    return state, remembered, here if seen is None else here | seen, mapped, aligned
 
 
 def final_states(fusion: Any, data: Iterable[tuple[dict[str, Tensor], dict[str, Tensor]]]) -> list[Any]:

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from equimodal.methods.equilibrium import random_coalition
+from equimodal.methods.equilibrium import EXPLORED, mixed, random_coalition
 from equimodal.models.classifier import Classifier
+from equimodal.models.encoded import Encoded
 from synthetic import CLASSES, linear_batch, linear_model
 
 from .plain import (
@@ -36,22 +37,24 @@ PLAIN: dict[str, Any] = {"memory": {"dropout": 0.0, "coalitions": 0.0}}
 
 
 def plain_correction(model, batch, z, order=ORDER):
-    """The mean of V h over all but the first modality of a row, by hand, and the final state."""
-    state, previous = inherited(model, batch), None
+    """V of the mean of u over all but the first modality of a row, by hand."""
+    part, state, previous = model.fusion.correction, inherited(model, batch), None
     seen: Any = None
-    total, count = torch.zeros(len(batch), 3), torch.zeros(len(batch), 1)
+    total, count, carried = torch.zeros(len(batch), model.fusion.hidden), torch.zeros(len(batch), 1), 0
     for m in order:
         here = batch.present[m]
         later = torch.zeros(len(batch), 1) if seen is None else (here & seen)[:, None].float()
-        state, previous, seen, _ = read(model, m, z[m], here, state, previous, seen)
-        total = total + later * (state[0] @ model.fusion.memory.output.weight.T)
+        state, previous, seen, _, aligned = read(model, m, z[m], here, state, previous, seen)
+        carried = carried + aligned * here[:, None]
+        linear = state[0] @ part.of_state.weight.T + part.of_state.bias + carried @ part.of_representations.weight.T
+        total = total + later * linear.clamp(min=0)
         count = count + later
-    return total / count.clamp(min=1), state
+    return total / count.clamp(min=1) @ part.output.weight.T
 
 
 def plain_residual(model, batch, z):
     """CE(stop_gradient(pool) + correction), over rows with two modalities or more."""
-    correction, _ = plain_correction(model, batch, z)
+    correction = plain_correction(model, batch, z)
     pool, head = model.fusion.pool, model.fusion.heads["shared"]
     logs = {m: head(z[m]).log_softmax(-1).detach() for m in NAMES}
     weight = {m: w * batch.present[m][:, None] for m, w in zip(NAMES, pool.weights, strict=True)}
@@ -61,15 +64,34 @@ def plain_residual(model, batch, z):
     return mean_loss(pool.inverse_temperature * pooled + correction, batch, two)
 
 
-def plain_batch(model, plain, batch, encoders=True, share=1.0):
-    """One batch: the memory's step, then one for each modality, its encoder with the gradient that the memory left."""
+def plain_batch(model, plain, batch, encoders=True, share=None):
+    """One batch: the memory's step, then one for each modality, its encoder with the gradient that the memory left.
+
+    Args:
+        model: the classifier.
+        plain: its optimiser.
+        batch: the batch.
+        encoders: whether the memory leaves a gradient at all.
+        share: of an encoder's own gradient, the other one at its length; None: both as they are.
+    """
     leaves = {m: encode(model, batch, m).detach().requires_grad_(encoders) for m in NAMES}
     plain.step(plain_residual(model, batch, leaves))
     for m in ORDER:
+        left = leaves[m].grad
         z = encode(model, batch, m)
-        weighed = share * z + (1 - share) * z.detach()
-        loss = mean_loss(model.fusion.heads["shared"](weighed), batch, batch.present[m])
-        plain.step(loss + (z * leaves[m].grad).sum() if encoders else loss)
+        loss = mean_loss(model.fusion.heads["shared"](z), batch, batch.present[m])
+        if left is None or share == 1:
+            plain.step(loss)
+        elif share is None:
+            plain.step(loss + (z * left).sum())
+        else:  # the head's gradient as it is, the encoder's by the chain rule
+            head = list(model.fusion.heads.parameters())
+            *whole, own = torch.autograd.grad(loss, [*head, z], retain_graph=True)
+            mix = share * own + (1 - share) * left * (own.pow(2).sum() / left.pow(2).sum()).sqrt()
+            surrogate = (z * mix).sum()
+            for p, g in zip(head, whole, strict=True):
+                surrogate = surrogate + (p * g).sum()
+            plain.step(surrogate)
 
 
 def fit_by_hand(method):
@@ -81,9 +103,9 @@ def fit_by_hand(method):
 @pytest.mark.parametrize("encoders", [True, False])
 @pytest.mark.parametrize("sample", [False, True])
 def test_the_memory_learns_what_is_left_over_then_each_modality_by_itself(sample, encoders):
-    """Each encoder runs once a batch, before the first step."""
-    memory = {**PLAIN["memory"], "encoders": encoders}
-    method = fit_by_hand(alive(make_method("equilibrium", memory=memory, mapping={"sample": sample, "tau": 0.1})))
+    """Without balance, both gradients are added. Each encoder runs once a batch, before the first step."""
+    memory, mapping = {**PLAIN["memory"], "encoders": encoders}, {"sample": sample, "tau": 0.1}
+    method = fit_by_hand(alive(make_method("equilibrium", memory=memory, mapping=mapping, balance=False)))
     model, _ = twin(method)
     plain = Plain(model)
     data = [linear_batch(NAMES, samples=12) for _ in range(3)]
@@ -100,17 +122,31 @@ def test_the_memory_learns_what_is_left_over_then_each_modality_by_itself(sample
     assert [outcome.moved for _, outcome in done[:4]] == [(), ("b",), ("c",), ("a",)]  # no encoder in the memory's step
 
 
-def test_an_encoders_own_gradient_is_weighed_by_what_modalities_gain_alone():
-    """The head's is not."""
-    method = alive(make_method("equilibrium", **PLAIN))
-    method.unimodal_share.fill_(0.3)
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 1.0])
+@pytest.mark.parametrize("sample", [False, True])
+def test_an_encoder_takes_a_mix_of_both_gradients_and_the_head_its_own(sample, share):
+    method = fit_by_hand(alive(make_method("equilibrium", mapping={"sample": sample, "tau": 0.1}, **PLAIN)))
+    assert method.unimodal_share == EXPLORED  # at first
+    method.unimodal_share.fill_(share)
     model, _ = twin(method)
     plain = Plain(model)
     data = [linear_batch(NAMES, samples=12) for _ in range(3)]
     run_updates(method, data)
     for batch in data:
-        plain_batch(model, plain, batch, share=0.3)
+        plain_batch(model, plain, batch, share=share)
     assert_same(method.model, model, atol=1e-5)
+
+
+@given(share=st.floats(0, 1), scale=st.floats(1e-3, 1e3), seed=st.integers(0, 999))
+def test_the_mix_of_gradients_forgets_how_long_the_second_is(share, scale, seed):
+    generator = torch.Generator().manual_seed(seed)
+    own, residual = (torch.randn(5, 3, generator=generator, dtype=torch.float64) for _ in range(2))
+    found = mixed(own, residual, share)
+    assert torch.allclose(found, mixed(own, scale * residual, share))
+    assert torch.allclose(mixed(scale * own, residual, share), scale * found)
+    assert found.norm() <= own.norm() * (1 + 1e-9)
+    assert torch.allclose(mixed(own, own, share), own) and torch.allclose(mixed(own, residual, 1.0), own)
+    assert mixed(own, residual, 0.0).norm() == pytest.approx(float(own.norm()))
 
 
 def test_the_losses_shown_are_those_without_the_memorys_gradient():
@@ -129,11 +165,13 @@ def test_the_memorys_step_moves_memory_and_maps_and_nothing_else():
     make_updater(method).apply(next(method.updates(batch)))
     assert_same(method.model.encoders, model.encoders, atol=0)
     assert_same(method.model.fusion.heads, model.fusion.heads, atol=0)
-    moved = [*method.model.fusion.memory.named_parameters(), *method.model.fusion.mapping.named_parameters()]
-    before = {**dict(model.fusion.memory.named_parameters()), **dict(model.fusion.mapping.named_parameters())}
-    assert {name.split(".")[0] for name, _ in moved} == {"cell", "output", "maps"}
-    for name, parameter in moved:
-        assert not torch.equal(parameter, before[name]), name
+    before, parts = dict(model.fusion.named_parameters()), set()
+    for name, parameter in method.model.fusion.named_parameters():
+        part = name.split(".")[0]
+        if part != "heads":
+            assert not torch.equal(parameter, before[name]), name
+            parts.add(part)
+    assert parts == {"memory", "correction", "mapping"}
 
 
 def test_no_gradient_of_a_modalitys_step_reaches_memory_maps_or_another_modality():
@@ -156,7 +194,24 @@ def test_no_gradient_of_a_modalitys_step_reaches_memory_maps_or_another_modality
 @pytest.mark.parametrize("names", [("a", "b"), NAMES])
 def test_where_its_gradient_stops_encoders_and_head_learn_as_in_alternating_training(names):
     """To the bit, with clipping, with dropout in the memory and random coalitions."""
-    method = make_method("equilibrium", linear_model(names), memory={"encoders": False})
+    _learns_as_alternating(names, memory={"encoders": False})
+
+
+@pytest.mark.parametrize("names", [("a", "b"), NAMES])
+def test_unexplored_and_with_a_memory_that_gains_nothing_encoders_and_head_learn_as_in_alternating_training(names):
+    """To the bit: the share of a modality's own gradient stays at one."""
+    method = _learns_as_alternating(names, explore=0.0)
+    method.model.eval()
+    with torch.no_grad():
+        method.model.fusion.correction.output.weight.zero_()
+    batch = linear_batch(names, samples=30)
+    with torch.no_grad():
+        method.calibrate([Encoded(method.model.encode(batch), batch.present, batch.labels)])
+    assert method.unimodal_share == 1
+
+
+def _learns_as_alternating(names, **options):
+    method = make_method("equilibrium", linear_model(names), **options)
     alternating = make_method("alternating", linear_model(names))
     alternating.model.encoders.load_state_dict(method.model.encoders.state_dict())
     alternating.model.fusion.heads.load_state_dict(method.model.fusion.heads.state_dict())
@@ -169,6 +224,7 @@ def test_where_its_gradient_stops_encoders_and_head_learn_as_in_alternating_trai
     assert_same(method.model.fusion.heads, alternating.model.fusion.heads, atol=0)
     for name, parameter in method.model.fusion.memory.named_parameters():
         assert not torch.equal(parameter, before[name])
+    return method
 
 
 @pytest.mark.parametrize("pool", ["equal", "fitted"])
@@ -225,7 +281,7 @@ def test_an_encoder_that_two_modalities_share_is_stepped_for_each():
     assert model.modalities == ("b", "a", "c") and model.encoders["a"] is model.encoders["b"]
     model.fusion.pool.weights.fill_(1)
     for batch in data:
-        plain_batch(model, plain, batch)
+        plain_batch(model, plain, batch, share=EXPLORED)
     assert_same(method.model, model, atol=1e-5)
     assert all(outcome.stepped for _, outcome in done) and len(done) == 8
 
@@ -330,7 +386,7 @@ def test_alternation_by_epoch_visits_one_modality_a_pass():
 
 
 def test_by_epoch_the_visited_encoder_takes_the_memorys_gradient():
-    method = alive(make_method("equilibrium", alternation="epoch", **PLAIN))
+    method = alive(make_method("equilibrium", alternation="epoch", balance=False, **PLAIN))
     model, _ = twin(method)
     plain = Plain(model)
     batch = linear_batch(NAMES, samples=12)

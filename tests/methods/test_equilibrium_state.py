@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from sklearn.metrics import log_loss
@@ -132,7 +133,7 @@ def encoded(model, samples=(12, 5)):
 def test_pool_and_strength_are_fitted_after_an_epoch():
     method = alive(make_method("equilibrium")).eval()
     with torch.no_grad():
-        method.model.fusion.memory.output.weight.mul_(100)  # harmful
+        method.model.fusion.correction.output.weight.mul_(100)  # harmful
     model, known = method.model.eval(), encoded(method.model.eval(), (60, 30))
     method.calibrate(known)
     pool = model.fusion.pool
@@ -144,11 +145,9 @@ def test_pool_and_strength_are_fitted_after_an_epoch():
     assert torch.equal(pool.weights, found[0]) and torch.equal(model.fusion.strength, found[2])
 
 
-@pytest.mark.parametrize("options", [{}, {"balance": False}, {"memory": {"encoders": False}}])
-def test_the_balance_is_the_pools_share_of_what_is_gained_over_the_prior(options):
-    """With a memory that tells the class where both modalities are there, by losses of scikit-learn."""
-    method = alive(make_method("equilibrium", **options)).eval()
-    model = method.model.eval()
+def informative(method):
+    """Validation rows where "a" tells the class, and "c" what the memory may add."""
+    model = method.model
     labels = torch.arange(90) % 3
     here = {m: torch.ones(90, dtype=torch.bool) for m in NAMES}
     z = {m: torch.randn(90, 6) for m in NAMES}
@@ -157,18 +156,64 @@ def test_the_balance_is_the_pools_share_of_what_is_gained_over_the_prior(options
         z["a"][:, :3] += 2 * torch.nn.functional.one_hot(labels, 3)
         z["c"][:, 3:] += 3 * torch.nn.functional.one_hot(labels, 3)
         model.fusion.mapping.maps["c"].weight.copy_(torch.eye(6))
-    method.calibrate([Encoded(z, here, labels)])
-    if options:
-        assert method.unimodal_share == 1
-        return
+    return Encoded(z, here, labels)
+
+
+def share_of_the_pool(model, known):
+    """What the pool gains over the prior, in what pool and memory gain together, by losses of scikit-learn."""
     with torch.no_grad():
-        whole = log_loss(labels, model.fusion(z, here).softmax(-1).double(), labels=range(3))
+        table = {"whole": model.fusion(known.encodings, known.present)}
         with model.fusion.forgetting():
-            pooled = log_loss(labels, model.fusion(z, here).softmax(-1).double(), labels=range(3))
-    prior = -float(model.log_prior[labels].mean())
-    expected = (prior - pooled) / (prior - min(whole, pooled))
-    assert float(method.unimodal_share) == pytest.approx(expected, abs=1e-4)
+            table["pooled"] = model.fusion(known.encodings, known.present)
+    losses = {key: log_loss(known.labels, one.double().softmax(-1), labels=range(3)) for key, one in table.items()}
+    prior = -float(model.log_prior[known.labels].mean())
+    return (prior - losses["pooled"]) / (prior - min(losses.values()))
+
+
+def test_the_balance_is_the_pools_share_of_what_is_gained_over_the_prior():
+    method = alive(make_method("equilibrium", explore=0.0)).eval()
+    known = informative(method)
+    assert method.unimodal_share == 1
+    method.calibrate([known])
+    assert float(method.unimodal_share) == pytest.approx(share_of_the_pool(method.model, known), abs=1e-4)
     assert "unimodal_share" in method.state_dict()
+
+
+@pytest.mark.parametrize(("explore", "epochs"), [(0.5, 10), (1.0, 10), (0.3, 7)])
+def test_exploration_fades_linearly_into_what_is_measured(explore, epochs):
+    """Epochs are counted from 0; the share of an epoch is set after the one before."""
+    method = alive(make_method("equilibrium", explore=explore)).eval()
+    known = informative(method)
+    method.epochs = epochs
+    assert float(method.unimodal_share) == pytest.approx(0.2)
+    for epoch in range(epochs):
+        method.epoch = epoch
+        method.calibrate([known])
+        explored = np.interp(epoch + 1, [0, explore * epochs], [1, 0])
+        expected = explored * 0.2 + (1 - explored) * share_of_the_pool(method.model, known)
+        assert float(method.unimodal_share) == pytest.approx(expected, abs=1e-4)
+    assert explored == 0
+
+
+@pytest.mark.parametrize("helps", [True, False])
+def test_a_pool_that_gains_nothing_leaves_the_encoders_to_a_memory_that_does(helps):
+    """As in an exclusive or: the modalities alone know nothing."""
+    method = alive(make_method("equilibrium", explore=0.0, pool="equal")).eval()
+    known = informative(method)
+    with torch.no_grad():
+        method.model.fusion.heads["shared"].weight.zero_()
+        method.model.fusion.heads["shared"].bias.copy_(method.model.log_prior)
+    right = 2 * torch.nn.functional.one_hot(known.labels, 3).float()
+    added: Any = lambda encodings, present: (right if helps else -right, None)  # noqa: E731
+    method.model.fusion.added = added
+    method.calibrate([known])
+    assert float(method.unimodal_share) == (0 if helps else 1)
+
+
+def test_without_balance_nothing_is_measured():
+    method = alive(make_method("equilibrium", balance=False)).eval()
+    method.calibrate([informative(method)])
+    assert method.unimodal_share == 1
 
 
 def test_an_equal_pool_is_not_fitted_nor_the_strength():
@@ -220,6 +265,8 @@ def test_order_and_inherited_state_are_those_of_the_best_epoch(splits, tmp_path,
         ({"memory": {"coalitions": 1.5}}, "coalitions"),
         ({"pool": "entropy"}, "pool"),
         ({"freeze": -0.1}, "freeze"),
+        ({"explore": 1.5}, "explore"),
+        ({"balance": 0.5}, "balance"),
         ({"mapping": {"tau": 0}}, "tau"),
         ({"memory": {"dropuot": 0.1}}, "dropuot"),
     ],

@@ -36,7 +36,7 @@ PLAIN: dict[str, Any] = {"memory": {"dropout": 0.0}}
 
 
 def refined(model, z, state):
-    return model.fusion.heads["shared"](z + state[0] @ model.fusion.memory.output.weight.T)
+    return model.fusion.heads["shared"](z + state[0] @ model.fusion.refinement.output.weight.T)
 
 
 @pytest.mark.parametrize("alignment", [0.0, 0.3])
@@ -56,7 +56,7 @@ def test_the_papers_steps_are_plain_steps(sample, alignment):
         seen: Any = None
         for m in ORDER:
             here, z = batch.present[m], encode(model, batch, m)
-            after, remembered, there, mapped = read(model, m, z, here, state, previous, seen)
+            after, remembered, there, mapped, _ = read(model, m, z, here, state, previous, seen)
             loss = mean_loss(model.fusion.heads["shared"](z), batch, here)
             loss = loss + mean_loss(refined(model, z, after), batch, here)
             if alignment and previous is not None:
@@ -178,7 +178,7 @@ def test_by_epoch_the_stronger_modality_reads_the_weaker_ones_memory():
     run_updates(method, [batch])
     with torch.no_grad():
         z = encode(model, batch, "b")
-        state, previous, seen, _ = read(model, "b", z, batch.present["b"], inherited(model, batch), None, None)
+        state, previous, seen, *_ = read(model, "b", z, batch.present["b"], inherited(model, batch), None, None)
     here, z = batch.present["c"], encode(model, batch, "c")
     after, *_ = read(model, "c", z, here, state, previous, seen)
     loss = mean_loss(model.fusion.heads["shared"](z), batch, here)

@@ -35,8 +35,13 @@ def lstm(cell, x, h, c):
     return _sigmoid(o) * np.tanh(c), c
 
 
+def bounded(row):
+    """What the residual memory reads of a representation."""
+    return np.tanh(2 * (row - row.mean()) / np.sqrt(row.var() + 1e-5))
+
+
 def _visits(fusion, sample):
-    """Yield the modalities that a sample has, in order, with the memory's hidden state after each."""
+    """Yield the modalities that a sample has, in order: with the memory's state after each, and what it was made of."""
     h, c = (_array(fusion.memory.inherited_h), _array(fusion.memory.inherited_c)) if fusion.remembers else (0, 0)
     for name in fusion.order:
         if name not in sample:
@@ -44,8 +49,10 @@ def _visits(fusion, sample):
         if fusion.remembers:
             z = sample[name]
             mapped = _linear(fusion.mapping.maps[name], z) if name in fusion.mapping.maps else z
-            h, c = lstm(fusion.memory.cell, np.tanh(mapped) if fusion.mapping.bounded else mapped, h, c)
-        yield name, h
+            h, c = lstm(fusion.memory.cell, bounded(mapped) if fusion.mapping.bounded else mapped, h, c)
+            yield name, h, mapped
+        else:
+            yield name, h, None
 
 
 def _decision(fusion, name, z):
@@ -55,8 +62,8 @@ def _decision(fusion, name, z):
 def refined(fusion, sample):
     return np.mean(
         [
-            _decision(fusion, name, sample[name] + (_linear(fusion.memory.output, h) if fusion.remembers else 0))
-            for name, h in _visits(fusion, sample)
+            _decision(fusion, name, sample[name] + (_linear(fusion.refinement.output, h) if fusion.remembers else 0))
+            for name, h, _ in _visits(fusion, sample)
         ],
         axis=0,
     )
@@ -64,8 +71,14 @@ def refined(fusion, sample):
 
 def memory(fusion, sample):
     pooled = late(fusion, sample)
-    later = [_linear(fusion.memory.output, h) for _, h in _visits(fusion, sample)][1:] if fusion.remembers else []
-    return pooled + _array(fusion.strength) * np.mean(later, axis=0) if later else pooled
+    if not fusion.remembers or len(sample) < 2:
+        return pooled
+    part, carried, each = fusion.correction, 0, []
+    for _, h, mapped in _visits(fusion, sample):
+        carried = carried + mapped
+        hidden = np.maximum(_linear(part.of_state, h) + _linear(part.of_representations, carried), 0)
+        each.append(_linear(part.output, hidden))
+    return pooled + _array(fusion.strength) * np.mean(each[1:], axis=0)
 
 
 def _pooled(fusion, logits):

@@ -46,7 +46,7 @@ def made(fusion, options, signals, rows=80, groups=0, seed=0, presence=0.8):
         encodings[name] = z
     present = {name: torch.rand(rows) < presence for name in names}
     if fusion == "memory":
-        torch.nn.init.normal_(model.fusion.memory.output.weight)
+        torch.nn.init.normal_(model.fusion.correction.output.weight)
         model.fusion.memory.inherit(torch.randn(6), torch.randn(6))
         model.fusion.order = names[::-1]
     return model, Encoded({m: z * present[m][:, None] for m, z in encodings.items()}, present, labels, numbers)
@@ -169,7 +169,7 @@ def test_the_coalitions_of_the_fit():
 def test_a_loud_modality_of_noise_loses_its_weight(fusion, options):
     model, known = made(fusion, options, ((2, 1), (1.5, 1), (0, 6)), rows=150)
     if fusion == "memory":
-        torch.nn.init.zeros_(model.fusion.memory.output.weight)
+        torch.nn.init.zeros_(model.fusion.correction.output.weight)
 
     def right(coded):
         with torch.no_grad():
@@ -188,7 +188,7 @@ def test_a_memory_is_as_strong_as_it_helps():
     for helps in (True, False):
         model, known = made("memory", {"pool": "fitted"}, ((1, 1), (1, 1)), rows=150, presence=1.1)
         wanted = 3 * torch.nn.functional.one_hot(known.labels if helps else torch.randint(0, 3, (150,)), 3).float()
-        model.fusion.corrections = lambda _, present, coalitions, wanted=wanted: (
+        model.fusion.added_to = lambda _, present, coalitions, wanted=wanted: (
             wanted * (coalitions.sum(1) > 1)[:, None, None]
         )
         fit_pool(model, [known])

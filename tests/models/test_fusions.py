@@ -44,7 +44,7 @@ KINDS = [
     ("memory", {}),
     ("memory", {"feature_level": False, "sample_level": False, "heads": "own"}),
     ("memory", {"memory": False}),
-    ("memory", {"pool": "fitted"}),
+    ("memory", {"pool": "fitted", "hidden": 5}),
     ("refined", {}),
     ("refined", {"feature_level": False, "sample_level": False, "heads": "own"}),
     ("refined", {"memory": False}),
