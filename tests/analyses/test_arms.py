@@ -71,7 +71,7 @@ def test_impossible_thresholds(values):
         Tau(recipes("equilibrium"), values)
 
 
-OURS = {"gradient into the encoders", "random coalitions", "balanced gradients", "fitted pool"}
+OURS = {"gradient into the encoders", "random coalitions", "balanced gradients", "exploration", "fitted pool"}
 ADDED = {"equilibrium": ["with sample mapping"], "paper": ["with frozen order"]}
 
 

@@ -38,17 +38,23 @@ def logits_of(model, batch, order, remember=True):
     fused, steps = [], {name: [] for name in order}
     for i in range(len(batch)):
         h, c = memory.inherited_h[None], memory.inherited_c[None]
-        said, corrections = [], []
+        said, corrections, carried = [], [], 0
         for name in order:
             if not batch.present[name][i]:
                 continue
             z = model.encode_one(batch, name)[i : i + 1]
             mapped = fusion.mapping.maps[name](z)
-            h, c = memory.cell(mapped if refines else mapped.tanh(), (h, c))
-            added = h @ memory.output.weight.T
-            if said:
-                corrections.append(added)
-            s = fusion.head(name)(z + added if refines and remember else z)
+            if refines:
+                h, c = memory.cell(mapped, (h, c))
+                s = fusion.head(name)(z + h @ fusion.refinement.output.weight.T if remember else z)
+            else:
+                row = mapped.numpy()
+                h, c = memory.cell(torch.tanh(torch.tensor(2 * (row - row.mean()) / row.std())), (h, c))
+                carried = carried + mapped
+                hidden = fusion.correction.of_state(h) + fusion.correction.of_representations(carried)
+                if said:
+                    corrections.append(hidden.clamp(min=0) @ fusion.correction.output.weight.T)
+                s = fusion.head(name)(z)
             said.append(s)
             steps[name].append((i, s))
         total = torch.stack(said).mean(0) if said else model.log_prior[None]

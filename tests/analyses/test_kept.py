@@ -28,8 +28,6 @@ def test_pairs_that_reach_tau_are_counted(tau, fusion):
     for start in range(0, len(order), 20):
         batch = train.batch(order[start : start + 20])
         mapped = {m: model.fusion.mapping.maps[m](model.encode_one(batch, m)).numpy() for m in model.modalities}
-        if fusion == "memory":
-            mapped = {m: np.tanh(rows) for m, rows in mapped.items()}
         before: dict[int, np.ndarray] = {}
         for name in model.fusion.order:
             here = [i for i in range(len(batch)) if batch.present[name][i]]

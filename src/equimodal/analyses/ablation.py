@@ -39,6 +39,7 @@ PARTS: dict[str, Part] = {
     "gradient into the encoders": Part({"memory.encoders": False}, {"memory.encoders": True}),
     "random coalitions": Part({"memory.coalitions": 0.0}, {"memory.coalitions": 0.5}),
     "balanced gradients": Part({"balance": False}, {"balance": True}),
+    "exploration": Part({"explore": 0.0}, {"explore": 0.5}),
     "fitted pool": Part({"pool": "equal"}, {"pool": "fitted"}),
 }
 """Every part that can be switched. A part concerns the methods that have its option."""
