@@ -16,7 +16,6 @@ from equimodal.models.encoded import Encoded, joined
 from equimodal.models.fusions.base import Encodings
 from equimodal.models.fusions.memory import MemoryFusion
 
-
 EXPLORED = 0.2
 """Share of its own loss in an encoder's gradient at the start, while interactions are looked for (ours)."""
 
@@ -156,6 +155,7 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
             measured = self._share_of_unimodal(joined(validation))
             self.unimodal_share.fill_(exploring * EXPLORED + (1 - exploring) * measured)
 
+    @torch.no_grad()
     def _share_of_unimodal(self, known: Encoded) -> float:
         """Return the pool's share of what pool and memory together gain over the prior; 1 if the pool gains nothing."""
 
