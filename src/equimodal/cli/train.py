@@ -34,5 +34,5 @@ def train(
     folder = out or Path("runs") / safe_name(f"{splits.name}-{config.method.name}")
     run = run_training(config, splits, folder=folder, resume=resume, quiet=quiet)
     page = write_report(run, folder / "report.html")
-    print(run.test)
-    print(f"best epoch {run.best_epoch} of {len(run.history)}, run in {folder}, report {page}")
+    print(run)
+    print(f"run in {folder}, report {page}")
