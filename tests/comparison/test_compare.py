@@ -6,6 +6,7 @@ import shutil
 import signal
 import typing
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -205,6 +206,17 @@ def test_results_do_not_depend_on_the_number_of_workers(data, finished, tmp_path
         assert mine["test"]["accuracy"] == other["test"]["accuracy"]
         assert mine["test"]["loss"] == pytest.approx(other["test"]["loss"], abs=1e-5)
         assert mine["reference"] == other["reference"]
+
+
+@pytest.mark.slow
+def test_processes_write_where_the_caller_is_now(data, tmp_path, monkeypatch):
+    """They outlive a comparison, and the caller may have changed folder since they started."""
+    for name in ("before", "now"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        eq.compare(data, ["joint", "alternating"], seeds=1, out=Path("out"), workers=2, **QUICK)
+        found = {str(path.parent.relative_to(tmp_path)) for path in tmp_path.rglob("metrics.json")}
+        assert found >= {f"{name}/out/{method}/seed-0" for method in ("joint", "alternating")}
 
 
 def change_training(data, out):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -213,6 +213,8 @@ def run_jobs(
         making: how their classifiers are made.
         workers: number of processes, or "ray".
     """
+    if workers != 1:  # a process that ran a comparison before may be in another folder by now
+        jobs = [replace(job, folder=None if job.folder is None else job.folder.absolute()) for job in jobs]
     if workers == "ray":
         yield from _on_ray(jobs, data, making)
     elif workers == 1:
