@@ -68,7 +68,8 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
     r"""Train each modality by itself, weak to strong, and a memory on what no modality knows alone.
 
     For each batch every encoder runs once, $z_m = f_m(x_m)$. The memory passes over the modalities in ascending order
-    of their share of the Shapley contribution, and takes a step on
+    of their share of the Shapley contribution, gives a correction $i_m$ from the second one on (see
+    `equimodal.models.fusions.memory.MemoryFusion`), and takes a step on
 
     $$
     L_\text{residual} = CE\big(\mathrm{stop\_gradient}(\mathrm{pool}(\mathrm{head}(z_1), \dots, \mathrm{head}(z_n)))
@@ -204,15 +205,15 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
 
 
 def mixed(own: Tensor, residual: Tensor, share: float) -> Tensor:
-    """Return `share` of one gradient and the rest of another, which is scaled to the norm of the first.
+    """Return `share` of one gradient and the rest of another, scaled to its norm; all of the first if the other is 0.
 
     Example:
         >>> mixed(torch.tensor([3.0, 4.0]), torch.tensor([0.0, 0.1]), share=0.6)
         tensor([1.8000, 4.4000])
     """
     length = residual.norm()
-    unit = torch.where(length > 0, residual / length, 0.0)
-    return share * own + (1 - share) * own.norm() * unit
+    both = share * own + (1 - share) * own.norm() * (residual / length)
+    return torch.where(length > 0, both, own)
 
 
 def _injected(encoding: Tensor, gradient: Tensor) -> Tensor:
