@@ -190,18 +190,3 @@ def test_a_class_of_the_users_that_takes_a_name_first_is_an_error_at_every_looku
     lines = done.stdout.splitlines()
     assert len(lines) == 2 and lines[0] == lines[1], done.stderr
     assert lines[0].startswith("Two methods want the name 'joint': ") and "Mine" in lines[0]
-
-
-def test_a_method_named_like_a_recipe_is_an_error(tmp_path):
-    install(tmp_path, "theirs", THEIRS, "[equimodal.methods]\npaper = theirs:Theirs\n")
-    for command in (["train", "paper"], ["train", "-s", "method=paper"], ["compare", "-m", "paper:order=random"]):
-        done = run_beside(
-            tmp_path,
-            f"""
-        from equimodal.cli.main import main
-        sys.argv = ["equimodal", *{command}]
-        main()
-        """,
-        )
-        assert done.returncode == 2
-        assert "'paper' is a recipe, and a method that another package adds. Rename that method." in done.stderr

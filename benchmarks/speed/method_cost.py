@@ -70,7 +70,6 @@ CASES: dict[str, Callable[[float], Implied]] = {
     "alternating": lambda rows: Implied(1, 1),
     "paper": lambda rows: Implied(1, 1),
     "equilibrium": lambda rows: Implied(1, 1),
-    "equilibrium:fusion_step.form=separate,fusion_step.trains=all": lambda rows: Implied(2, 2, "encoders run anew"),
     "ogm_ge": lambda rows: Implied(1, 1, "noise for every weight", draws=1),
     "agm": lambda rows: Implied(1, 1),
     "pmr": lambda rows: Implied(1, 1),

@@ -13,14 +13,25 @@ from equimodal.errors import EquimodalError
 from equimodal.tables.words import interval, number
 from research.theory.figures import write_figures
 from research.theory.quadratic import WEAKNESSES
-from research.theory.summary import AGREEMENTS, PROBLEMS, STRONG, WEAK, excess_rows, free_riding_rows, order_rows
+from research.theory.residual import EXCLUSIVE_OR, pull
+from research.theory.summary import (
+    AGREEMENTS,
+    INTERACTIONS,
+    PROBLEMS,
+    STRONG,
+    WEAK,
+    excess_rows,
+    free_riding_rows,
+    order_rows,
+    residual_rows,
+)
 
 
 def theory(
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder of the figures.")] = Path("theory"),
     seed: Annotated[int, typer.Option(help="Of the random problems.", min=0)] = 0,
 ) -> None:
-    """Check Theorem 1 (weak to strong) on quadratic losses, and free-riding; write a map and a figure."""
+    """Check Theorem 1 (weak to strong) on quadratic losses, free-riding, and the residual loss; write two figures."""
     written = write_figures(out, seed)
     print(f"Theorem 1: a1/a2 = .1, step .1, transfer 1; {PROBLEMS} random quadratic problems a column, seed {seed}.")
     print(
@@ -44,7 +55,25 @@ def theory(
         weak, strong = learnt.alone if last == "strong" else learnt.alone[::-1]
         cells = "".join(f"{number(value):>8}" for value in (strong, weak, learnt.fused, learnt.edm))
         print(f"{last:8}{step:24}{cells}")
+    _print_residual()
     print(f"\nfigures {', '.join(map(str, written))}")
+
+
+def _print_residual() -> None:
+    rows = residual_rows()
+    could = rows[0][-1][0].bits.information
+    print("\nResidual loss: what the weak modality says alone, and what the fused logits say, in bits.")
+    print(f"Alone the experts say {number(could[0])} (strong) and {number(could[1])} (weak).\n")
+    heads = "".join(f"  interaction {number(strength, 1):8}" for strength in INTERACTIONS)
+    print(f"{'redundancy':12}{'training':25}{'after':10}{heads}".rstrip())
+    for redundancy, training, after, learnt in rows:
+        cells = "".join(f"  {number(one.alone[1])}  {number(one.fused):13}" for one in learnt)
+        print(f"{number(redundancy, 1):12}{training:25}{after:10}{cells}".rstrip())
+    print("\nWhat asks the memory to move when it is 0, the experts are learnt, and the pool is exact:")
+    for redundancy, training, _, pooled in rows:
+        if training == "experts, exact pool":
+            pulls = "".join(f"  {number(pull(one.bits, one.pool)[EXCLUSIVE_OR]):20}" for one in pooled)
+            print(f"{number(redundancy, 1):47}{pulls}".rstrip())
 
 
 def main() -> None:

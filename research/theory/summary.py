@@ -1,4 +1,4 @@
-"""What the checks find, in a few lines: where weak to strong wins, and what free-riding costs."""
+"""What the checks find, in a few lines: where weak to strong wins, free-riding, and the residual loss."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ import numpy as np
 from research.theory.free_riding import Learnt, Setting, closed_form
 from research.theory.order import excess_at_rest
 from research.theory.quadratic import Cycle, Order, Weak, simulate
+from research.theory.residual import TRAININGS, Bits, Trained, at_rest, exact_pool, learn
 from research.theory.sweeps import Outcome, outcome, random_problems
 
 PROBLEMS = 1000
 AGREEMENTS = (-0.5, 0.0, 0.5)
 STRONG, WEAK = 0.8, 0.4
 """Reliabilities of the two modalities that free-ride."""
+INTERACTIONS = (0.0, 0.5, 0.9)
+STEPS = 20
+_BITS = {redundancy: Bits(strong=0.9, weak=0.7, redundancy=redundancy) for redundancy in (0.0, 0.5)}
 
 _PLAIN = Cycle(ratio=0.1, step=0.1)
 _BOTH = replace(_PLAIN, transfer=1.0)
@@ -106,4 +110,22 @@ def free_riding_rows() -> list[tuple[str, str, Learnt]]:
             (name, "reads, unimodal loss", closed_form(Setting(first=first, last=last, unimodal=1.0))),
             (name, "does not read", closed_form(Setting(first=first, last=last, reads=False))),
         ]
+    return rows
+
+
+def residual_rows() -> list[tuple[float, str, str, tuple[Trained, ...]]]:
+    """Return redundancy, training, after how many steps, and for each of `INTERACTIONS` what was learnt.
+
+    Reliabilities are .9 (strong) and .7 (weak). First come the experts in a pool without memory.
+    """
+    rows: list[tuple[float, str, str, tuple[Trained, ...]]] = []
+    for redundancy, base in _BITS.items():
+        tables = [replace(base, interaction=strength) for strength in INTERACTIONS]
+        for name, pool in (("equal", np.ones(2)), ("exact", exact_pool(base))):
+            pooled = tuple(Trained(bits, bits.experts, np.zeros(16), pool) for bits in tables)
+            rows.append((redundancy, f"experts, {name} pool", "at rest", pooled))
+        for training in TRAININGS:
+            early = tuple(learn(bits, training, STEPS) for bits in tables)
+            rows.append((redundancy, training, f"{STEPS} steps", early))
+            rows.append((redundancy, training, "at rest", tuple(at_rest(bits, training) for bits in tables)))
     return rows

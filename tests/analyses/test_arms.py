@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import permutations
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from equimodal.analyses.tau import OFF, Tau
 from equimodal.config.method import parse_methods
 from equimodal.errors import ConfigError
 from equimodal.files import safe_name
-from equimodal.methods.equilibrium import EquilibriumConfig
+from equimodal.methods.base import METHODS
 from equimodal.training.names import NAMES as REGISTERED
 
 NAMES = ["a", "b", "c", "d"]
@@ -23,8 +24,8 @@ def recipes(*names):
     return parse_methods(list(names), REGISTERED)
 
 
-def options(arm):
-    return EquilibriumConfig.model_validate(arm.method.options)
+def options(arm) -> Any:
+    return METHODS.get(arm.method.name).Config.model_validate(arm.method.options)
 
 
 def test_order_crosses_every_strategy_with_every_sequence():
@@ -35,7 +36,7 @@ def test_order_crosses_every_strategy_with_every_sequence():
     names = ("equilibrium:memory.dropout=0.25", "paper")
     assert seen == {(r, s, i) for r in names for s in strategies for i in permutations("abc")}
     assert all(options(arm).memory.dropout == 0.25 for arm in arms if arm.recipe != "paper")
-    assert all(options(arm).memory.in_steps == (arm.recipe == "paper") for arm in arms)
+    assert all(arm.method.name == arm.recipe.partition(":")[0] for arm in arms)
     by_label = {arm.label: arm for arm in arms}
     assert len({safe_name(label) for label in by_label}) == len(arms) == 48
     for arm in arms:
@@ -52,14 +53,13 @@ def test_order_of_many_modalities_tries_two_sequences():
     assert {tuple(options(arm).initial or ()) for arm in arms} == {tuple("abcd"), tuple("dcba")}
 
 
-def test_tau_leaves_the_alignment_term_out_where_the_configuration_refuses_it():
+def test_tau_tries_the_alignment_term_where_the_method_has_one():
     arms, left_out = Tau(recipes("equilibrium", "paper"), values=[0.7, 0.2]).arms(NAMES)
     assert [arm.factors["tau"] for arm in arms] == 3 * [OFF, "tau 0.2", "tau 0.7"]
     assert [options(arm).mapping.sample for arm in arms] == 3 * [False, True, True]
-    assert [options(arm).mapping.alignment for arm in arms] == 6 * [0.0] + 3 * [0.1]
-    assert [arm.recipe for arm in arms] == 3 * ["equilibrium"] + 6 * ["paper"]
-    (reason,) = left_out
-    assert reason.startswith("equilibrium, alignment 0.1") and "needs memory.in_steps" in reason
+    assert [arm.factors["term"] for arm in arms] == 6 * ["no alignment"] + 3 * ["alignment 0.1"]
+    assert [options(arm).mapping.alignment for arm in arms[3:]] == 3 * [0.0] + 3 * [0.1]
+    assert [arm.recipe for arm in arms] == 3 * ["equilibrium"] + 6 * ["paper"] and left_out == []
     assert [arm.against for arm in arms[3:6]] == [None, arms[3].label, arms[3].label]
     own, _ = Tau(recipes("paper:mapping.alignment=0.3"), values=[0.5]).arms(NAMES)
     assert {options(arm).mapping.alignment for arm in own} == {0.0, 0.3}
@@ -71,40 +71,44 @@ def test_impossible_thresholds(values):
         Tau(recipes("equilibrium"), values)
 
 
-def test_ablation_switches_each_part_once():
-    arms, left_out = Ablation(recipes("paper")).arms(NAMES)
+OURS = {"gradient into the encoders", "random coalitions", "balanced gradients", "exploration", "fitted pool"}
+ADDED = {"equilibrium": ["with sample mapping"], "paper": ["with frozen order"]}
+
+
+@pytest.mark.parametrize("name", ["equilibrium", "paper"])
+def test_ablation_switches_each_part_once(name):
+    """Parts that are off are switched on; what only the other method has is not listed."""
+    arms, left_out = Ablation(recipes(name)).arms(NAMES)
     full, *others = arms
-    assert full.method.options == recipes("paper")[0].options
-    assert left_out == [] and len(others) == len(PARTS)
-    for part, arm in zip(PARTS, others, strict=True):
+    assert full.method.options == recipes(name)[0].options
+    parts = [part for part in PARTS if name == "equilibrium" or part not in OURS]
+    assert left_out == [] and len(others) == len(parts)
+    for part, arm in zip(parts, others, strict=True):
         assert arm.factors["part"] in (f"without {part}", f"with {part}")
         assert arm.against == full.label
         before, now = options(full).model_dump(), options(arm).model_dump()
         changed = {key for key in before if before[key] != now[key]}
-        with_it = {"fusion_step"} if part == "unimodal loss" else set()  # something must train the encoders
-        assert len(changed - with_it) == 1, (part, changed)
-    added = [arm.factors["part"] for arm in others if arm.factors["part"].startswith("with ")]
-    later = ["with fitted strength", "with fusion step", "with fused gradient", "with certainty weights"]
-    assert added == later
+        assert len(changed) == 1, (part, changed)
+    assert [arm.factors["part"] for arm in others if arm.factors["part"].startswith("with ")] == ADDED[name]
 
 
-def test_without_its_fusion_step_the_memory_is_trained_in_the_steps():
-    arms, left_out = Ablation(recipes("equilibrium:memory.in_steps=false,fusion_step.enabled=true")).arms(NAMES)
-    (arm,) = (arm for arm in arms if arm.factors["part"] == "without fusion step")
-    assert options(arm).memory.in_steps and not options(arm).fusion_step.enabled and left_out == []
-
-
-def test_ablation_reports_what_the_configuration_refuses():
-    bare = "equilibrium:memory.enabled=false,memory.in_steps=true,fusion_step.enabled=false"
-    arms, left_out = Ablation(recipes(bare)).arms(NAMES)
-    assert not any("unimodal loss" in arm.label for arm in arms)
-    (reason,) = left_out
-    assert "without unimodal loss" in reason and "nothing would be trained" in reason
+def test_what_a_part_switches():
+    arms, _ = Ablation(recipes("equilibrium:memory.coalitions=0.2,freeze=0")).arms(NAMES)
+    by_part = {arm.factors["part"]: options(arm) for arm in arms}
+    assert (
+        not by_part["without memory"].memory.enabled
+        and not by_part["without gradient into the encoders"].memory.encoders
+    )
+    assert (
+        by_part["without random coalitions"].memory.coalitions == 0 and by_part["without fitted pool"].pool == "equal"
+    )
+    assert by_part["with frozen order"].freeze == 0.5 and by_part["without order"].order == "random"
+    assert by_part["without inheritance"].memory.inherit == "none"
 
 
 def test_other_methods_have_nothing_to_analyse():
     for analysis in (Order, Tau, Ablation):
-        with pytest.raises(ConfigError, match=r"'joint' is no recipe of equilibrium.*-m"):
+        with pytest.raises(ConfigError, match=r"'joint' is no recipe of equilibrium or paper.*-m"):
             analysis(recipes("joint", "paper"))
     with pytest.raises(ConfigError, match="no memory, and so no mapping"):
         Tau(recipes("equilibrium:memory.enabled=false"))

@@ -12,11 +12,12 @@ from equimodal.seeds import permutation
 from synthetic import make_splits
 
 
+@pytest.mark.parametrize("fusion", ["refined", "memory"])
 @pytest.mark.parametrize("tau", [0.05, 0.3, 1.0])
 @torch.no_grad()
-def test_pairs_that_reach_tau_are_counted(tau):
+def test_pairs_that_reach_tau_are_counted(tau, fusion):
     data = make_splits(modalities=("vector", "sequence", "image"))
-    model = Classifier.for_data(data, width=8, fusion="memory", fusion_options={"tau": tau}).eval()
+    model = Classifier.for_data(data, width=8, fusion=fusion, fusion_options={"tau": tau}).eval()
     model.fusion.order = ("image", "vector", "sequence")
     train = model.prepare(data.train)
     found = kept_correlations(model, model.fusion, train, batch_size=20, seed=3)

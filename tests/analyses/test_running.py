@@ -120,6 +120,23 @@ def test_over_all_settings_differences_are_pooled(finished):
     assert alone.overall() == {} and overall_charts(alone) == [] and "Over all settings" not in alone.to_markdown()
 
 
+def test_a_residual_memory_has_no_steps_to_show():
+    """All else is said as it is of the paper's method."""
+    arms, _ = Order(parse_methods(["equilibrium"])).arms(["a", "b"])
+    table = comparison({arm.label: [0.6, 0.5] for arm in arms})
+    shown = {}
+    for steps in ({}, {"step.alone.a": 0.3, "step.own.a": 0.4}):
+        reading = {"order": ["b", "a"], "crossing.own": 0.6, "crossing.reversed": 0.5, "crossing.off": 0.4, **steps}
+        found = SettingResult(table, tuple(arms), (), {arm.label: (reading, reading) for arm in arms})
+        tables = {one.title: one for one in Order.tables(found)}
+        shown[bool(steps)] = [*tables, *(chart.key for chart in Order.charts(found))]
+        first = {column.header: column.cells for column in tables["Training order by reading order"].columns}
+        assert first["own order begins with"][0].text == "b 4 of 4" and first["without memory"][0].text == "0.400"
+        said = " ".join(Order.sentences(found))
+        assert "read in the reverse of its own order: accuracy" in said and "both read without memory" in said
+    assert set(shown[True]) - set(shown[False]) == {"What a step gains by the memory it received", "gains"}
+
+
 def test_finished_runs_are_kept_and_the_findings_are_loaded_as_they_were(finished, monkeypatch):
     findings, out, plain, _ = finished
 
@@ -186,7 +203,7 @@ def test_curves_are_the_history_over_the_reference(tmp_path):
         assert shown == (pytest.approx(np.mean(known)) if known else None)
     table = str(findings)
     assert "without memory" in table and "with sample mapping" in table and "relative time" in table
-    assert "without fusion step" in table
+    assert "without gradient into the encoders" in table
 
 
 def test_what_is_ignored_is_reported(tmp_path):

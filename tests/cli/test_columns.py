@@ -67,7 +67,7 @@ def test_one_long_line_of_text_is_read_trained_and_predicted(run, tmp_path):
     (folder / "text.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
     np.save(folder / "vector.npy", np.random.default_rng(0).normal(LABELS[:, None], 1, (N, 3)))
     np.save(folder / "labels.npy", LABELS)
-    assert run("train", "-d", folder, *SHORT, "-o", "runs/texts") == 0
+    assert run("train", "unimodal_ensemble", "-d", folder, *SHORT, "-s", "training.epochs=12", "-o", "runs/texts") == 0
     assert accuracies(tmp_path / "runs/texts")["text"] > 0.9
     assert run("predict", "runs/texts", folder, "-o", "predictions.csv") == 0
     assert len((tmp_path / "predictions.csv").read_text(encoding="utf-8").splitlines()) == N + 1

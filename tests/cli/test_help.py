@@ -29,7 +29,7 @@ def test_a_configuration_is_read_without_the_library_that_it_configures() -> Non
     code = """
 import sys
 from equimodal.config.load import load_config
-load_config("paper", ["training.epochs=3"])
+load_config("emoji", ["training.epochs=3"])
 print("imported:", *sorted({"torch", "numpy", "pandas", "scipy", "equimodal.registry"} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)

@@ -6,6 +6,7 @@ import shutil
 import signal
 import typing
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from equimodal.config.run import TrainingConfig, build_config
 from equimodal.data import catalogue
 from equimodal.errors import ConfigError, DataError, Interrupted, RunError
 from equimodal.locks import locked
+from equimodal.training.ability import plain_reference
 from equimodal.training.fit import train
 from equimodal.training.loop import Trainer
 
@@ -89,11 +91,11 @@ def test_a_run_is_what_train_gives_on_the_redrawn_split(data, finished):
     base |= {"seed": 1, "reference": False}
     split = data.redraw(1)
     alone = train(build_config(base | {"method": "unimodal_ensemble"}), split, quiet=True)
-    reference = {"validation": alone.validation.alone, "test": alone.test.alone}
+    reference = alone.reference
     run = train(build_config(base | {"method": "joint"}), split, quiet=True, reference=reference)
     result = finished[0].results["joint"][1]
     assert result.test == run.test.to_dict()
-    assert result.reference == reference
+    assert result.reference == plain_reference(reference)
     assert result.validation_accuracy == run.validation.scores["accuracy"]
     assert result.best_epoch == run.best_epoch
     assert result.updates == {"strong": 4, "weak": 4}  # 90 rows: 2 batches an epoch
@@ -121,7 +123,7 @@ def test_ensemble_comes_first_and_is_everyones_reference(data, trained):
     assert trained == [("unimodal_ensemble", 0), ("unimodal_ensemble", 1), ("joint", 0), ("joint", 1)]
     assert comparison.methods == ("joint", "unimodal_ensemble")
     for joint, alone in zip(comparison.results["joint"], ensemble, strict=True):
-        assert joint.reference["test"] == alone.test["alone"]
+        assert joint.reference["test"]["alone"] == alone.test["alone"]
     assert comparison.values("unimodal_ensemble", "smallest_utilisation") == [1.0, 1.0]
 
 
@@ -204,6 +206,17 @@ def test_results_do_not_depend_on_the_number_of_workers(data, finished, tmp_path
         assert mine["test"]["accuracy"] == other["test"]["accuracy"]
         assert mine["test"]["loss"] == pytest.approx(other["test"]["loss"], abs=1e-5)
         assert mine["reference"] == other["reference"]
+
+
+@pytest.mark.slow
+def test_processes_write_where_the_caller_is_now(data, tmp_path, monkeypatch):
+    """They outlive a comparison, and the caller may have changed folder since they started."""
+    for name in ("before", "now"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        eq.compare(data, ["joint", "alternating"], seeds=1, out=Path("out"), workers=2, **QUICK)
+        found = {str(path.parent.relative_to(tmp_path)) for path in tmp_path.rglob("metrics.json")}
+        assert found >= {f"{name}/out/{method}/seed-0" for method in ("joint", "alternating")}
 
 
 def change_training(data, out):

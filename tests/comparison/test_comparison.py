@@ -13,7 +13,7 @@ import pytest
 from scipy import stats
 
 from equimodal.comparison.comparison import Comparison, load_comparison
-from equimodal.comparison.result import Result
+from equimodal.comparison.result import Result, column_names
 from equimodal.errors import ConfigError, RunError
 from equimodal.reports.write import export
 from reports.made_up import make_comparison
@@ -79,15 +79,25 @@ def test_columns_of_a_run():
         "unimodal.audio": 0.31,
         "unimodal.image": 0.31,
         "edm": 0.7,
+        "edm_ability": None,
         "utilisation.audio": 0.5,
         "utilisation.image": None,
         "smallest_utilisation": 0.5,
         "subset_mean": pytest.approx(0.42),
         "missing_mean": pytest.approx(0.15),  # (.1 + .2) / 2: neither the prior's .2 nor the whole's .3
+        "missing_30": pytest.approx((0.21 * 0.1 + 0.21 * 0.2 + 0.49 * 0.3) / 0.91),
+        "missing_50": pytest.approx(0.2),
+        "missing_70": pytest.approx((0.21 * 0.1 + 0.21 * 0.2 + 0.09 * 0.3) / 0.51),
         "updates": 60.0,
         "seconds": 2.5,
         "memory": 301.5,
     }
+
+
+def test_names_of_columns_are_those_of_the_runs():
+    for names in (("audio", "image"), ("audio", "text", "image")):
+        assert column_names(names) == tuple(result("joint", 1, names).columns())
+    assert comparison().columns == column_names(("audio", "image"))
 
 
 def test_missing_mean_is_over_proper_subsets():

@@ -62,7 +62,7 @@ def forecast_of(data, method):
     ("method", "epochs", "passes"),
     [
         ("joint", EPOCHS, 1),
-        ("equilibrium:alternation=epoch,fusion_step.form=separate", EPOCHS, 3),  # each modality, then the fusion step
+        ("equilibrium:alternation=epoch", EPOCHS, 2),  # a pass for each modality
         ("unimodal_ensemble", 2 * EPOCHS, 1),  # a phase each
         ("umt", 3 * EPOCHS, 1),  # two teachers, then the student
     ],

@@ -113,3 +113,11 @@ def test_a_comparison_says_what_was_declared_in_its_configuration():
     text = " ".join(str(made).split())
     assert f"Declared beforehand: {made.decisions()[0]}" in text
     assert "exact paired permutation" not in text
+
+
+def test_accuracy_with_entries_missing_can_be_declared():
+    toy = comparison({"a": A, "b": B})
+    (found,) = decide({"toy": toy}, [Primary(method="a", against="b", column="missing_50")])
+    # the made-up subsets: a and all together score the accuracy, b alone .5 in every run
+    assert found.mean == pytest.approx(2 / 3 * np.mean(np.array(A) - np.array(B)))
+    assert found.p == pytest.approx(exact_p(np.array(A) - np.array(B)))

@@ -103,6 +103,14 @@ def test_mistakes_of_all_settings_are_told_at_once_and_leave_nothing(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_column_that_does_not_exist_is_told_before_the_first_run(tmp_path):
+    primary = [{"method": "alternating", "against": "joint", "column": "missing_05"}]
+    config = build_config({**CONTENT, "compare": {**CONTENT["compare"], "primary": primary}})
+    with pytest.raises(ConfigError, match=r"few labels: .*no column 'missing_05'\. Did you mean 'missing_"):
+        run_study(config, out=tmp_path / "out", quiet=True)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_study_is_a_yaml(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(yaml.safe_dump(CONTENT))

@@ -29,8 +29,9 @@ def test_every_column_is_in_its_table():
     headers = {table.title: [c.header for c in table.columns] for table in make_comparison().tables()}
     assert headers == {
         "Accuracy": ["accuracy", "difference", "verdict", "macro F1"],
+        "Accuracy with entries missing": ["0%", "30%", "50%", "70%"],
         "Modalities alone": ["image", "text", "some missing"],
-        "Balance": ["EDM", "image", "text", "smallest"],
+        "Balance": ["EDM", "against ability", "image", "text", "smallest"],
         "Calibration": ["ECE", "NLL"],
         "Cost": ["updates", "seconds", "memory (MiB)"],
     }
@@ -41,6 +42,8 @@ def test_numbers_are_numpys():
     for title, header, key, digits in (
         ("Accuracy", "accuracy", "accuracy", 3),
         ("Accuracy", "macro F1", "macro_f1", 3),
+        ("Accuracy with entries missing", "0%", "accuracy", 3),
+        ("Accuracy with entries missing", "50%", "missing_50", 3),
         ("Modalities alone", "text", "unimodal.text", 3),
         ("Modalities alone", "some missing", "missing_mean", 3),
         ("Balance", "EDM", "edm", 2),

@@ -47,7 +47,7 @@ CONTENT = st.fixed_dictionaries(
                 "joint",
                 "paper",
                 "modality_dropout:p=0.5",
-                {"name": "equilibrium", "memory": {"in_steps": True}, "label": "mine"},
+                {"name": "equilibrium", "memory": {"encoders": True}, "label": "mine"},
                 "equilibrium:order=[b,a],memory.dropout=0",
             ]
         ),
@@ -105,7 +105,7 @@ def test_the_hash_is_stable_and_of_everything_but_the_comparison():
         ("=1e-1", "=0.1"),  # YAML takes 1e-1 for a word
         ("='0.1'", "=0.1"),
         ("=0", "=0.0"),
-        ("=0.5", None),  # the default, spelt out
+        ("=0.2", None),  # the default, spelt out
     ],
 )
 def test_options_that_mean_the_same_are_the_same(one, other):
@@ -131,7 +131,7 @@ def test_what_a_method_is_called_does_not_decide_the_result():
 def test_a_configuration_is_written_with_the_methods_defaults():
     written = build_config({"method": "modality_dropout", "compare": {"methods": ["equilibrium"]}}).to_dict()
     assert written["method"] == {"name": "modality_dropout", **METHODS.get("modality_dropout").Config().model_dump()}
-    assert written["compare"]["methods"][0]["memory"]["dropout"] == 0.5
+    assert written["compare"]["methods"][0]["memory"]["dropout"] == 0.2
 
 
 # Mistakes
@@ -142,14 +142,14 @@ def test_all_mistakes_are_reported_at_once():
         {
             "trainin": {},
             "training": {"epoch": 3, "batch_size": 0, "warmup": 1.0},
-            "method": {"name": "equilibrium", "memory": {"in_step": True, "dropout": 2}},
+            "method": {"name": "equilibrium", "memory": {"encoder": True, "dropout": 2}},
             "model": {"fusion": "concatt", "encoders": {"c": 3, "d": "mlp"}},
             "compare": {"methods": ["jiont", "joint", {"name": "uniform", "weigth": 2}], "sedes": 3},
             "measure": {"value": "acuracy", "target": {"a": 1.2, "b": 0}},
         }
     )
     expected = (
-        "Unknown key 'method.memory.in_step'. Did you mean 'in_steps'?",
+        "Unknown key 'method.memory.encoder'. Did you mean 'encoders'?",
         "method.memory.dropout: input should be less than 1, got 2.",
         "model.fusion: Unknown fusion 'concatt'. Did you mean 'concat'?",
         "model.encoders.c: input should be a valid string, or a valid dictionary, got 3.",
@@ -243,7 +243,7 @@ def test_the_message_of_several_mistakes_lists_them():
         ({"data": {"split_seed": -1}}, "data.split_seed: expected a whole number from 0 to 4294967295, got -1."),
         ({"data": {"split_seed": 2**70}}, "data.split_seed: expected a whole number from 0 to 4294967295, got"),
         ({"data": {"labels": 1}}, "data.labels: input should be greater than or equal to 2"),
-        ({"method": {"name": "equilibrium", "fusion_step": {"enabled": False}}}, "method: nothing would train the mem"),
+        ({"method": {"name": "paper", "pool": "fitted"}}, "Unknown key 'method.pool'"),
         ({"method": "emoji"}, "Unknown method 'emoji'"),  # a recipe without a method
     ],
 )
@@ -268,11 +268,7 @@ def test_later_sources_change_earlier_ones(tmp_path):
     config = load_config(path, ["training.epochs=9", "method.memory.dropout=0"], {"seed": 4, "training": {"epochs": 8}})
     assert (config.training.epochs, config.training.batch_size, config.seed) == (9, 8, 4)
     assert config.method.options["smoothing"] == 0.5
-    assert config.method.options["memory"] == options("equilibrium")["memory"] | {
-        "in_steps": True,
-        "strength": "full",
-        "dropout": 0,
-    }
+    assert config.method.options["memory"] == options("paper")["memory"] | {"dropout": 0}
     assert load_config(None) == resolve(RunConfig())
     assert load_form(None) == RunConfig()
     assert load_config("joint").method.name == "joint"
@@ -285,15 +281,15 @@ def test_another_method_drops_the_options_of_the_one_before():
     assert load_config(None, ["method.order=random"]).method.options == options("equilibrium", order="random")
 
 
-@pytest.mark.parametrize("overrides", [[], ["method.memory.in_steps=true"], ["method.name=equilibrium"]])
+@pytest.mark.parametrize("overrides", [[], ["method.memory.encoders=false"], ["method.name=equilibrium"]])
 def test_options_without_a_name_are_the_default_methods(tmp_path, overrides):
     path = tmp_path / "mine.yaml"
     path.write_text("method: {order: random}\n")
     expected = load_config(None, ["method.order=random", *overrides])
     assert load_config(path, overrides) == expected
     assert expected.method.name == RunConfig().method.name
-    in_steps = any("memory" in override for override in overrides)
-    assert expected.method.options == options("equilibrium", order="random", memory={"in_steps": in_steps})
+    encoders = not any("memory" in override for override in overrides)
+    assert expected.method.options == options("equilibrium", order="random", memory={"encoders": encoders})
     assert load_config(path, ["method.name=joint"]) == load_config("joint")
     assert build_config({"method": {"order": "random"}}) == load_config(path)
 

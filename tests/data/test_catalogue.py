@@ -14,6 +14,9 @@ from .own_data import write_own_data
 EXPECTED = {
     "emoji": (1906, 9, {"image": "image", "text": "text"}),
     "avdigits": (3000, 10, {"image": "image", "audio": "sequence"}),
+    "avdigits_sum": (4356, 19, {"image": "image", "audio": "sequence"}),
+    "avdigits_compare": (4356, 3, {"image": "image", "audio": "sequence"}),
+    "avdigits_agree": (4356, 2, {"image": "image", "audio": "sequence"}),
     "mfeat": (
         2000,
         10,
@@ -102,7 +105,7 @@ def test_a_path_is_split(tmp_path):
 
 
 def test_an_unknown_name():
-    with pytest.raises(ConfigError, match=r"called 'emojy'\. Did you mean 'emoji'\? Known: avdigits, emoji, mfeat"):
+    with pytest.raises(ConfigError, match=r"called 'emojy'\. Did you mean 'emoji'\? Known: avdigits, avdigits_agree"):
         load("emojy")
 
 

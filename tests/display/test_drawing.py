@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from equimodal.display.charts import (
+    CurveChart,
     EpochChart,
     Line,
     Mark,
@@ -52,8 +53,13 @@ def scatter() -> ScatterChart:
     return ScatterChart(**COMMON, across="EDM", points=(Point("1", 0.1, 0.9, (0.0, 0.2), (0.8, 1.0)),))
 
 
+def curves(**changes: Any) -> CurveChart:
+    line = Line("a", (0.2, 0.4, 0.8), Style("#123456", ""), ((0.1, 0.3), None, (0.7, 0.9)))
+    return replace(CurveChart(**COMMON, across="share", places=(0.0, 1.0, 3.0), lines=(line,), level=0.5), **changes)
+
+
 ALL = [epochs(), epochs(phases=(Span("one", 1, 2), Span("two", 3, 4)), kept=(2,)), rows(), rows(bars=True)]
-ALL += [order(), scatter()]
+ALL += [order(), scatter(), curves()]
 
 
 @pytest.mark.parametrize("chart", ALL)
@@ -97,6 +103,19 @@ def test_a_line_is_drawn_to_scale_with_a_gap_where_undefined():
     assert x2 - x1 == pytest.approx(x3 - x2, abs=0.02)
     assert (y3 - y2) / (y2 - y1) == pytest.approx(2, rel=1e-2)
     assert y1 > y2 > y3  # SVG counts downwards
+
+
+def test_a_curve_is_drawn_to_scale_in_both_directions():
+    (path,) = [path for path in paths(draw(curves()), "#123456") if path.count("L") == 2]
+    x1, y1, x2, y2, x3, y3 = (float(token) for token in re.findall(r"[\d.]+", path))
+    assert (x3 - x2) / (x2 - x1) == pytest.approx(2, rel=1e-2)
+    assert (y3 - y2) / (y2 - y1) == pytest.approx(2, rel=1e-2)
+    assert y1 > y2 > y3
+
+
+def test_a_curve_without_a_defined_value_is_drawn():
+    chart = curves(lines=(Line("a", (None, None, None), Style()),), level=None)
+    assert "share" in draw(chart)
 
 
 def test_undefined_throughout_is_said():

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from equimodal.batch import Batch
 from equimodal.config.run import TrainingConfig
 from equimodal.methods.base import METHODS, Method, Outcome, Update, prepare_fusion
+from equimodal.models.mapping import alignment_weights
 from equimodal.training.loop import make_fabric
 from equimodal.training.optimise import Updater, make_optimiser
 from synthetic import linear_model
@@ -99,3 +100,54 @@ def assert_same(ours: nn.Module, plain: nn.Module, atol: float = 1e-6) -> None:
     expected = plain.state_dict()
     for name, tensor in ours.state_dict().items():
         assert torch.allclose(tensor, expected[name], atol=atol), name
+
+
+def alive(method: Any, order: tuple[str, ...] = ("b", "c", "a")) -> Any:
+    """Give the memory something to say: weights that are not zero, a state, an order."""
+    fusion = method.model.fusion
+    said = fusion.correction if hasattr(fusion, "correction") else fusion.refinement
+    with torch.no_grad():
+        said.output.weight.normal_(std=0.5)
+        fusion.memory.inherit(torch.randn(method.model.width), torch.randn(method.model.width))
+    method.schedule._set(order)
+    method.visiting = method.passes()[0]
+    return method
+
+
+def inherited(model: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Return the memory's state before the first modality."""
+    memory = model.fusion.memory
+    return memory.inherited_h.repeat(len(batch), 1), memory.inherited_c.repeat(len(batch), 1)
+
+
+def read(
+    model: Any, name: str, z: Tensor, here: Tensor, state: tuple[Tensor, Tensor], previous: Any, seen: Any
+) -> tuple[tuple[Tensor, Tensor], Tensor, Tensor, Tensor, Tensor]:
+    """Let the memory read one modality.
+
+    Returns:
+        The state; the rows for the next modality, and who has them; this one's mapped rows, and those aligned.
+    """
+    fusion, rows = model.fusion, here[:, None]
+    mapped = fusion.mapping.maps[name](z)
+    aligned = mapped
+    if previous is not None and fusion.mapping.sample_level:
+        aligned = alignment_weights(previous.detach(), mapped, fusion.mapping.tau, here & seen) @ mapped
+    shown = aligned
+    if fusion.mapping.bounded:
+        spread, mean = torch.var_mean(aligned, dim=1, keepdim=True, correction=0)
+        shown = torch.tanh(2 * (aligned - mean) / (spread + 1e-5).sqrt())
+    h, c = fusion.memory.cell(shown, state)
+    state = (torch.where(rows, h, state[0]), torch.where(rows, c, state[1]))
+    remembered = mapped.detach() if previous is None else torch.where(rows, mapped.detach(), previous)
+    return state, remembered, here if seen is None else here | seen, mapped, aligned
+
+
+def final_states(fusion: Any, data: Iterable[tuple[dict[str, Tensor], dict[str, Tensor]]]) -> list[Any]:
+    """Return the mean of h and of c after the last modality, over the rows that have any."""
+    rows: list[list[Tensor]] = [[], []]
+    for encodings, present in data:
+        some = torch.stack(list(present.values())).any(0)
+        for kept, state in zip(rows, fusion.follow(encodings, present)[1], strict=True):
+            kept.append(state[some].double())
+    return [torch.cat(states).mean(0) for states in rows]

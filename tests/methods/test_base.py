@@ -62,11 +62,14 @@ def test_options_meant_for_one_fusion_do_not_reach_the_next():
     assert make_method("equilibrium", model).model.fusion.options["dropout"] == 0.1
 
 
-def test_a_fusion_without_the_memory_that_the_method_trains():
+def test_a_fusion_without_memory_is_trained_without_one():
     model = linear_model(("a", "b"), fusion_options={"memory": False})
-    method = make_method("equilibrium", model, memory={"in_steps": True})
-    with pytest.raises(ConfigError, match="'memory': it is false, but the method trains the memory in its steps"):
-        run_updates(method, [linear_batch(("a", "b"))])
+    for name in ("equilibrium", "paper"):
+        without = copy.deepcopy(model)
+        method = make_method(name, without)
+        done = run_updates(method, [linear_batch(("a", "b"))])
+        assert {part for update, _ in done for part in update.losses} == {"a", "b"}
+        method.on_epoch_trained()
 
 
 def test_a_method_of_ones_own_is_one_class():

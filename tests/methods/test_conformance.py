@@ -23,12 +23,17 @@ OPTIONS = {
     "pmr": {"entropy_epochs": 1},
 }
 VARIANTS = {
-    "paper": ("paper", {}),
+    "equilibrium, equal pool, every coalition": (
+        "equilibrium",
+        {"pool": "equal", "memory": {"coalitions": 1.0}, "mapping": {"sample": True, "tau": 0.05}},
+    ),
+    "alternating, fitted pool": ("alternating", {"pool": "fitted"}),
+    "unimodal_ensemble, fitted pool": ("unimodal_ensemble", {"pool": "fitted"}),
     "paper, alternating by epoch": ("paper", {"alternation": "epoch", "mapping": {"alignment": 0.1}}),
     "equilibrium, in random order": ("equilibrium", {"alternation": "epoch", "order": "random"}),
     "modality_valuation, by modality": ("modality_valuation", {"warmup": 1, "level": "modality"}),
 }
-SLOW = {"uniform": 12, "ogm_ge": 12}
+SLOW = {"uniform": 12, "ogm_ge": 12, "g_blending, film": 12}
 CASES = {name: (name, OPTIONS.get(name, {})) for name in METHODS.names()} | VARIANTS
 
 for title, (method, options) in CASES.items():  # a class each, as an author writes one
@@ -51,9 +56,11 @@ class WithFusion(MethodConformance):
 
 # Under uniform losses the weak modality is learnt late by any fusion of the modalities' own decisions, "late" too.
 for method in ("joint", "uniform", "modality_dropout", "g_blending"):
-    for fusion in ("quality", "evidential"):
-        body = {"method": method, "options": OPTIONS.get(method, {}), "fusion": fusion, "epochs": SLOW.get(method, 6)}
-        globals()[f"Test {method}, {fusion}"] = type(f"Test {method}, {fusion}", (WithFusion,), body)
+    for fusion in ("quality", "evidential", "mlp", "bilinear", "film"):
+        title, options = f"{method}, {fusion}", OPTIONS.get(method, {})
+        epochs = SLOW.get(title, SLOW.get(method, 6))
+        body = {"method": method, "options": options, "fusion": fusion, "epochs": epochs}
+        globals()[f"Test {title}"] = type(f"Test {title}", (WithFusion,), body)
 
 
 # And they can fail

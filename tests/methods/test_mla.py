@@ -108,7 +108,7 @@ def test_without_projection_it_is_alternating_to_the_bit():
 
 
 def test_a_whole_run_without_its_parts_is_alternating_to_the_bit(tiny):
-    ours = fit_tiny(tiny, "mla:projection=false,weights=equal")
+    ours = fit_tiny(tiny, "mla:projection=false,pool=equal")
     floor = fit_tiny(tiny, "alternating")
     assert_same_weights(ours.model.state_dict(), floor.model.state_dict())
     assert ours.test.scores == floor.test.scores

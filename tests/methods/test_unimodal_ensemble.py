@@ -87,7 +87,7 @@ def test_the_ensemble_averages_probabilities_and_is_its_own_reference(splits):
     present = torch.stack([torch.from_numpy(test.present[m]) for m in splits.modalities])
     expected = (each * present[..., None]).sum(0) / present.sum(0)[:, None]
     assert torch.allclose(class_probabilities(run.model, test), expected, atol=1e-5)
-    assert run.reference is not None and run.reference["test"] == run.test.alone
+    assert run.reference is not None and run.reference["test"].alone == run.test.alone
     assert run.test.utilisation is not None
     assert all(used is None or used == pytest.approx(1) for used in run.test.utilisation.values())
 

@@ -35,36 +35,72 @@ def lstm(cell, x, h, c):
     return _sigmoid(o) * np.tanh(c), c
 
 
-def memory(fusion, sample):
-    logits = []
-    h = c = np.zeros(fusion.width)
-    if fusion.remembers:
-        h, c = _array(fusion.memory.inherited_h), _array(fusion.memory.inherited_c)
+def bounded(row):
+    """What the residual memory reads of a representation."""
+    return np.tanh(2 * (row - row.mean()) / np.sqrt(row.var() + 1e-5))
+
+
+def _visits(fusion, sample):
+    """Yield the modalities that a sample has, in order: with the memory's state after each, and what it was made of."""
+    h, c = (_array(fusion.memory.inherited_h), _array(fusion.memory.inherited_c)) if fusion.remembers else (0, 0)
     for name in fusion.order:
         if name not in sample:
             continue
-        z = sample[name]
-        refined = z
         if fusion.remembers:
+            z = sample[name]
             mapped = _linear(fusion.mapping.maps[name], z) if name in fusion.mapping.maps else z
-            h, c = lstm(fusion.memory.cell, mapped, h, c)
-            refined = z + _array(fusion.memory.strength) * _linear(fusion.memory.refinement, h)
-        logits.append(_linear(fusion.heads["shared" if "shared" in fusion.heads else name], refined))
-    return np.average(logits, axis=0, weights=_weights(fusion, logits))
+            h, c = lstm(fusion.memory.cell, bounded(mapped) if fusion.mapping.bounded else mapped, h, c)
+            yield name, h, mapped
+        else:
+            yield name, h, None
 
 
-def _weights(fusion, logits):
-    if fusion.weights == "equal":
-        return None
-    return [math.exp(-scipy.stats.entropy(_softmax(one))) for one in logits]
+def _decision(fusion, name, z):
+    return _linear(fusion.heads["shared" if "shared" in fusion.heads else name], z)
+
+
+def refined(fusion, sample):
+    return np.mean(
+        [
+            _decision(fusion, name, sample[name] + (_linear(fusion.refinement.output, h) if fusion.remembers else 0))
+            for name, h, _ in _visits(fusion, sample)
+        ],
+        axis=0,
+    )
+
+
+def memory(fusion, sample):
+    pooled = late(fusion, sample)
+    if not fusion.remembers or len(sample) < 2:
+        return pooled
+    part, carried, each = fusion.correction, 0, []
+    for _, h, mapped in _visits(fusion, sample):
+        carried = carried + mapped
+        hidden = np.maximum(_linear(part.of_state, h) + _linear(part.of_representations, carried), 0)
+        each.append(_linear(part.output, hidden))
+    return pooled + _array(fusion.strength) * np.mean(each[1:], axis=0)
+
+
+def _pooled(fusion, logits):
+    """The pool by its definition; `logits` by modality."""
+    pool = fusion.pool
+    if pool.kind == "fitted":
+        weights = [_array(pool.weights)[pool.modalities.index(name)] for name in logits]
+        beta, gamma = _array(pool.inverse_temperature), _array(pool.exponent)
+        if pool.average == "logits":
+            logs = [np.log(_softmax(one)) for one in logits.values()]
+            return beta * sum(w * one for w, one in zip(weights, logs, strict=True)) / sum(weights) ** gamma
+        return np.log(np.average([_softmax(beta * one) for one in logits.values()], axis=0, weights=weights))
+    weights = None
+    if pool.kind == "entropy":
+        weights = [math.exp(-scipy.stats.entropy(_softmax(one))) for one in logits.values()]
+    if pool.average == "logits":
+        return np.average(list(logits.values()), axis=0, weights=weights)
+    return np.log(np.average([_softmax(one) for one in logits.values()], axis=0, weights=weights))
 
 
 def late(fusion, sample):
-    logits = [_linear(fusion.heads["shared" if "shared" in fusion.heads else name], z) for name, z in sample.items()]
-    weights = _weights(fusion, logits)
-    if fusion.average == "logits":
-        return np.average(logits, axis=0, weights=weights)
-    return np.log(np.average([_softmax(one) for one in logits], axis=0, weights=weights))
+    return _pooled(fusion, {name: _decision(fusion, name, z) for name, z in sample.items()})
 
 
 def _filled(fusion, sample):
@@ -131,14 +167,46 @@ def evidential(fusion, sample):
     return np.log(expected(functools.reduce(dempster, opinions)))
 
 
+def mlp(fusion, sample):
+    hidden = _linear(fusion.hidden, np.concatenate(_filled(fusion, sample)))
+    return _linear(fusion.head, np.maximum(hidden, 0))
+
+
+def bilinear(fusion, sample):
+    """Sum over the terms of the product of what each modality's [h; 1] gives, as the paper writes it."""
+    fused = np.zeros(fusion.hidden)
+    for r in range(fusion.rank):
+        product = np.ones(fusion.hidden)
+        for name, h in sample.items():
+            rows = slice(r * fusion.hidden, (r + 1) * fusion.hidden)
+            factor = fusion.factors[name]
+            tensor = np.hstack([_array(factor.weight)[rows], _array(factor.bias)[rows, None]])
+            product = product * (tensor @ np.append(h, 1.0))
+        fused += product
+    return _linear(fusion.head, fused)
+
+
+def film(fusion, sample):
+    total = np.zeros(fusion.width)
+    for name, h in sample.items():
+        others = [_linear(fusion.modulations[k], z) for k, z in sample.items() if k != name]
+        gamma, beta = np.split(np.mean(others, axis=0), 2) if others else (0.0, 0.0)
+        total += np.maximum((1 + gamma) * h + beta, 0)
+    return _linear(fusion.head, total / len(sample))
+
+
 FUSIONS = {
+    "bilinear": bilinear,
     "concat": concat,
     "cosine": cosine,
     "evidential": evidential,
+    "film": film,
     "gated": gated,
     "late": late,
     "memory": memory,
+    "mlp": mlp,
     "quality": quality,
+    "refined": refined,
     "sum": added,
 }
 

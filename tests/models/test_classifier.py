@@ -229,7 +229,7 @@ def test_a_fusions_options_wait_for_the_fusion(splits):
     again = Classifier.from_specification(saved)
     assert again.fusion_options == {"heads": "own"} and not again.has_fusion
     model.set_fusion("late", heads="shared")
-    assert model.fusion_options == {"heads": "shared", "average": "logits", "weights": "equal"}
+    assert model.fusion_options == {"heads": "shared", "average": "logits", "pool": "equal"}
     model.clear_fusion()
     assert model.fusion_options == {}
 

@@ -37,10 +37,11 @@ def turned(splits: Splits, names) -> Splits:
 
 
 def permuted(fusion, names):
-    """Return a fusion's weights by name, in the order of NAMES: the blocks of concat and gate are sorted."""
+    """Return a fusion's weights by name, in the order of NAMES: the blocks of concatenations and gates are sorted."""
     state = dict(fusion.state_dict())
     at = [names.index(name) for name in NAMES]
-    for key, axes in {"head.weight": (1,), "gate.weight": (0, 1), "gate.bias": (0,)}.items():
+    blocked = {"head.weight": (1,), "hidden.weight": (1,), "gate.weight": (0, 1), "gate.bias": (0,)}
+    for key, axes in blocked.items():
         if key in state and (key != "head.weight" or state[key].shape[1] == fusion.width * len(names)):
             for axis in axes:
                 blocks = len(names)
@@ -58,9 +59,8 @@ def splits():
     return make_splits(60, NAMES, absent=0.0)
 
 
-@pytest.mark.parametrize("fusion", ["concat", "gated", "late", "sum", "cosine", "memory", "quality", "evidential"])
+@pytest.mark.parametrize("fusion", FUSIONS.names())
 def test_the_order_of_the_modalities_changes_no_initial_weight(splits, fusion):
-    assert fusion in FUSIONS.names()
     models = {
         names: Classifier.for_data(turned(splits, names), {"vector": nn.Linear(5, 7)}, width=8, fusion=fusion, seed=3)
         for names in itertools.permutations(NAMES)

@@ -60,6 +60,26 @@ def test_alignment_is_the_weights_times_the_mapped_rows_in_training_only():
 
 
 @pytest.mark.parametrize("feature_level", [True, False])
+def test_a_bounded_mapping_hands_the_memory_standardised_rows_between_minus_one_and_one(feature_level):
+    mapping, plain = (CrossModalMapping(["a", "b"], 5, feature_level=feature_level, bounded=b) for b in (True, False))
+    x = 10 * torch.randn(2, 7, 5)
+    mapped = mapping.map("a", x)
+    assert torch.equal(mapped, mapping.maps["a"](x) if feature_level else x)  # the map itself has no bound
+    rows = mapped.detach().numpy()
+    expected = np.tanh(2 * (rows - rows.mean(-1, keepdims=True)) / np.sqrt(rows.var(-1, keepdims=True) + 1e-5))
+    assert np.allclose(mapping.bound(mapped).detach().numpy(), expected, atol=1e-5)
+    assert torch.equal(plain.bound(mapped), mapped)
+
+
+@settings(max_examples=30, deadline=None)
+@given(scale=st.floats(0.5, 100), shift=st.floats(-10, 10), seed=st.integers(0, 999))
+def test_what_the_memory_reads_depends_on_neither_scale_nor_shift_of_a_row(scale, shift, seed):
+    mapping = CrossModalMapping(["a"], 8, bounded=True)
+    rows = torch.randn(4, 8, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    assert torch.allclose(mapping.bound(rows), mapping.bound(scale * rows + shift), atol=1e-3)
+
+
+@pytest.mark.parametrize("feature_level", [True, False])
 def test_an_unknown_modality_is_refused(feature_level):
     mapping = CrossModalMapping(["audio", "image"], 5, feature_level=feature_level)
     for ask in (mapping, mapping.map):

@@ -21,10 +21,14 @@ RUNS = [
     ("uniform", "sum", "gru"),
     ("joint", "quality", "gru"),
     ("joint", "evidential", "conv1d"),
+    ("uniform", "mlp", "conv1d"),
+    ("modality_dropout", "bilinear", "gru"),
+    ("joint", "film", "conv1d"),
     ("unimodal_ensemble", "late", "conv1d"),
     ("alternating", "late", "gru"),
-    ({"name": "equilibrium", "mapping": {"sample": True, "tau": 0.05}, "memory": {"in_steps": True}}, "memory", "gru"),
-    ("paper", "memory", "conv1d"),
+    ({"name": "equilibrium", "mapping": {"sample": True, "tau": 0.05}}, "memory", "gru"),
+    ("paper", "refined", "conv1d"),
+    ({"name": "alternating", "pool": "fitted"}, "late", "gru"),
 ]
 
 
@@ -34,7 +38,7 @@ def test_every_encoder_takes_part():
 
 @pytest.mark.parametrize(("method", "fusion", "sequence"), RUNS)
 def test_predictions_depend_neither_on_batch_size_nor_on_order(four, method, fusion, sequence):
-    named = None if fusion in ("concat", "late", "memory") else fusion  # those are their method's own choice
+    named = None if fusion in ("concat", "late", "memory", "refined") else fusion  # those are their method's own choice
     model = make_model(four, encoders={"sequence": {"name": sequence}}, fusion=named)
     run = fit(
         model, four, method, epochs=3, batch_size=16, learning_rate=0.01, reference=False, quiet=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from types import SimpleNamespace
 from typing import Any, cast
 
 import torch
@@ -14,6 +15,8 @@ from equimodal.config.run import build_config
 from equimodal.contribution.coalitions import coalition_name
 from equimodal.contribution.measure import contribution
 from equimodal.contribution.shapley import plan
+from equimodal.models.classifier import Classifier
+from equimodal.training.ability import Ability
 from equimodal.training.measure import Measurement
 from equimodal.training.run import Run
 
@@ -57,6 +60,11 @@ def measurement(
     )
 
 
+def made_model(trust: dict[str, float] | None = None) -> Classifier:
+    """A model of which nothing but the weights of its pool is ever read."""
+    return cast(Classifier, SimpleNamespace(fusion=SimpleNamespace(trust=lambda: trust)))
+
+
 def make_run(
     names: Sequence[str] = ("image", "text"),
     alone: Sequence[float] = (0.7, 0.4),
@@ -67,6 +75,7 @@ def make_run(
     phases: Sequence[str] = ("train",),
     trials: Sequence[str] = (),
     data: str = "made-up",
+    trust: dict[str, float] | None = None,
     **kwargs: Any,
 ) -> Run:
     test = measurement(names, alone, reference=reference, **kwargs)
@@ -89,9 +98,9 @@ def make_run(
                     "memory": 300.0 + 10 * len(history),
                 }
             )
-    values = None if reference is None else dict(zip(names, reference, strict=True))
+    values = None if reference is None else Ability(dict(zip(names, reference, strict=True)))
     return Run(
-        model=cast(Any, None),
+        model=made_model(trust),
         config=build_config({"data": {"name": data}, "method": method, "seed": 7}),
         history=history,
         validation=test,

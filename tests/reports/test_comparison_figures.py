@@ -38,6 +38,15 @@ def test_utilisation_has_a_mark_for_each_modality(comparison):
     assert (image.style, text.style) == tuple(entry.style for entry in chart.legend)
 
 
+def test_entries_missing_have_a_mark_for_each_rate(comparison):
+    chart = ComparisonCharts(comparison).missing()
+    assert chart is not None
+    assert [entry.label for entry in chart.legend] == ["none", "30%", "50%", "70%"]
+    for row in chart.rows:
+        for mark, column in zip(row.marks, ("accuracy", "missing_30", "missing_50", "missing_70"), strict=True):
+            assert mark.value == pytest.approx(np.mean(comparison.values(row.label, column)))
+
+
 def test_edm_and_scatter(comparison):
     charts = ComparisonCharts(comparison)
     expected = np.mean([0.35 / (a - 0.2) for a in JOINT])

@@ -187,7 +187,7 @@ def test_many_modalities_and_epochs_stay_small(tmp_path):
 
 def test_comparison_tables_hold_their_numbers(comparison, tmp_path):
     page = Page(page_of(comparison, tmp_path))
-    assert list(page.tables)[:5] == [table.title for table in comparison.tables()]
+    assert list(page.tables)[:6] == [table.title for table in comparison.tables()]
     for table in comparison.tables():
         header, *rows = page.tables[table.title]
         assert [name.lstrip("●■") for name in header] == ["method", *(column.header for column in table.columns)]
@@ -298,3 +298,12 @@ def test_a_method_that_never_finished_is_not_judged(comparison, tmp_path):
     assert page.tables["Accuracy"][3][1:] == ["undefined", "\u2013", "not judged", "undefined"]
     only = dataclasses.replace(comparison, methods=("equilibrium", "joint"), results=results, failures=failures)
     assert "4 runs diverged and have no numbers" in Page(page_of(only, tmp_path)).text
+
+
+def test_a_run_says_what_it_does_with_entries_missing_and_whom_it_trusts(tmp_path):
+    run = make_run(trust={"image": 1.3, "text": 0.7})
+    text = Page(page_of(run, tmp_path)).text
+    for rate in (0.3, 0.5, 0.7):
+        assert f"{rate:.0%} missing {run.test.accuracy_missing(rate):.3f}" in text
+    assert "Weight in the fitted pool" in text and "image 1.30, text 0.70" in text
+    assert "Weight in the fitted pool" not in page_of(make_run(), tmp_path)

@@ -1,8 +1,11 @@
+import dataclasses
 import math
 
 import pytest
 
+from equimodal.contribution.bootstrap import Interval
 from equimodal.reports.run_figures import RunCharts, updates_taken
+from equimodal.training.ability import Ability
 from equimodal.training.measure import Measurement
 
 from .made_up import make_run
@@ -56,6 +59,26 @@ def test_bars_are_the_test_values_with_the_reference_beside(run):
     found = {row.label: (row.marks[0].value, row.marks[0].reference) for row in chart.rows}
     assert found == {"all modalities": (0.8, None), "image": (0.7, 0.72), "text": (0.4, 0.6)}
     assert chart.level == 0.2
+
+
+def test_whom_the_pool_trusts():
+    assert RunCharts(make_run()).trust() is None
+    run = make_run(trust={"image": 1.3, "text": 0.7})
+    chart = RunCharts(run).trust()
+    assert chart is not None and chart.level == 1 and "image 1.30, text 0.70" in chart.caption
+    assert [(row.label, row.marks[0].value) for row in chart.rows] == [("image", 1.3), ("text", 0.7)]
+    assert chart.key in [each.key for each in RunCharts(run).all()]
+    assert "weight in the fitted pool: image 1.30, text 0.70 (mean 1)" in str(run)
+    assert str(run).splitlines()[-1] == "best epoch 2 of 3"
+    assert str(run.test) in str(run) and "pool" not in str(make_run())
+
+
+def test_utilisation_of_a_modality_that_knows_nothing_is_a_gap():
+    run = make_run()
+    gains = {"image": Interval(0.4, 0.5, 0.6), "text": Interval(-0.1, 0.0, 0.1)}
+    ability = Ability({"image": 0.72, "text": 0.21}, None, gains)
+    chart = RunCharts(dataclasses.replace(run, reference={"validation": ability, "test": ability})).utilisation()
+    assert set(lines(chart)["text"]) == {None} and None not in lines(chart)["image"]
 
 
 def test_order_has_places(run):

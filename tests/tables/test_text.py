@@ -46,7 +46,7 @@ def test_sentences_are_below_and_say_what_a_star_means():
 
 @pytest.mark.parametrize("count", [2, 3, 7, 10])
 def test_many_columns_and_long_labels_stay_within_the_width(count):
-    long = "paper:order=strong_to_weak,memory.in_steps=true,memory.dropout=0.3"
+    long = "paper:order=strong_to_weak,memory.enabled=true,memory.dropout=0.3"
     given = {f"view number {i}": ["0.5 ± 0.1", "0.6 ± 0.1", "0.7"] for i in range(count)}
     text = text_section(table(given, ["joint", long, "b"], ("view number 1", 1), note="How to read it. " * 12))
     lines = text.split("\n")

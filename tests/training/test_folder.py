@@ -122,7 +122,7 @@ def test_naming_the_methods_own_fusion_changes_nothing(tiny, tmp_path):
 def test_a_model_that_was_fitted_is_not_for_another_method(tiny):
     run = fit_tiny(tiny, "equilibrium")
     with pytest.raises(ConfigError, match=r"by the method of an earlier fit.*make a new model"):
-        fit_tiny(tiny, "joint", model=run.model)
+        fit_tiny(tiny, "alternating", model=run.model)
 
 
 def test_a_budget_too_small_for_the_modalities_is_told_before_training(tmp_path):

@@ -31,10 +31,9 @@ OPTIONS = {
 }
 EVERY_METHOD = [
     *(name + OPTIONS.get(name, "") for name in METHODS.names()),
-    "paper",
-    "equilibrium:fusion_step.trains=all",
-    "equilibrium:fusion_step.form=separate",
-    "equilibrium:fusion_step.form=separate,fusion_step.trains=all,alternation=epoch",
+    "equilibrium:memory.encoders=false",
+    "equilibrium:memory.coalitions=1,mapping.sample=true,mapping.tau=0.05",
+    "equilibrium:alternation=epoch",
     "paper:alternation=epoch",
 ]
 HARSH = {"learning_rate": 0.05, "weight_decay": 0.5, "epochs": 3}
@@ -117,7 +116,7 @@ class Buffers:
 @pytest.mark.parametrize("method", EVERY_METHOD)
 def test_running_statistics_move_only_with_their_encoder(tiny, method):
     watch = Buffers()
-    with watched(METHODS.get(method.partition(":")[0].replace("paper", "equilibrium")), watch):
+    with watched(METHODS.get(method.partition(":")[0]), watch):
         fit_tiny(tiny, method, model=normed_model(tiny, {"vector": Normed, "sequence": Normed}), epochs=3)
     some = set()
     for modalities, moved in watch.steps:
@@ -130,7 +129,7 @@ def test_running_statistics_move_only_with_their_encoder(tiny, method):
     assert some == {"vector", "sequence"}  # and they do move
 
 
-@pytest.mark.parametrize("method", ["joint", "equilibrium:fusion_step.trains=all", "paper", "mla"])
+@pytest.mark.parametrize("method", ["joint", "equilibrium", "paper", "mla"])
 def test_a_run_with_batch_norms_is_resumed_to_the_bit(tiny, tmp_path, method):
     def model():
         return normed_model(tiny, {"vector": Normed, "sequence": OnFrozen})

@@ -9,9 +9,11 @@ import torch
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 from equimodal.config.run import MeasureConfig
+from equimodal.contribution.bootstrap import Interval
 from equimodal.errors import ConfigError, DataError
 from equimodal.models.encoded import coalition_outputs, encode_all
 from equimodal.models.predict import class_probabilities
+from equimodal.training.ability import Ability
 from equimodal.training.measure import Measurement, expected_calibration_error, measure
 from synthetic import make_model, make_splits
 from training.runs import fit_tiny
@@ -72,7 +74,7 @@ def test_utilisation_is_what_is_left_of_what_could_be(trained):
     model, prepared, data = trained
     assert measure(model, encode_all(model, prepared), PLAIN, split="test").utilisation is None
     empty = accuracy_score(data.labels, probabilities(model, data, []).argmax(1))
-    reference = {"vector": 0.9, "sequence": 0.8, "image": empty}  # image could do nothing alone: undefined
+    reference = Ability({"vector": 0.9, "sequence": 0.8, "image": empty})  # image could do nothing alone: undefined
     found = measure(model, encode_all(model, prepared), PLAIN, split="test", reference=reference)
     assert found.utilisation is not None
     assert found.utilisation["image"] is None
@@ -128,12 +130,33 @@ def test_outputs_come_coalition_by_coalition_in_the_order_asked(trained):
 
 def test_a_measurement_survives_json(trained):
     model, prepared, _ = trained
-    reference = {"vector": 0.9, "sequence": 0.8, "image": 0.7}
+    gains = {"vector": Interval(0.4, 0.5, 0.6), "image": Interval(-0.1, 0.0, 0.1)}
+    shares = {"vector": 0.6, "sequence": 0.3, "image": 0.1}
+    reference = Ability({"vector": 0.9, "sequence": 0.8, "image": 0.7}, shares, gains)
     found = measure(model, encode_all(model, prepared), MeasureConfig(bootstrap=20), split="test", reference=reference)
     again = Measurement.from_dict(json.loads(json.dumps(found.to_dict(), allow_nan=False)))
     assert again == found
     assert str(again) == str(found)
     assert "utilisation: vector" in str(found)
+    assert found.utilisation is not None and found.utilisation["image"] is None and found.utilisation["sequence"]
+    assert "image undefined (knows nothing alone)" in str(found) and "EDM against ability: " in str(found)
+
+
+def test_accuracy_with_entries_missing_is_that_of_drawn_entries(trained):
+    """Entries are removed from the data themselves, many times, and the model predicts what is left."""
+    model, prepared, data = trained
+    found = measure(model, encode_all(model, prepared), PLAIN, split="test")
+    rng, right = np.random.default_rng(0), []
+    names = [[m for i, m in enumerate(data.modalities) if mask >> i & 1] for mask in range(8)]
+    guesses = np.stack([probabilities(model, data, each).argmax(1) == data.labels for each in names])
+    for _ in range(4000):
+        masks = ((rng.random((len(data), 3)) >= 0.5) << np.arange(3)).sum(1)
+        right.append(guesses[masks, np.arange(len(data))][masks > 0].mean())
+    assert found.accuracy_missing(0.5) == pytest.approx(np.mean(right), abs=5 * np.std(right) / 4000**0.5)
+    assert found.accuracy_missing(0) == found.accuracy
+    some = measure(model, encode_all(model, prepared), MeasureConfig(bootstrap=0, value="accuracy"), split="test")
+    del some.subsets["vector"]
+    assert some.accuracy_missing(0.5) is None
 
 
 def test_data_that_lack_a_modality_count_it_as_absent(trained):

@@ -126,11 +126,11 @@ def test_what_may_not_be_overwritten(tiny, tmp_path):
 
 
 def test_differences_are_named_by_key_and_comparisons_do_not_count():
-    one = build_config({"method": "equilibrium:memory.in_steps=true", "seed": 1, "compare": {"seeds": 3}})
-    other = build_config({"method": "equilibrium:memory.in_steps=false", "seed": 2, "training": {"patience": 4}})
+    one = build_config({"method": "equilibrium:memory.encoders=true", "seed": 1, "compare": {"seeds": 3}})
+    other = build_config({"method": "equilibrium:memory.encoders=false", "seed": 2, "training": {"patience": 4}})
     assert differences(one.to_dict(), one.to_dict()) == []
     found = [line.partition(": ")[0] for line in differences(one.to_dict(), other.to_dict())]
-    assert found == ["method.label", "method.memory.in_steps", "seed", "training.patience"]
+    assert found == ["method.label", "method.memory.encoders", "seed", "training.patience"]
 
 
 def test_a_mistake_leaves_no_folder_behind(tiny, tmp_path):
@@ -139,7 +139,7 @@ def test_a_mistake_leaves_no_folder_behind(tiny, tmp_path):
         (ConfigError, "Did you mean 'joint'", {"method": "jiont"}),
         (ConfigError, r"training\.epochs", {"epochs": 0}),
         (ConfigError, "smell", {"measure": {"target": {"smell": 1.0}}}),
-        (ConfigError, "trains the fusions", {"model": make_model(tiny, fusion="memory")}),
+        (ConfigError, "trains the fusions", {"model": make_model(tiny, fusion="refined")}),
         (ConfigError, "Unregistered is not registered", {"model": nameless}),
         (ConfigError, "training.accelerator", {"accelerator": "abacus"}),
     ]
@@ -189,7 +189,7 @@ def test_a_damaged_file_of_a_run_is_named(tiny, tmp_path, name, damage):
         checkpoint = (tmp_path / "checkpoint" / "state.safetensors").read_bytes()
         hollow = {"model.safetensors": checkpoint, "metrics.json": b"{}", "history.jsonl": b"[1\n"}.get(name, b"")
         path.write_bytes(
-            {"cut": content[: len(content) // 2 - 5], "binary": b"\xff\xfe\x00" * 90, "hollow": hollow}[damage]
+            {"cut": content[: len(content) // 3], "binary": b"\xff\xfe\x00" * 90, "hollow": hollow}[damage]
         )
     with pytest.raises(EquimodalError) as caught:
         load(tmp_path)
@@ -233,7 +233,12 @@ def test_a_saved_model_is_rebuilt_from_its_header_alone(tiny, tmp_path):
 def test_the_reference_is_the_unimodal_ensemble_with_the_same_budget_and_start(tiny, tmp_path):
     run = fit_tiny(tiny, "joint", tmp_path / "run", reference=True)
     ensemble = fit_tiny(tiny, "unimodal_ensemble")
-    assert run.reference == {"validation": ensemble.validation.alone, "test": ensemble.test.alone}
+    assert run.reference == ensemble.reference and run.test.ability == ensemble.test.ability
+    assert run.reference is not None and ensemble.test.contribution.intervals is not None
+    for split, measured in (("validation", ensemble.validation), ("test", ensemble.test)):
+        assert dict(run.reference[split]) == measured.alone
+        assert run.reference[split].shares == measured.shares
+    assert run.reference["test"].gains == ensemble.test.contribution.intervals.alone
     assert load(tmp_path / "run" / "reference").test.alone == ensemble.test.alone
     assert run.test.utilisation is not None
     empty = run.test.contribution.value_empty

@@ -31,18 +31,18 @@ class Part(NamedTuple):
 
 PARTS: dict[str, Part] = {
     "order": Part({"order": "random"}, {"order": "weak_to_strong"}),
+    "frozen order": Part({"freeze": 0.0}, {"freeze": 0.5}),
     "feature mapping": Part({"mapping.feature": False}, {"mapping.feature": True}),
     "sample mapping": Part({"mapping.sample": False}, {"mapping.sample": True}),
     "memory": Part({"memory.enabled": False}, {"memory.enabled": True}),
     "inheritance": Part({"memory.inherit": "none"}, {"memory.inherit": "epoch"}),
-    "fitted strength": Part({"memory.strength": "full"}, {"memory.strength": "fitted"}),
-    "unimodal loss": Part({"unimodal_weight": 0.0, "fusion_step.trains": "all"}, {"unimodal_weight": 1.0}),
-    "fusion step": Part({"fusion_step.enabled": False, "memory.in_steps": True}, {"fusion_step.enabled": True}),
-    "fused gradient": Part({"fusion_step.trains": "memory"}, {"fusion_step.trains": "all"}),
-    "certainty weights": Part({"weights": "equal"}, {"weights": "entropy"}),
+    "gradient into the encoders": Part({"memory.encoders": False}, {"memory.encoders": True}),
+    "random coalitions": Part({"memory.coalitions": 0.0}, {"memory.coalitions": 0.5}),
+    "balanced gradients": Part({"balance": False}, {"balance": True}),
+    "exploration": Part({"explore": 0.0}, {"explore": 0.5}),
+    "fitted pool": Part({"pool": "equal"}, {"pool": "fitted"}),
 }
-"""Every part of the method that can be switched. Without a fusion step something else must train the memory, and
-without unimodal losses the encoders."""
+"""Every part that can be switched. A part concerns the methods that have its option."""
 
 FULL = "full"
 
@@ -54,12 +54,14 @@ class Ablation(Analysis):
     title = "Ablation"
 
     def arms(self, modalities: Sequence[str]) -> tuple[list[Arm], list[str]]:
-        """Return the full method and one arm per part; what the configuration refuses is left out with its reason."""
+        """Return the full method and one arm for each part it has; what is refused is left out with its reason."""
         made, left_out = [], []
         for recipe in self.recipes:
             full = make_arm(recipe, {"part": FULL}, {})
             made.append(full)
             for part, switch in PARTS.items():
+                if not _has(full.method.options, switch):
+                    continue
                 for words, options in ((f"without {part}", switch.off), (f"with {part}", switch.on)):
                     try:
                         arm = make_arm(recipe, {"part": words}, options, full.label)
@@ -125,6 +127,14 @@ class Ablation(Analysis):
             for row in arm_rows(result)
             if row.against
         ]
+
+
+def _has(options: Mapping[str, Any], switch: Part) -> bool:
+    """Return whether a method with these options, defaults included, has those of a part."""
+    *sections, option = next(iter(switch.off)).split(".")
+    for section in sections:
+        options = options.get(section, {})
+    return option in options
 
 
 def epoch_curves(run: Run) -> dict[str, Any]:

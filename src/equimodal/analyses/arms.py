@@ -10,8 +10,8 @@ from equimodal.config.method import MethodSpec, parse_method
 from equimodal.config.yaml import merge, nest
 from equimodal.training.names import NAMES
 
-METHOD = "equilibrium"
-"""The method that is analysed; its recipes differ in their options."""
+METHODS = ("equilibrium", "paper")
+"""The methods that are analysed: they have an order, a mapping and a memory. A recipe is one of them with options."""
 
 Group = tuple[str, ...]
 """Labels of arms whose numbers are averaged seed by seed."""
@@ -72,5 +72,5 @@ def make_arm(
         'equilibrium, random'
     """
     label = ", ".join([recipe.label, *factors.values()])
-    content = {"name": recipe.name, "label": label, **merge(recipe.options, nest(options))}
+    content = {"name": recipe.name, "label": label, **recipe.of_fusion(), **merge(recipe.options, nest(options))}
     return Arm(parse_method(content, where=label, names=NAMES), recipe.label, dict(factors), against)

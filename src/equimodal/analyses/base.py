@@ -6,14 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, cast
 
-from equimodal.analyses.arms import METHOD, Arm
+from equimodal.analyses.arms import METHODS, Arm
 from equimodal.analyses.result import SettingResult
 from equimodal.analyses.tables import TableRow
 from equimodal.config.method import MethodSpec
 from equimodal.data.splits import Splits
 from equimodal.display.charts import Chart
 from equimodal.errors import ConfigError
-from equimodal.models.fusions.memory import MemoryFusion
+from equimodal.models.fusions.chain import ChainFusion
 from equimodal.tables.table import Table
 from equimodal.training.run import Run
 
@@ -37,10 +37,10 @@ class Analysis(ABC):
 
     def __init__(self, recipes: Sequence[MethodSpec]) -> None:
         problems = [
-            f"analyse {self.kind}: '{recipe.label}' is no recipe of {METHOD}, which alone has an order, a mapping and "
-            f"a memory. Name one that is with -m, for instance -m {METHOD} -m paper."
+            f"analyse {self.kind}: '{recipe.label}' is no recipe of {' or '.join(METHODS)}, which alone have an order, "
+            f"a mapping and a memory. Name one that is with -m, for instance -m {METHODS[0]} -m {METHODS[1]}."
             for recipe in recipes
-            if recipe.name != METHOD
+            if recipe.name not in METHODS
         ]
         if problems:
             raise ConfigError(problems)
@@ -75,6 +75,6 @@ class Analysis(ABC):
         """Return what the tables say, in plain words."""
 
 
-def memory_fusion(run: Run) -> MemoryFusion:
+def chain_fusion(run: Run) -> ChainFusion:
     """Return the run's fusion, which passes the memory along."""
-    return cast(MemoryFusion, run.model.fusion)
+    return cast(ChainFusion, run.model.fusion)

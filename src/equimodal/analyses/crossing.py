@@ -12,10 +12,11 @@ from torch import Tensor
 from equimodal.data.dataset import Dataset
 from equimodal.models.classifier import Classifier
 from equimodal.models.encoded import encode_all, joined
-from equimodal.models.fusions.memory import MemoryFusion
+from equimodal.models.fusions.chain import ChainFusion
+from equimodal.models.fusions.refined import RefinedFusion
 
 OFF = "crossing.off"
-"""Column of the accuracy without the refinement, in which no order has any effect."""
+"""Column of the accuracy without the memory, in which no order has any effect."""
 
 
 def reading_orders(own: Sequence[str], modalities: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -34,7 +35,7 @@ def reading_orders(own: Sequence[str], modalities: Sequence[str]) -> dict[str, t
 
 
 @torch.no_grad()
-def cross(model: Classifier, fusion: MemoryFusion, data: Dataset, batch_size: int = 256) -> dict[str, Any]:
+def cross(model: Classifier, fusion: ChainFusion, data: Dataset, batch_size: int = 256) -> dict[str, Any]:
     """Return a model's accuracies for every order of inference, with the memory and without; each encoder runs once.
 
     Args:
@@ -46,10 +47,12 @@ def cross(model: Classifier, fusion: MemoryFusion, data: Dataset, batch_size: in
     Returns:
         `order`, the model's own, and accuracies:
 
-        - `crossing.<order>`: fused, for each of `reading_orders`; `crossing.off` without the refinement;
-        - `alone.on.<m>` and `alone.off.<m>`: of each modality alone, with and without the refinement;
-        - `step.<order>.<m>`: of each modality's step, which has read the memory of those before it, over the rows
-          that have the modality; `step.alone.<m>`: of the modality alone on the same rows.
+        - `crossing.<order>`: fused, for each of `reading_orders`; `crossing.off` without the memory;
+        - `alone.on.<m>` and `alone.off.<m>`: of each modality alone, with and without the memory (a residual memory
+          leaves a modality alone as it is: both are the same);
+        - where the modalities' encodings are refined, `step.<order>.<m>`: of each modality's step, which has read the
+          memory of those before it, over the rows that have the modality; `step.alone.<m>`: of the modality alone on
+          the same rows.
     """
     names, own = model.modalities, fusion.order
     known = joined(encode_all(model, data, batch_size))
@@ -64,7 +67,7 @@ def cross(model: Classifier, fusion: MemoryFusion, data: Dataset, batch_size: in
     for title, order in reading_orders(own, names).items():
         with _read_in(fusion, order):
             accuracies[f"crossing.{title}"] = fused()
-            if not title.startswith("first."):
+            if isinstance(fusion, RefinedFusion) and not title.startswith("first."):
                 for name, logits in _steps(fusion, encodings, present).items():
                     accuracies[f"step.{title}.{name}"] = _accuracy(logits, labels, present[name])
     for title, context in (("on", nullcontext), ("off", fusion.forgetting)):
@@ -72,7 +75,7 @@ def cross(model: Classifier, fusion: MemoryFusion, data: Dataset, batch_size: in
             alone = model.coalitions(encodings, present, each)
         for name, logits in zip(names, alone, strict=True):
             accuracies[f"alone.{title}.{name}"] = _accuracy(logits, labels)
-            if title == "on":
+            if isinstance(fusion, RefinedFusion) and title == "on":
                 accuracies[f"step.alone.{name}"] = _accuracy(logits, labels, present[name])
     with fusion.forgetting():
         accuracies[OFF] = fused()
@@ -80,7 +83,7 @@ def cross(model: Classifier, fusion: MemoryFusion, data: Dataset, batch_size: in
 
 
 @contextmanager
-def _read_in(fusion: MemoryFusion, order: Sequence[str]) -> Iterator[None]:
+def _read_in(fusion: ChainFusion, order: Sequence[str]) -> Iterator[None]:
     own = fusion.order
     fusion.order = tuple(order)
     try:
@@ -89,7 +92,7 @@ def _read_in(fusion: MemoryFusion, order: Sequence[str]) -> Iterator[None]:
         fusion.order = own
 
 
-def _steps(fusion: MemoryFusion, encodings: dict[str, Tensor], present: dict[str, Tensor]) -> dict[str, Tensor]:
+def _steps(fusion: RefinedFusion, encodings: dict[str, Tensor], present: dict[str, Tensor]) -> dict[str, Tensor]:
     """Return the logits of each step when all modalities are visited."""
     if not fusion.remembers:
         return {name: fusion.head(name)(encodings[name]) for name in fusion.order}

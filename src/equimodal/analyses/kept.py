@@ -8,14 +8,14 @@ import torch
 
 from equimodal.data.dataset import Dataset
 from equimodal.models.classifier import Classifier
-from equimodal.models.fusions.memory import MemoryFusion
+from equimodal.models.fusions.chain import ChainFusion
 from equimodal.models.mapping import alignment_weights
 from equimodal.seeds import permutation
 
 
 @torch.no_grad()
 def kept_correlations(
-    model: Classifier, fusion: MemoryFusion, train: Dataset, batch_size: int, seed: int
+    model: Classifier, fusion: ChainFusion, train: Dataset, batch_size: int, seed: int
 ) -> dict[str, Any]:
     """Return what the threshold of the mapping keeps of the correlations between samples of a training batch.
 
@@ -49,7 +49,7 @@ def kept_correlations(
                 stay[name] += float((others > 0).sum())
                 rows[name] += count
                 weight[name] += float(others.sum())
-            _, chain = fusion.step(name, encodings[name], present, chain)
+            chain = fusion.advance(name, encodings[name], present, chain)
 
     def share(part: float, whole: float) -> float | None:
         return part / whole if whole else None

@@ -8,7 +8,7 @@ from itertools import permutations
 from typing import Any, ClassVar
 
 from equimodal.analyses.arms import Arm, Group, make_arm
-from equimodal.analyses.base import Analysis, memory_fusion
+from equimodal.analyses.base import Analysis, chain_fusion
 from equimodal.analyses.charts import LIMITS, SPREAD, estimate_mark, score_chart
 from equimodal.analyses.crossing import OFF, cross
 from equimodal.analyses.result import SettingResult
@@ -80,7 +80,7 @@ class Order(Analysis):
 
     def read(self, run: Run, data: Callable[[], Splits]) -> dict[str, Any]:
         """Return the run's accuracies in other orders of inference and without its memory, on test."""
-        return cross(run.model, memory_fusion(run), run.model.prepare(data().test))
+        return cross(run.model, chain_fusion(run), run.model.prepare(data().test))
 
     @staticmethod
     def rows(result: SettingResult) -> list[TableRow]:
@@ -89,7 +89,10 @@ class Order(Analysis):
 
     @staticmethod
     def tables(result: SettingResult) -> list[Table]:
-        """Return the tables: by strategy, by initial sequence too, the crossing, modalities alone, and each step."""
+        """Return the tables: by strategy, by initial sequence too, the crossing, modalities alone, and each step.
+
+        A step has a decision of its own only where the memory refines encodings.
+        """
         by_strategy, names = strategy_rows(result), result.comparison.modalities
         others = [row for row in by_strategy if row.against]
         columns = reading_columns(names)
@@ -110,10 +113,11 @@ class Order(Analysis):
             make_table(
                 "Training order by reading order",
                 "Accuracy on test of the models trained by a strategy (rows), read without further training in their "
-                "own order, its reverse, with one modality first and the others as they were, and with the memory's "
-                "refinement left out, where no order has any effect.",
+                "own order, its reverse, with one modality first and the others as they were, and without the memory, "
+                "where no order has any effect.",
                 by_strategy,
                 *(means(result, by_strategy, column, header) for column, header in columns.items()),
+                _first_modality(result, by_strategy),
             ),
             make_table(
                 "What training did",
@@ -133,7 +137,8 @@ class Order(Analysis):
             ),
             make_table(
                 "Modalities alone, with memory and without",
-                "Accuracy on test of each modality alone; without memory that of the encoder and the head.",
+                "Accuracy on test of each modality alone; without memory that of the encoder and the head. A residual "
+                "memory corrects two modalities or more: there both are the same.",
                 by_strategy,
                 *(
                     means(result, by_strategy, f"alone.{way}.{name}", f"{name}, {words}")
@@ -141,21 +146,13 @@ class Order(Analysis):
                     for way, words in (("on", "with"), ("off", "without"))
                 ),
             ),
-            make_table(
-                "What a step gains by the memory it received",
-                "Accuracy of each modality alone over the samples that have it, and by how much the logits of its "
-                "step, which has read the modalities before it, are better. A gain that appears only where other "
-                "modalities went before is their knowledge, not what the modality has learnt.",
-                by_strategy,
-                *_gain_columns(result, by_strategy),
-                _first_modality(result, by_strategy),
-            ),
+            *_gain_table(result, by_strategy),
         ]
 
     @staticmethod
     def charts(result: SettingResult) -> list[Chart]:
         """Return scores by strategy and initial sequence, the crossing, and what each step gains by the memory."""
-        return [*_score_charts(result), _crossing_chart(result), _gain_chart(result)]
+        return [*_score_charts(result), _crossing_chart(result), *_gain_chart(result)]
 
     @staticmethod
     def sentences(result: SettingResult) -> list[str]:
@@ -184,6 +181,24 @@ def _between_columns(result: SettingResult, rows: Sequence[TableRow], column: st
     """Return how two columns of the same runs differ."""
     cells = (difference_cell(asdict(result.difference(row.group, row.group, column, other))) for row in rows)
     return Column(header, tuple(cells))
+
+
+def _has_steps(result: SettingResult) -> bool:
+    """Whether the runs' modalities decide one after another, each by what the memory made of its encoding."""
+    column = f"step.alone.{result.comparison.modalities[0]}"
+    return any(column in reading for readings in result.readings.values() for reading in readings)
+
+
+def _gain_table(result: SettingResult, rows: Sequence[TableRow]) -> Iterator[Table]:
+    if _has_steps(result):
+        yield make_table(
+            "What a step gains by the memory it received",
+            "Accuracy of each modality alone over the samples that have it, and by how much the logits of its step, "
+            "which has read the modalities before it, are better. A gain that appears only where other modalities "
+            "went before is their knowledge, not what the modality has learnt.",
+            rows,
+            *_gain_columns(result, rows),
+        )
 
 
 def _gain_columns(result: SettingResult, rows: Sequence[TableRow]) -> list[Column]:
@@ -245,8 +260,8 @@ def _crossing_chart(result: SettingResult) -> Chart:
         key="crossing",
         title="Training order by reading order",
         caption=f"Accuracy on test, {SPREAD}: models trained by a strategy (rows), read in other orders and without "
-        "the memory's refinement. Marks that differ within a row show what reading does; the same mark in two rows, "
-        "what training did.",
+        "the memory. Marks that differ within a row show what reading does; the same mark in two rows, what training "
+        "did.",
         axis="accuracy",
         limits=LIMITS["accuracy"],
         rows=tuple(
@@ -257,14 +272,16 @@ def _crossing_chart(result: SettingResult) -> Chart:
     )
 
 
-def _gain_chart(result: SettingResult) -> Chart:
+def _gain_chart(result: SettingResult) -> Iterator[Chart]:
+    if not _has_steps(result):
+        return
     styles = modality_styles(result.comparison.modalities)
 
     def mark(row: TableRow, name: str) -> Mark:
         gain = result.difference(row.group, row.group, f"step.own.{name}", f"step.alone.{name}")
         return estimate_mark(gain, styles[name])
 
-    return RowChart(
+    yield RowChart(
         key="gains",
         title="What a step gains by the memory it received",
         caption="Accuracy of each modality's step less that of the modality alone, in the model's own order, "

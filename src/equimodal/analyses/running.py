@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import torch
 
-from equimodal.analyses.arms import METHOD, Arm
+from equimodal.analyses.arms import METHODS, Arm
 from equimodal.analyses.base import Analysis
 from equimodal.analyses.findings import Findings
 from equimodal.analyses.result import SettingResult
@@ -19,7 +19,7 @@ from equimodal.comparison.study import run_settings, setting_config
 from equimodal.config.compare import Setting
 from equimodal.config.method import MethodSpec
 from equimodal.config.run import RunConfig
-from equimodal.data.catalogue import load
+from equimodal.data.catalogue import load_unreduced
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError
 from equimodal.files import safe_name
@@ -99,8 +99,8 @@ def prepare(config: RunConfig) -> tuple[RunConfig, list[str]]:
     options tuned by their labels.
     """
     compare, passed_over = config.compare, []
-    recipes = [method for method in compare.methods if method.name == METHOD]
-    others = [method.label for method in compare.methods if method.name != METHOD]
+    recipes = [method for method in compare.methods if method.name in METHODS]
+    others = [method.label for method in compare.methods if method.name not in METHODS]
     if others and recipes:
         passed_over.append(f"the methods {', '.join(others)}")
     changes: dict[str, Any] = {"methods": recipes or compare.methods or [config.method]}
@@ -129,7 +129,7 @@ def read_all(
         folder: the comparison's.
         workers: processes that read side by side; on Ray one, this one.
     """
-    data = load(config.data.name, split_seed=config.data.split_seed)
+    data = load_unreduced(config.data)
     runs = [(label, result.seed) for label in comparison.methods for result in comparison.results[label]]
     tasks = [(analysis, folder / safe_name(label) / f"seed-{seed}", config, data, seed) for label, seed in runs]
     if workers in (1, "ray"):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 from equimodal.analyses.arms import Arm, make_arm
-from equimodal.analyses.base import Analysis, memory_fusion
+from equimodal.analyses.base import Analysis, chain_fusion
 from equimodal.analyses.charts import LIMITS, SPREAD, arm_differences_chart, arm_values_chart, estimate_mark
 from equimodal.analyses.kept import kept_correlations
 from equimodal.analyses.result import SettingResult
@@ -26,7 +26,9 @@ from equimodal.config.method import MethodSpec
 from equimodal.data.splits import Splits
 from equimodal.display.charts import INK, Chart, Entry, Row, RowChart, Style, modality_styles
 from equimodal.errors import ConfigError
-from equimodal.methods.equilibrium import EquilibriumConfig
+from equimodal.methods.base import METHODS
+from equimodal.methods.paper import AlignedMappingConfig
+from equimodal.methods.scheduled import ScheduledConfig
 from equimodal.tables.table import Table
 from equimodal.tables.words import join_names, number
 from equimodal.training.run import Run
@@ -41,7 +43,7 @@ INERT = 0.001
 
 
 class Tau(Analysis):
-    """The threshold of the sample-level mapping at several values, with the alignment term and without.
+    """The threshold of the sample-level mapping at several values, with the alignment term (if there is one) or not.
 
     Args:
         recipes: what is analysed.
@@ -71,26 +73,22 @@ class Tau(Analysis):
 
     def arms(self, modalities: Sequence[str]) -> tuple[list[Arm], list[str]]:
         """Return each value and the sample level switched off, for each weight of the alignment term."""
-        made, left_out = [], []
+        made = []
         for recipe in self.recipes:
-            for weight in (0.0, _config(recipe).mapping.alignment or ALIGNMENT):
+            for weight in _weights(recipe):
                 term = f"alignment {weight:g}" if weight else "no alignment"
-                fixed = {"mapping.alignment": weight}
-                try:
-                    base = make_arm(recipe, {"term": term, "tau": OFF}, {**fixed, "mapping.sample": False})
-                except ConfigError as error:
-                    left_out.append(str(error))
-                    continue
+                fixed = {} if weight is None else {"mapping.alignment": weight}
+                base = make_arm(recipe, {"term": term, "tau": OFF}, {**fixed, "mapping.sample": False})
                 made.append(base)
                 for value in self.tau_values:
                     options = {**fixed, "mapping.sample": True, "mapping.tau": value}
                     made.append(make_arm(recipe, {"term": term, "tau": f"tau {value:g}"}, options, base.label))
-        return made, left_out
+        return made, []
 
     def read(self, run: Run, data: Callable[[], Splits]) -> dict[str, Any]:
         """Return the share of correlations that the run's threshold keeps, on training batches."""
         train = run.model.prepare(data().train)
-        return kept_correlations(run.model, memory_fusion(run), train, run.config.training.batch_size, run.config.seed)
+        return kept_correlations(run.model, chain_fusion(run), train, run.config.training.batch_size, run.config.seed)
 
     @staticmethod
     def rows(result: SettingResult) -> list[TableRow]:
@@ -213,5 +211,11 @@ def _inert(result: SettingResult, rows: Sequence[TableRow]) -> str:
     return text
 
 
-def _config(recipe: MethodSpec) -> EquilibriumConfig:
-    return EquilibriumConfig.model_validate(recipe.options)
+def _config(recipe: MethodSpec) -> ScheduledConfig[Any, Any]:
+    return cast(ScheduledConfig[Any, Any], METHODS.get(recipe.name).Config.model_validate(recipe.options))
+
+
+def _weights(recipe: MethodSpec) -> tuple[float | None, ...]:
+    """Return the weights of the alignment term that are tried: None, where the method has no such term."""
+    mapping = _config(recipe).mapping
+    return (0.0, mapping.alignment or ALIGNMENT) if isinstance(mapping, AlignedMappingConfig) else (None,)

@@ -28,7 +28,7 @@ def compare(
     from equimodal.comparison.compare import run_comparison
     from equimodal.comparison.jobs import parse_workers
     from equimodal.comparison.study import run_study
-    from equimodal.data.catalogue import load
+    from equimodal.data.catalogue import load_unreduced
     from equimodal.files import safe_name
     from equimodal.reports.write import export
 
@@ -39,7 +39,7 @@ def compare(
         folder = out or Path("comparisons") / safe_name(Path(recipe or "study").stem)
         comparison = run_study(config, out=folder, workers=found, quiet=quiet, command=command)
     else:
-        splits = load(config.data.name, split_seed=config.data.split_seed)
+        splits = load_unreduced(config.data)
         folder = out or Path("comparisons") / safe_name(splits.name)
         comparison = run_comparison(config, splits, out=folder, workers=found, quiet=quiet, command=command)
     page, *tables = export(comparison, folder)

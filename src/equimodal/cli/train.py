@@ -24,15 +24,15 @@ def train(
     from pathlib import Path
 
     from equimodal.cli.setup import configure
-    from equimodal.data.catalogue import load
+    from equimodal.data.catalogue import load_configured
     from equimodal.files import safe_name
     from equimodal.reports.write import report as write_report
     from equimodal.training.fit import train as run_training
 
     config = configure(recipe, data, settings)
-    splits = load(config.data.name, labels=config.data.labels, split_seed=config.data.split_seed)
+    splits = load_configured(config.data)
     folder = out or Path("runs") / safe_name(f"{splits.name}-{config.method.name}")
     run = run_training(config, splits, folder=folder, resume=resume, quiet=quiet)
     page = write_report(run, folder / "report.html")
-    print(run.test)
-    print(f"best epoch {run.best_epoch} of {len(run.history)}, run in {folder}, report {page}")
+    print(run)
+    print(f"run in {folder}, report {page}")

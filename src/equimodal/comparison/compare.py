@@ -30,6 +30,7 @@ from equimodal.data.splits import Splits, check_splits
 from equimodal.errors import ConfigError, Diverged, Interrupted
 from equimodal.files import safe_name
 from equimodal.methods.base import METHODS, Method
+from equimodal.training.ability import read_reference
 from equimodal.training.given import read_method
 from equimodal.training.names import NAMES, resolve
 
@@ -62,7 +63,7 @@ def compare(
 
     Args:
         data: training, validation and test part.
-        methods: names of methods or recipes, `"name:key=value"`, subclasses of `Method` (registered or not), or
+        methods: names of methods, `"name:key=value"`, subclasses of `Method` (registered or not), or
             mappings with `name` (or a class), options and an optional `label`. The first is the baseline of the paired
             differences.
         seeds: how many: 0, 1, 2 ...
@@ -106,7 +107,8 @@ def compare(
     listed, kinds = _read_methods(methods)
     source = data.provenance.get("source") or {"name": data.name, "labels": None}
     if redraw == "split":  # each seed has its own; rows that were drawn from fewer labels cannot be loaded again
-        source = {"name": source["name"] if source["labels"] is None else data.name}
+        controls = {key: source[key] for key in ("noise", "distractors") if key in source}
+        source = {"name": source["name"] if source["labels"] is None else data.name, **controls}
     making = Making(model, modules or None, kinds)
     config = build_config(
         {
@@ -239,7 +241,9 @@ def run_checked(
     ):
         try:
             for wave in (ensemble, others):  # the results of the first wave are the reference of the second
-                known = {seed: r.reference for (_, seed), r in outcomes.items() if isinstance(r, Result)}
+                known = {
+                    seed: read_reference(r.reference) for (_, seed), r in outcomes.items() if isinstance(r, Result)
+                }
                 jobs = _jobs(config, folder, wave, known, making.names)
                 for outcome, trained in run_jobs(jobs, data, making, workers):
                     outcomes[outcome.method, outcome.seed] = outcome

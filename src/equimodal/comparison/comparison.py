@@ -13,7 +13,7 @@ from equimodal.comparison.design import split_table, tuning_table
 from equimodal.comparison.primary import Decision, declared_decisions
 from equimodal.comparison.reading import reading
 from equimodal.comparison.record import read_record, write_record
-from equimodal.comparison.result import Failure, Result
+from equimodal.comparison.result import Failure, Result, column_names
 from equimodal.comparison.tables import caption, comparison_tables
 from equimodal.errors import ConfigError, did_you_mean
 from equimodal.files import write_text
@@ -68,12 +68,14 @@ class Comparison:
         """Names of the columns.
 
         On test: `accuracy`, `macro_f1`, `loss` (negative log-likelihood), `ece`, `unimodal.<modality>` (accuracy of
-        the modality alone), `edm`, `utilisation.<modality>`, `smallest_utilisation` (over those defined),
-        `subset_mean` (mean accuracy over all non-empty subsets of the modalities) and `missing_mean` (over all subsets
-        in which some modality is missing, but not all). Of training: `updates` (steps of all encoders together),
+        the modality alone), `edm`, `edm_ability` (against the shares in the unimodal ensemble),
+        `utilisation.<modality>`, `smallest_utilisation` (over those defined), `subset_mean` (mean accuracy over all
+        non-empty subsets of the modalities), `missing_mean` (over all subsets in which some modality is missing, but
+        not all), and `missing_30`, `missing_50`, `missing_70` (accuracy where so many percent of the entries are
+        missing, see `Measurement.accuracy_missing`). Of training: `updates` (steps of all encoders together),
         `seconds` (without validation) and `memory` (highest, in MiB).
         """
-        return tuple(next(iter(self._by_seed().values())).columns())
+        return column_names(self.modalities)
 
     @property
     def overlap(self) -> float:
@@ -190,7 +192,7 @@ class Comparison:
         return [difference for difference in differences if difference is not None]
 
     def tables(self) -> list[Table]:
-        """Return the numbers as tables: accuracy, modalities alone, balance, calibration, cost."""
+        """Return the numbers as tables: accuracy, also with entries missing, modalities alone, balance and so on."""
         return comparison_tables(self)
 
     def design(self) -> list[Table]:

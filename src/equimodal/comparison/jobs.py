@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -23,11 +23,12 @@ from equimodal.methods.base import Method
 from equimodal.models.classifier import Classifier
 from equimodal.models.state import copy_of
 from equimodal.seeds import seeded
+from equimodal.training.ability import Reference
 from equimodal.training.fit import set_up, train
 from equimodal.training.given import GivenMethod
 from equimodal.training.loop import Trainer
 from equimodal.training.names import NAMES, RegisteredNames
-from equimodal.training.run import REFERENCE, Reference
+from equimodal.training.run import REFERENCE
 
 ModelMaker = Callable[[int], Classifier]
 """From a seed to an untrained classifier."""
@@ -61,8 +62,8 @@ class Job:
     Args:
         config: its configuration.
         folder: of the run; None: in memory.
-        reference: value of each modality alone; None for the ensemble, which measures it, and in seeds whose ensemble
-            diverged.
+        reference: what each modality can do alone; None for the ensemble, which measures it, and in seeds whose
+            ensemble diverged.
         candidates: the configurations from which one is chosen on validation; the first is `config`. Empty: nothing is
             tuned.
     """
@@ -212,6 +213,8 @@ def run_jobs(
         making: how their classifiers are made.
         workers: number of processes, or "ray".
     """
+    if workers != 1:  # a process that ran a comparison before may be in another folder by now
+        jobs = [replace(job, folder=None if job.folder is None else job.folder.absolute()) for job in jobs]
     if workers == "ray":
         yield from _on_ray(jobs, data, making)
     elif workers == 1:

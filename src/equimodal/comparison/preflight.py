@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import combinations
 
 import torch
 
 from equimodal.comparison.forecast import seconds_of_run
 from equimodal.comparison.jobs import TRIALS, Making, make_job, seed_data
+from equimodal.comparison.result import column_names
+from equimodal.config.compare import Primary
 from equimodal.config.method import MethodSpec, parse_method
 from equimodal.config.run import LARGEST_SEED, RunConfig
 from equimodal.data.splits import Splits
-from equimodal.errors import ConfigError, DataError, Diverged
+from equimodal.errors import ConfigError, DataError, Diverged, did_you_mean
 from equimodal.files import safe_name
 from equimodal.training.names import NAMES
 from equimodal.training.run import REFERENCE
@@ -51,12 +53,12 @@ def check_names(config: RunConfig, making: Making, workers: object) -> None:
                 "Give one another label."
             )
     problems += [f"compare.methods: the label '{TRIALS}' is taken." for label in labels if safe_name(label) == TRIALS]
-    fusion = config.model.fusion
     problems += [
         f"model.fusion: '{method.label}' trains the fusions {', '.join(known)}, not '{fusion}'. "
         "Leave the fusion out (each method brings its own), or the method."
         for method in methods
-        if fusion is not None and method.name != REFERENCE
+        if method.fusion is None  # a fusion that the method names itself has been checked
+        if (fusion := config.model.fusion) is not None and method.name != REFERENCE
         if fusion not in (known := making.names.method(method.name).fusions)
     ]
     if model is not None and (isinstance(model, torch.nn.Module) or not isinstance(model, Callable)):
@@ -72,6 +74,22 @@ def check_names(config: RunConfig, making: Making, workers: object) -> None:
         )
     if workers != "ray" and (not isinstance(workers, int) or workers < 1):
         problems.append(f"workers: expected at least 1, or 'ray', got {workers!r}.")
+    if problems:
+        raise ConfigError(problems)
+
+
+def check_columns(declared: Sequence[Primary], modalities: Sequence[str]) -> None:
+    """Check that there are the columns that declared comparisons name: not only after hours of training.
+
+    Raises:
+        ConfigError: all mistakes, together.
+    """
+    known = column_names(modalities)
+    problems = [
+        f"compare.primary: there is no column '{primary.column}'.{did_you_mean(primary.column, known)}"
+        for primary in declared
+        if primary.column not in known
+    ]
     if problems:
         raise ConfigError(problems)
 
@@ -92,6 +110,7 @@ def check(config: RunConfig, data: Splits, making: Making, *, timed: bool) -> di
         ConfigError: all mistakes, together.
         DataError: the split of a seed cannot be drawn.
     """
+    check_columns(config.compare.primary, data.modalities)
     splits = seed_data(config, data, config.seed)
     problems: list[str] = []
     seconds: dict[str, float] = {}

@@ -11,10 +11,33 @@ from typing import Any
 import numpy as np
 
 from equimodal.config.yaml import read_yaml_file
+from equimodal.contribution.missing import value_missing
 from equimodal.errors import RunError
+from equimodal.training.ability import plain_reference
 from equimodal.training.history import read_history
 from equimodal.training.memory import highest
 from equimodal.training.run import Run
+
+MISSING = (30, 50, 70)
+"""Rates, in percent, at which entries are missing in the columns `missing_30` and so on."""
+
+
+def column_names(modalities: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the columns of a comparison, see `Comparison.columns`.
+
+    Example:
+        >>> [name for name in column_names(["audio", "image"]) if name.startswith("u")]
+        ['unimodal.audio', 'unimodal.image', 'utilisation.audio', 'utilisation.image', 'updates']
+    """
+    return (
+        *("accuracy", "macro_f1", "loss", "ece"),
+        *(f"unimodal.{name}" for name in modalities),
+        *("edm", "edm_ability"),
+        *(f"utilisation.{name}" for name in modalities),
+        *("smallest_utilisation", "subset_mean", "missing_mean"),
+        *(f"missing_{percent}" for percent in MISSING),
+        *("updates", "seconds", "memory"),
+    )
 
 
 @dataclass(frozen=True)
@@ -46,8 +69,8 @@ class Result:
         seconds: of training, without validation.
         sizes: rows of the training, validation and test part; `pool` counts the training rows before labels were left
             out.
-        reference: value of each modality in the seed's unimodal ensemble, by split: what utilisation is relative to;
-            empty if that ensemble diverged.
+        reference: what each modality does in the seed's unimodal ensemble, by split (`Ability.to_dict`): what
+            utilisation is relative to; empty if that ensemble diverged.
         memory: highest memory of training in MiB, see `equimodal.training.memory.PeakMemory`; None if unknown.
         split: how the seed's split was drawn, and which labels were left out.
         tuned: the settings chosen on validation, by dotted key; None if nothing was tuned.
@@ -61,7 +84,7 @@ class Result:
     updates: dict[str, int]
     seconds: float
     sizes: dict[str, int]
-    reference: dict[str, dict[str, float]]
+    reference: dict[str, dict[str, Any]]
     memory: float | None = None
     split: dict[str, Any] = field(default_factory=dict)
     tuned: dict[str, Any] | None = None
@@ -72,7 +95,7 @@ class Result:
         metrics = {
             "seed": run.config.seed,
             "best_epoch": run.best_epoch,
-            "reference": run.reference,
+            "reference": plain_reference(run.reference),
             "validation": run.validation.to_dict(),
             "test": run.test.to_dict(),
         }
@@ -134,10 +157,15 @@ class Result:
             "ece": test["ece"],
             **{f"unimodal.{name}": scores["accuracy"] for name, scores in test["unimodal"].items()},
             "edm": test["contribution"]["edm"],
+            "edm_ability": test.get("edm_ability"),  # runs of older versions have none
             **{f"utilisation.{name}": value for name, value in used.items()},
             "smallest_utilisation": min(known, default=None),
             "subset_mean": test["subset_mean"],
             "missing_mean": self._missing_mean(),
+            **{
+                f"missing_{percent}": value_missing(test["subsets"], len(test["unimodal"]), percent / 100)
+                for percent in MISSING
+            },
             "updates": float(sum(self.updates.values())),
             "seconds": self.seconds,
             "memory": self.memory,

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from equimodal.comparison.compare import run_checked, time_left
 from equimodal.comparison.comparison import Comparison, load_comparison
 from equimodal.comparison.jobs import Making, Workers
-from equimodal.comparison.preflight import check, check_names
+from equimodal.comparison.preflight import check, check_columns, check_names
 from equimodal.comparison.primary import Decision, decide
 from equimodal.comparison.progress import announce
 from equimodal.comparison.record import read_record, write_record
-from equimodal.comparison.result import Failure
+from equimodal.comparison.result import MISSING, Failure
+from equimodal.comparison.settings import Losses, Regret, focus, mean_of, regrets, significant_losses
 from equimodal.comparison.study_tables import study_reading, study_tables
 from equimodal.config.compare import Primary, Setting
 from equimodal.config.method import MethodSpec
 from equimodal.config.run import RunConfig, build_config
 from equimodal.config.yaml import merge, write_yaml
-from equimodal.data.catalogue import load
+from equimodal.data.catalogue import load_unreduced
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, DataError, Diverged, Interrupted
 from equimodal.files import safe_name, write_text
 from equimodal.locks import locked
 from equimodal.statistics.ranks import Ranking, rank
-from equimodal.tables.table import Table
+from equimodal.tables.csv import as_csv
+from equimodal.tables.table import Table, table_of_records
 from equimodal.tables.text import as_text
 from equimodal.training.folder import refuse_foreign
 from equimodal.training.names import NAMES, resolve
@@ -71,13 +73,25 @@ class Study:
         """Return the methods' ranks over the settings, by the mean of a column; the highest mean has rank 1."""
         means = {}
         for method in self.methods:
-            values = [[v for v in c.values(method, column) if v is not None] for c in self.comparisons.values()]
-            means[method] = [sum(known) / len(known) if known else float("-inf") for known in values]
+            values = [mean_of(comparison, method, column) for comparison in self.comparisons.values()]
+            means[method] = [float("-inf") if value is None else value for value in values]
         return rank(means)
 
     def decisions(self) -> list[Decision]:
         """Return the outcome of the declared comparisons."""
         return decide(self.comparisons, self.primary)
+
+    def regrets(self) -> dict[str, Regret]:
+        """Return each method's mean accuracy over the settings, and its worst regret; see `Regret`."""
+        return regrets(self.comparisons)
+
+    def losses(self) -> Losses | None:
+        """Return where the method of the declared comparisons is significantly behind another.
+
+        None if the declared comparisons are about several methods, or none was declared.
+        """
+        method = focus(self.primary)
+        return None if method is None else significant_losses(self.comparisons, method)
 
     def tables(self) -> list[Table]:
         """Return the tables: one per number, methods down and settings across."""
@@ -85,22 +99,44 @@ class Study:
 
     def reading(self) -> list[str]:
         """Return what the study says in plain sentences."""
-        return study_reading(self.decisions(), self.ranking() if self.ranked else None)
+        return study_reading(self.decisions(), self.ranking() if self.ranked else None, self.losses())
 
     def __str__(self) -> str:
         return as_text(self.tables(), self.reading())
 
     def save(self, folder: str | Path) -> Path:
-        """Write `study.json`: the folder of each setting, the ranks and the decisions."""
-        ranking = self.ranking()
+        """Write `study.json`: the folder of each setting, ranks, regrets, decisions and significant losses."""
+        ranking, losses = self.ranking(), self.losses()
         content = {
             "settings": {label: safe_name(label) for label in self.comparisons},
             "primary": [primary.model_dump() for primary in self.primary],
             "command": self.command,
             "ranks": {**vars(ranking), "groups": [list(group) for group in ranking.groups]},
+            "regrets": {method: asdict(regret) for method, regret in self.regrets().items()},
             "decisions": [decision.to_dict() for decision in self.decisions()],
+            "losses": None if losses is None else losses.to_dict(),
         }
         return write_record(Path(folder) / FILE, content)
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write one line per method: mean accuracy over the settings, mean rank, worst regret and where that is.
+
+        An undefined number is an empty cell. The numbers of single runs are in the settings' own `table.csv`.
+        """
+        ranks = self.ranking().ranks
+        records = [
+            {
+                "method": method,
+                "mean_accuracy": regret.mean,
+                "mean_rank": ranks[method],
+                "worst_regret": regret.worst,
+                "worst_setting": regret.setting,
+                **{f"missing_{p}": regrets(self.comparisons, f"missing_{p}")[method].mean for p in MISSING},
+            }
+            for method, regret in self.regrets().items()
+        ]
+        write_text(Path(path), as_csv(table_of_records("Methods", records)), then="write it again")
+        return Path(path)
 
 
 def load_study(folder: str | Path) -> Study:
@@ -195,7 +231,9 @@ def run_settings(
     for setting in config.compare.settings:
         try:
             found = setting_config(config, setting)
-            data = load(found.data.name, split_seed=found.data.split_seed)
+            data = load_unreduced(found.data)
+            declared = [primary for primary in config.compare.primary if primary.setting in (None, setting.label)]
+            check_columns(declared, data.modalities)
             if methods is not None:
                 made = found.compare.model_copy(update={"methods": list(methods(data.modalities))})
                 found = found.model_copy(update={"compare": made})

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from equimodal.comparison.numbers import Numbers
 from equimodal.comparison.reading import intervals
+from equimodal.comparison.result import MISSING
 from equimodal.statistics.verdict import verdict
 from equimodal.tables.estimates import difference_cell, mean_cell, verdict_cell
 from equimodal.tables.table import Column, Table
@@ -16,15 +17,18 @@ from equimodal.tables.words import number
 BEST = "the best mean of its column, where the 95% interval of its paired difference to the runner-up leaves out 0"
 """What it means that a cell is marked (ours)."""
 
+ENTRIES_MISSING = "Accuracy with entries missing"
+"""Title of the table over rates at which entries are missing."""
+
 Better = Literal["higher", "lower"]
 
 
 def comparison_tables(comparison: Numbers) -> list[Table]:
-    """Return the tables of a comparison: accuracy, modalities alone, balance, calibration, cost.
+    """Return the tables of a comparison: accuracy, entries missing, modalities alone, balance, calibration, cost.
 
     Example:
         >>> [table.title for table in comparison_tables(load_comparison("comparisons/emoji"))]  # doctest: +SKIP
-        ['Accuracy', 'Modalities alone', 'Balance', 'Calibration', 'Cost']
+        ['Accuracy', 'Accuracy with entries missing', 'Modalities alone', 'Balance', 'Calibration', 'Cost']
     """
     columns, names, baseline = _Columns(comparison), comparison.modalities, comparison.baseline
     against = [columns.difference(), columns.verdict()] if len(comparison.methods) > 1 else []
@@ -37,6 +41,13 @@ def comparison_tables(comparison: Numbers) -> list[Table]:
             columns.mean("macro_f1", "macro F1", "higher"),
         ),
         columns.table(
+            ENTRIES_MISSING,
+            "On test, each entry (row, modality) missing with this probability, and every row keeping at least one: "
+            "the weighted mean over all subsets of modalities. Entries that the data lack are missing besides.",
+            columns.mean("accuracy", "0%", "higher"),
+            *(columns.mean(f"missing_{percent}", f"{percent}%", "higher") for percent in MISSING),
+        ),
+        columns.table(
             "Modalities alone",
             "Accuracy on test where only one modality is there. Some missing: the mean over all subsets of "
             "modalities but the empty one and the whole.",
@@ -45,9 +56,11 @@ def comparison_tables(comparison: Numbers) -> list[Table]:
         ),
         columns.table(
             "Balance",
-            "EDM (in brackets its median): 0 is equilibrium. Utilisation, of each modality and the smallest: 1 is all "
-            "that a modality can do alone.",
+            "EDM (in brackets its median): 0 is equilibrium. Against ability: the target is a modality's share in the "
+            "unimodal ensemble, what it can do. Utilisation, of each modality and the smallest: 1 is all that a "
+            "modality can do alone; undefined for one that knows nothing alone.",
             columns.mean("edm", "EDM", "lower", 2, median=True),
+            columns.mean("edm_ability", "against ability", "lower", 2, median=True),
             *(columns.mean(f"utilisation.{name}", name, "higher", 2) for name in names),
             columns.mean("smallest_utilisation", "smallest", "higher", 2),
         ),

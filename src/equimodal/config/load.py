@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from equimodal.config.method import find_recipe, known_methods, merge_method
+from equimodal.config.method import merge_method
 from equimodal.config.names import Names
-from equimodal.config.recipes import recipe_names
+from equimodal.config.recipes import read_recipe, recipe_names
 from equimodal.config.run import DEFAULT_METHOD, RunConfig, build_config
 from equimodal.config.yaml import merge, nest, read_yaml_file, split_assignments
 from equimodal.errors import ConfigError, did_you_mean
@@ -64,8 +64,8 @@ def _read_source(source: str | Path | None, names: Names | None) -> dict[str, An
         return _locate_data(content, path.parent.resolve(), names)
     name = str(source)
     if name in recipe_names():
-        return {key: value for key, value in find_recipe(name, names).items() if key != "about"}
-    if names is None or name.partition(":")[0] in known_methods(names):
+        return {key: value for key, value in read_recipe(name).items() if key != "about"}
+    if names is None or name.partition(":")[0] in names.methods():
         return {"method": name}
     raise ConfigError(f"Unknown recipe or method '{name}'.{did_you_mean(name, {*recipe_names(), *names.methods()})}")
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from equimodal.config.names import Names
-from equimodal.config.recipes import read_recipe, recipe_names
 from equimodal.config.section import Section
 from equimodal.config.yaml import merge, nest, split_assignments
 from equimodal.errors import ConfigError, did_you_mean
@@ -17,18 +16,22 @@ from equimodal.errors import ConfigError, did_you_mean
 class MethodSpec(Section):
     """A training method by name, with its options.
 
-    In YAML: a name, or a mapping with `name` and the options. On the command line and in lists also
-    `name:key=value,key=value`. The name may be a recipe's, which stands for that recipe's method.
+    In YAML: a name, or a mapping with `name` and the options, among them `fusion` and `fusion_options`. On the command
+    line and in lists also `name:key=value,key=value`.
 
     Args:
         name: of the method.
         options: as they were given; once they are checked (see `Names`) all of them, defaults included.
         label: what tables and folders call it.
+        fusion: the fusion to train; None: that of the model's settings, or the method's own.
+        fusion_options: the fusion's arguments.
     """
 
     name: str
     options: dict[str, Any] = {}
     label: str = ""
+    fusion: str | None = None
+    fusion_options: dict[str, Any] = {}
 
     def model_post_init(self, context: Any, /) -> None:
         """Label an unlabelled method by its name."""
@@ -38,7 +41,12 @@ class MethodSpec(Section):
     def to_dict(self) -> dict[str, Any]:
         """Return the method as it is written in YAML."""
         label = {"label": self.label} if self.label != self.name else {}
-        return {"name": self.name, **label, **self.options}
+        return {"name": self.name, **label, **self.of_fusion(), **self.options}
+
+    def of_fusion(self) -> dict[str, Any]:
+        """Return what it says about the fusion, as it is written in YAML."""
+        named = {} if self.fusion is None else {"fusion": self.fusion}
+        return {**named, **({"fusion_options": self.fusion_options} if self.fusion_options else {})}
 
 
 def parse_method(
@@ -56,11 +64,11 @@ def parse_method(
         ConfigError: the form is wrong, the method is unknown, or one of its options is.
 
     Example:
-        >>> parse_method("equilibrium:order=random,memory.in_steps=true").options
-        {'order': 'random', 'memory': {'in_steps': True}}
+        >>> parse_method("equilibrium:order=random,memory.encoders=false").options
+        {'order': 'random', 'memory': {'encoders': False}}
     """
     if isinstance(value, MethodSpec):
-        value = {"name": value.name, "label": value.label, **value.options}
+        value = {"name": value.name, "label": value.label, **value.of_fusion(), **value.options}
     if not isinstance(value, (str, Mapping)):
         hint = " If it is a name, put it in quotes." if isinstance(value, (bool, int, float)) else ""
         raise ConfigError(_at(where, f"expected a name or a mapping, got {type(value).__name__}.{hint}"))
@@ -73,30 +81,24 @@ def parse_method(
         raise ConfigError(_at(where, f"expected a text as 'label', got {label!r}. Put it in quotes."))
     if keys := [key for key in options if not isinstance(key, str)]:
         raise ConfigError([_at(where, f"expected a text as the name of an option, got {key!r}.") for key in keys])
-    if name in recipe_names() and (recipe := find_recipe(name, names).get("method")) is not None:
-        base = parse_method(recipe)
-        label, name, options = label or name, base.name, merge(base.options, options)
+    fusion, fusion_options = _fusion(options, where)
     if names is not None:
         if name not in names.methods():
-            raise ConfigError(f"Unknown method '{name}'.{did_you_mean(name, known_methods(names))}")
+            raise ConfigError(f"Unknown method '{name}'.{did_you_mean(name, names.methods())}")
         options = names.options(name, options, where)
-    return MethodSpec(name=name, options=options, label=label or name)
+        if fusion is not None and fusion not in (known := names.fusions_of(name)):
+            raise ConfigError(_at(where, f"{name} trains the fusions {', '.join(known)}, not '{fusion}'. Choose one."))
+    return MethodSpec(name=name, options=options, label=label or name, fusion=fusion, fusion_options=fusion_options)
 
 
-def find_recipe(name: str, names: Names | None) -> dict[str, Any]:
-    """Return a recipe's content.
-
-    Raises:
-        ConfigError: a method has the same name.
-    """
-    if names is not None and name in names.methods():
-        raise ConfigError(f"'{name}' is a recipe, and a method that another package adds. Rename that method.")
-    return read_recipe(name)
-
-
-def known_methods(names: Names) -> list[str]:
-    """Return every name that a method can be given by, those of recipes included."""
-    return [*names.methods(), *(recipe for recipe in recipe_names() if "method" in read_recipe(recipe))]
+def _fusion(options: dict[str, Any], where: str) -> tuple[str | None, dict[str, Any]]:
+    """Take what a method says about its fusion out of its options."""
+    fusion, given = options.pop("fusion", None), options.pop("fusion_options", {})
+    if not isinstance(fusion, (str, type(None))):
+        raise ConfigError(_at(where, f"fusion: expected a name, got {fusion!r}."))
+    if not isinstance(given, Mapping):
+        raise ConfigError(_at(where, f"fusion_options: expected a mapping, got {given!r}."))
+    return fusion, dict(given)
 
 
 def parse_methods(values: Sequence[Any], names: Names | None = None) -> list[MethodSpec]:

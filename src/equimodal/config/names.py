@@ -25,6 +25,10 @@ class Names(Protocol):
         """
         ...
 
+    def fusions_of(self, method: str) -> Collection[str]:
+        """Return the names of the fusions that a method can train."""
+        ...
+
     def check_encoder(self, name: str) -> None:
         """Raise a `ConfigError` if no encoder has that name."""
         ...

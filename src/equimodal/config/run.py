@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
 
 from equimodal.config.compare import CompareConfig
+from equimodal.config.controls import Distractors, Noise
 from equimodal.config.method import MethodSpec, parse_method
 from equimodal.config.names import Names
 from equimodal.config.problems import problems_of
@@ -37,11 +38,17 @@ class DataConfig(Section):
         name: a built-in data set, or the path of your own (folder, `.npz` or YAML).
         labels: train on this many labelled samples only (a stratified draw); None: all.
         split_seed: draw new splits with this seed; None: the data set's own.
+        noise: by modality, standard deviation of Gaussian noise that is added to every part, in units of the standard
+            deviation of the modality's numbers in the training part.
+        distractors: by the name of a new modality, what it holds: `{kind: noise, size: 1500}`, `{kind: copy, of: NAME}`
+            or `{kind: shuffled, of: NAME}`; see `Distractor`.
     """
 
     name: str = "emoji"
     labels: int | None = Field(default=None, ge=2)
     split_seed: Seed | None = None
+    noise: Noise = {}
+    distractors: Distractors = {}
 
 
 class ModelConfig(Section):
@@ -189,6 +196,13 @@ class RunConfig(Section):
     def _parse(cls, method: Any, info: ValidationInfo) -> Any:
         return parse_method(method, default=DEFAULT_METHOD, names=info.context)
 
+    @property
+    def fusion(self) -> tuple[str | None, dict[str, Any]]:
+        """The fusion's name and options: the method's, or else the model's; None: the method brings its own."""
+        if self.method.fusion is None:
+            return self.model.fusion, {**self.model.fusion_options, **self.method.fusion_options}
+        return self.method.fusion, self.method.fusion_options
+
     def to_dict(self) -> dict[str, Any]:
         """Return the configuration as plain values, defaults included, `method` as it is written in YAML."""
         plain = self.model_dump(mode="json")
@@ -209,6 +223,7 @@ class RunConfig(Section):
         plain = {key: value for key, value in self.to_dict().items() if key != "compare"}
         plain["method"].pop("label", None)
         plain["training"].pop("loader_workers")
+        plain["data"] = {key: value for key, value in plain["data"].items() if value != {}}  # no controls, no trace
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
 
 

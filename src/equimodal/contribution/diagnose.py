@@ -13,6 +13,7 @@ from equimodal.batch import Batch
 from equimodal.contribution.bootstrap import Groups
 from equimodal.contribution.equilibrium import Target, target_vector
 from equimodal.contribution.games import Predict, Prior, play
+from equimodal.contribution.knowledge import hints
 from equimodal.contribution.measure import contribution
 from equimodal.contribution.result import Contribution
 from equimodal.contribution.shapley import plan
@@ -131,7 +132,7 @@ def diagnose(
         split=getattr(data, "name", None),
         groups=groups,
     )
-    notes = list(result.notes)
+    notes = [*result.notes, *(hint for name, hint in hints(result).items() if name not in played.never_present)]
     if played.never_present:
         notes.append(f"no sample has {', '.join(played.never_present)}: no contribution")
     if played.probabilities:

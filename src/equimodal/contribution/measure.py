@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 from equimodal.contribution.answers import are_probabilities
 from equimodal.contribution.bootstrap import (
     Groups,
+    Interval,
     bootstrap_weights,
     multinomial_counts,
     percentile_intervals,
@@ -155,6 +157,7 @@ def contribution(
     if bootstrap and units is not None and units.enough:
         errors = _by_coalition(values[1:].std(0), scheme, names) if scheme.exact else None
         intervals = _intervals(phi[1:], replicates if spread else None, eta, names, confidence)
+        intervals = replace(intervals, **_gain_intervals(values[1:], scheme, names, confidence))
         noise = float(noise_floor(replicates, psi[0])) if spread else None
     return Contribution(
         modalities=names,
@@ -291,3 +294,22 @@ def _intervals(phi: Tensor, psi: Tensor | None, eta: Tensor, names: tuple[str, .
     of_shares = dict(zip(names, percentile_intervals(psi, confidence), strict=True))
     edm = equilibrium_deviation(psi, eta).unsqueeze(-1)
     return Intervals(of_phi, of_shares, percentile_intervals(edm, confidence)[0])
+
+
+def _gain_intervals(
+    values: Tensor, scheme: Plan, names: tuple[str, ...], confidence: float
+) -> dict[str, dict[str, Interval]]:
+    """Return the intervals of what each modality adds to nothing and to all others, as far as they were evaluated.
+
+    Both values of a difference come from the same replicates: the differences are paired.
+    """
+    found: dict[str, dict[str, Interval]] = {"alone": {}, "last": {}}
+    for i, name in enumerate(names):
+        member = torch.arange(len(names)) == i
+        for what, coalition in (("alone", member), ("last", ~member)):
+            rows = (scheme.coalitions == coalition).all(-1).nonzero().flatten()
+            if len(rows):
+                column = values[:, rows[0]]
+                gain = column - values[:, 0] if what == "alone" else values[:, -1] - column
+                found[what][name] = percentile_intervals(gain.unsqueeze(-1), confidence)[0]
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -17,12 +17,22 @@ class Intervals:
     """Bootstrap percentile intervals; shares and EDM have none where they are undefined.
 
     Replicates whose shares are undefined are left out of the intervals of shares and EDM (see
-    `Contribution.undefined_replicates`) and kept in those of phi.
+    `Contribution.undefined_replicates`) and kept in all others.
+
+    Args:
+        phi: of the Shapley values.
+        shares: of the shares, or None.
+        edm: of EDM, or None.
+        alone: of v({m}) - v(empty), what a modality adds to the prior; where coalitions were sampled, of the modalities
+            whose coalition is among them.
+        last: of v(all) - v(all without m), what a modality adds to all others; as `alone`.
     """
 
     phi: dict[str, Interval]
     shares: dict[str, Interval] | None
     edm: Interval | None
+    alone: dict[str, Interval] = field(default_factory=dict)
+    last: dict[str, Interval] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -39,7 +49,7 @@ class Contribution:
         target: eta, the shares that count as equilibrium.
         deviation: psi - eta, or None.
         edm: sum of |psi - eta|, or None.
-        minor: modalities whose deviation is below 0, the lowest first.
+        minor: modalities whose deviation is below 0, the lowest first, whatever the reason; see `standing`.
         dominant: modalities whose deviation is above 0, the highest first.
         value_empty: v of no modality, what the prior alone scores.
         value_all: v of all modalities.
@@ -132,6 +142,25 @@ class Contribution:
         covariance = self.share_covariance
         return math.sqrt(max(0.0, covariance[i][i] + covariance[j][j] - 2 * covariance[i][j]))
 
+    def standing(self, name: str, knows: bool | None = None) -> str:
+        """Return how a modality stands to its target in a word or two: "minor", "dominant", or nothing.
+
+        A modality that knows nothing is not minor: more training cannot help it. Where that is not known, and the
+        modality alone is not better than the prior by more than noise, its share is called "below target".
+
+        Args:
+            name: of a modality.
+            knows: whether a model trained on it alone is better than the prior; None: not known.
+        """
+        if knows is False:
+            return "knows nothing alone"
+        if name in self.dominant:
+            return "dominant"
+        if name not in self.minor:
+            return ""
+        nothing_shown = shown(self.intervals and self.intervals.alone, name) is False
+        return "below target" if knows is None and nothing_shown else "minor"
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain dicts, lists, numbers and strings that JSON takes as they are (no NaN)."""
         return _adapter().dump_python(self, mode="json")
@@ -154,12 +183,20 @@ class Contribution:
             raise DataError(f"Not the dict of a Contribution: {problems}.") from error
 
     def __str__(self) -> str:
+        return self.describe()
+
+    def describe(self, knows: Mapping[str, bool | None] | None = None) -> str:
+        """Return the result as text.
+
+        Args:
+            knows: by modality, whether a model trained on it alone is better than the prior, where that is known.
+        """
         how = f"exact over {self.coalitions} coalitions"
         if not self.exact:
             how = f"estimated from {self.coalitions} coalitions, seed {self.sampling_seed}"
         where = f"{self.split}, " if self.split else ""
         samples = f"{self.samples} sample{'s' * (self.samples > 1)}, " if self.samples else ""
-        lines = [f"Contribution to {self.value} ({where}{samples}{how})", *_aligned(self._rows())]
+        lines = [f"Contribution to {self.value} ({where}{samples}{how})", *_aligned(self._rows(knows or {}))]
         if self.edm is None:
             lines.append(f"EDM  undefined: {self.reason}")
         else:
@@ -174,7 +211,7 @@ class Contribution:
             lines.append("pairs " + ", ".join(f"{pair} {index:+.3f}" for pair, index in strongest))
         return "\n".join(lines + [f"note {note}" for note in self.notes])
 
-    def _rows(self) -> list[list[str]]:
+    def _rows(self, knows: Mapping[str, bool | None]) -> list[list[str]]:
         rows = [["", "phi", "share", f"{self.confidence:.0%} interval", "target", "deviation", ""]]
         intervals = self.intervals and self.intervals.shares
         for name in self.modalities:
@@ -183,9 +220,22 @@ class Contribution:
                 row[2], row[5] = f"{self.shares[name]:.3f}", f"{self.deviation[name]:+.3f}"
             if intervals:
                 row[3] = f"{intervals[name].low:.3f} to {intervals[name].high:.3f}"
-            row[6] = "minor" if name in self.minor else "dominant" if name in self.dominant else ""
+            row[6] = self.standing(name, knows.get(name))
             rows.append(row)
         return rows
+
+
+def shown(intervals: Mapping[str, Interval] | None, name: str) -> bool | None:
+    """Return whether a gain is above 0 by more than noise: its interval lies above 0; None without interval.
+
+    Example:
+        >>> ends = {"a": Interval(0.1, 0.2, 0.3), "b": Interval(-0.1, 0.0, 0.1)}
+        >>> shown(ends, "a"), shown(ends, "b"), shown(ends, "c"), shown(None, "a")
+        (True, False, None, None)
+    """
+    if intervals is None or name not in intervals:
+        return None
+    return intervals[name].low > 1e-12  # differences of equal values may not cancel to the last bit
 
 
 def _aligned(rows: list[list[str]]) -> list[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
+from equimodal.config.run import DataConfig
 from equimodal.data.archive import checksum, npz_keys, read_array
 from equimodal.data.dataset import Dataset
 from equimodal.data.own import load_path, load_unlabelled
@@ -63,7 +65,13 @@ class BuiltIn:
 DATASETS: Registry[type[BuiltIn]] = Registry("data set", "equimodal.data.datasets")
 
 
-def load(name_or_path: str | Path, labels: int | None = None, split_seed: int | None = None) -> Splits[Dataset]:
+def load(
+    name_or_path: str | Path,
+    labels: int | None = None,
+    split_seed: int | None = None,
+    noise: Mapping[str, Any] | None = None,
+    distractors: Mapping[str, Any] | None = None,
+) -> Splits[Dataset]:
     """Return a data set by name, or from a path, as training, validation and test.
 
     Args:
@@ -71,9 +79,11 @@ def load(name_or_path: str | Path, labels: int | None = None, split_seed: int | 
             folder), or a path that `load_path` takes.
         labels: keep only so many labelled training rows (stratified), for scarce-label experiments.
         split_seed: draw a new split with this seed. Without it the split is the data's own, or drawn with seed 0.
+        noise: by modality, the size of noise to add, see `Splits.with_controls`.
+        distractors: by the name of a new modality, what it holds, see `Splits.with_controls`.
 
     Raises:
-        ConfigError: neither a known name nor a path.
+        ConfigError: neither a known name nor a path, or noise and distractors do not fit the data.
         DataError: the data are wrong.
 
     Example:
@@ -85,10 +95,32 @@ def load(name_or_path: str | Path, labels: int | None = None, split_seed: int | 
     else:
         name, data = str(_existing(name_or_path)), load_path(name_or_path)
     own = data.split() if isinstance(data, Dataset) else data
-    splits = own.with_settings(split_seed, labels)
+    splits = own.with_settings(split_seed, labels, noise, distractors)
+    said = splits.provenance.get("controls", {})
+    controls = {key: said[key] for key in ("noise", "distractors") if key in said}
     # What loads these very rows again; a run that was given them in Python stores it.
-    splits.provenance["source"] = {"name": name, "labels": labels, "split_seed": split_seed}
+    splits.provenance["source"] = {"name": name, "labels": labels, "split_seed": split_seed, **controls}
     return splits
+
+
+def load_configured(settings: DataConfig) -> Splits[Dataset]:
+    """Return the data that the section `data` of a configuration describes; see `load`.
+
+    Example:
+        >>> load_configured(DataConfig(name="avdigits", noise={"audio": 2}))
+        Splits('avdigits', train 2100, validation 300, test 600)
+    """
+    return load(settings.name, settings.labels, settings.split_seed, settings.noise, settings.distractors)
+
+
+def load_unreduced(settings: DataConfig) -> Splits[Dataset]:
+    """Return the data that a configuration describes with all training rows: a comparison draws labels for each seed.
+
+    Example:
+        >>> load_unreduced(DataConfig(name="avdigits", labels=50))
+        Splits('avdigits', train 2100, validation 300, test 600)
+    """
+    return load_configured(settings.model_copy(update={"labels": None}))
 
 
 def load_rows(name_or_path: str | Path) -> Dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -58,11 +59,21 @@ def load_batches(source: Source, parts: Sequence[np.ndarray], workers: int = 0) 
         num_workers=min(workers, len(parts)),
         collate_fn=_unchanged,
         generator=torch.Generator(),
+        multiprocessing_context=_start_method(),
     )
     for found in loader:
         if isinstance(found, EquimodalError):
             raise found
         yield found
+
+
+def _start_method() -> str | None:
+    """Return how the loader starts its processes; None: as Python's multiprocessing is set.
+
+    In a process of a parallel comparison that is joblib's own way, which the loader cannot use.
+    """
+    known = multiprocessing.get_all_start_methods()
+    return None if multiprocessing.get_start_method() in known else known[0]
 
 
 def _unchanged(batch: Any) -> Any:

@@ -171,6 +171,19 @@ class Rows:
             raise DataError(f"{modality}: the new column has {len(new)} rows, the data set {len(self)}.")
         return self._with(_columns={**self._columns, modality: replace(old, column=new, double=double)})
 
+    def modality(self, name: str) -> Modality:
+        """Return one modality: its column, presence and lengths.
+
+        Raises:
+            DataError: there is no such modality.
+        """
+        self._check_known([name])
+        return self._columns[name]
+
+    def with_modalities(self, columns: Mapping[str, Modality]) -> Self:
+        """Return the data set with these modalities, of the same rows, in place of those of their names or added."""
+        return self._with(_columns={**self._columns, **columns})
+
     def with_groups(self, groups: Any) -> Self:
         """Return the data set with other groups, one per row.
 

@@ -8,13 +8,15 @@ from typing import Any, Generic, cast
 
 import numpy as np
 
+from equimodal.config.controls import Controls
 from equimodal.data import checks
 from equimodal.data.archive import checksum
 from equimodal.data.assignment import PARTS, assign, draw_stratified
 from equimodal.data.columns.base import Column, Kind, SelectedColumn
+from equimodal.data.controls import add_controls, read_controls
 from equimodal.data.identifiers import sortable, sorting
 from equimodal.data.rows import R, Rows, concatenate
-from equimodal.errors import DataError
+from equimodal.errors import ConfigError, DataError
 
 FRACTIONS = (0.6, 0.2, 0.2)
 """Shares of the parts where none are asked for."""
@@ -54,6 +56,7 @@ class Splits(Generic[R]):
 
     def __init__(self, train: R, validation: R, test: R, provenance: Mapping[str, Any] | None = None) -> None:
         self.train, self.validation, self.test = train, validation, test
+        self._before: tuple[Splits[R], Controls] | None = None  # the parts without their controls
         problems = [
             f"{part}: its {what} are not those of train: expected {expected}, got {getattr(data, what)}."
             for part, data in {"validation": validation, "test": test}.items()
@@ -123,20 +126,71 @@ class Splits(Generic[R]):
             arrays |= {f"{part}/{name}": np.asarray(column) for name, column in columns.items()}
         return checksum(arrays)[:16]
 
-    def with_settings(self, split_seed: int | None, labels: int | None) -> Splits[R]:
-        """Return what the settings `data.split_seed` and `data.labels` of a configuration make of these parts.
+    def with_settings(
+        self,
+        split_seed: int | None,
+        labels: int | None,
+        noise: Mapping[str, Any] | None = None,
+        distractors: Mapping[str, Any] | None = None,
+    ) -> Splits[R]:
+        """Return what the settings in the section `data` of a configuration make of these parts.
 
         This is the one way from a configuration to rows, in training, in comparisons and when a run is loaded again.
 
         Args:
             split_seed: draw new parts with this seed; None: keep them.
             labels: keep so many training rows, drawn with the same seed (0 without one); None: all.
+            noise: see `with_controls`, which is given the same seed.
+            distractors: see `with_controls`.
 
         Raises:
+            ConfigError: noise or distractors do not fit the data.
             DataError: the parts cannot be drawn, or there are not as many rows.
         """
         found = self if split_seed is None else self.redraw(split_seed)
+        if noise or distractors:  # before labels are left out: validation and test are the same for all their numbers
+            found = found.with_controls(noise, distractors, seed=split_seed or 0)
         return found if labels is None else found.scarce(labels, split_seed or 0)
+
+    def with_controls(
+        self,
+        noise: Mapping[str, Any] | None = None,
+        distractors: Mapping[str, Any] | None = None,
+        *,
+        seed: int = 0,
+    ) -> Splits[R]:
+        """Return the parts with noise on some modalities, and with modalities that know nothing or nothing new.
+
+        Nothing is read but, once, what the training part holds of a modality with noise. A row has the same noise
+        whenever it is read. `redraw` draws the rows first, then noise and distractors anew, with its own seed.
+
+        Args:
+            noise: by modality, the standard deviation of Gaussian noise in units of the standard deviation of all
+                numbers that the training part holds of it. Integers become floats.
+            distractors: by the name of a new modality, `{"kind": "noise", "size": 1500}` (vectors of standard normal
+                numbers), `{"kind": "copy", "of": name}` (the rows of another modality) or `{"kind": "shuffled", "of":
+                name}` (those rows in random order within each part). They come last.
+            seed: of all random numbers.
+
+        Raises:
+            ConfigError: a modality is not known, is no array of numbers or exists already; a value is not possible; or
+                the parts have controls already.
+
+        Example:
+            >>> from equimodal.data.dataset import Dataset
+            >>> data = Dataset({"a": np.ones((50, 2)), "b": np.eye(50)}, [0, 1] * 25).split(seed=0)
+            >>> harder = data.with_controls({"b": 0.5}, {"static": {"kind": "noise", "size": 9}})
+            >>> harder.modalities, harder.train.arrays["static"].shape
+            (('a', 'b', 'static'), (30, 9))
+        """
+        if self._before is not None:
+            raise ConfigError("These parts have noise or distractors already. Give all of them at once.")
+        controls = read_controls(noise, distractors)
+        made = add_controls(self.parts(), controls, seed)
+        said = {**controls.model_dump(mode="json"), "deviations": made.deviations, "seed": int(seed)}
+        found = Splits(**made.parts, provenance={**self.provenance, "controls": said, "source": None})
+        found._before = (self, controls)
+        return found
 
     def redraw(self, seed: int) -> Splits[R]:
         """Return the same rows in new parts, disjoint in groups if there are any.
@@ -144,6 +198,9 @@ class Splits(Generic[R]):
         The result depends on the rows, on the shares asked for and on the seed, not on the split before. For parts that
         were given, their sizes are the shares.
         """
+        if self._before is not None:
+            before, controls = self._before
+            return before.redraw(seed).with_controls(controls.noise, controls.distractors, seed=seed)
         whole = concatenate(list(self.parts().values()))
         train, validation, test = (len(data) / len(whole) for data in self.parts().values())
         drawn = draw(whole, seed, fractions=self.provenance.get("fractions") or (train, validation, test))
@@ -162,7 +219,11 @@ class Splits(Generic[R]):
         pool = self.provenance.get("pool", len(self.train))
         provenance = {**self.provenance, "scarce": scarce, "pool": pool, "source": None}
         provenance.pop("fractions", None)  # they were those of the whole training part
-        return Splits(self.train.subset(rows), self.validation, self.test, provenance)
+        found = Splits(self.train.subset(rows), self.validation, self.test, provenance)
+        if self._before is not None:
+            before, controls = self._before
+            found._before = (before.scarce(labels, seed), controls)
+        return found
 
     def _group_column(self) -> np.ndarray:
         return np.concatenate([cast(np.ndarray, data.groups) for data in self.parts().values()])

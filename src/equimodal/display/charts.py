@@ -88,7 +88,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Line:
-    """One value per epoch (None where undefined), with an optional interval around it."""
+    """One value per epoch or place (None where undefined), with an optional interval around each."""
 
     label: str
     values: tuple[float | None, ...]
@@ -120,6 +120,23 @@ class EpochChart(Chart):
     levels: tuple[float, ...] = ()
     kept: tuple[int, ...] = ()
     phases: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurveChart(Chart):
+    """Lines over a number that is varied.
+
+    Args:
+        across: what is varied; the label of the horizontal axis.
+        places: its values, ascending.
+        lines: one or more, each with one value per place.
+        level: a constant value to compare with.
+    """
+
+    across: str
+    places: tuple[float, ...]
+    lines: tuple[Line, ...]
+    level: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ from equimodal.display.charts import (
     LEVEL,
     MUTED,
     Chart,
+    CurveChart,
     EpochChart,
     Line,
     Mark,
@@ -88,7 +89,7 @@ def _draw_epochs(chart: EpochChart) -> Figure:
     for level in chart.levels:
         axes.axhline(level, color=LEVEL.colour, linewidth=LEVEL.width, dashes=LEVEL.dashes)
     for line in chart.lines:
-        _draw_line(axes, line)
+        _draw_line(axes, line, range(1, len(line.values) + 1))
     for epoch in chart.kept:
         axes.axvline(epoch, color=INK, linewidth=0.9, dashes=(1, 2))
     shown = [v for line in chart.lines for v in line.values if v is not None]
@@ -103,16 +104,15 @@ def _draw_epochs(chart: EpochChart) -> Figure:
     return figure
 
 
-def _draw_line(axes: Axes, line: Line) -> None:
-    epochs = range(1, len(line.values) + 1)
+def _draw_line(axes: Axes, line: Line, at: Sequence[float]) -> None:
     if line.band:
         low, high = zip(*((math.nan, math.nan) if ends is None else ends for ends in line.band), strict=True)
-        axes.fill_between(epochs, low, high, color=line.style.colour, alpha=0.15, linewidth=0)
+        axes.fill_between(at, low, high, color=line.style.colour, alpha=0.15, linewidth=0)
     every = math.ceil(len(line.values) / 10)
     defined = [value is not None for value in line.values]
     alone = [here and not any(defined[max(0, i - 1) : i] + defined[i + 1 : i + 2]) for i, here in enumerate(defined)]
     axes.plot(
-        epochs,
+        at,
         [math.nan if value is None else value for value in line.values],
         color=line.style.colour,
         linewidth=line.style.width,
@@ -141,6 +141,24 @@ def _draw_phases(axes: Axes, chart: EpochChart, epochs: int) -> None:
                 fontsize=8.5,
                 color=MUTED,
             )
+
+
+@_figure.register
+def _draw_curves(chart: CurveChart) -> Figure:
+    figure, axes = _canvas(260, left=40, top=20)
+    if chart.level is not None:
+        axes.axhline(chart.level, color=LEVEL.colour, linewidth=LEVEL.width, dashes=LEVEL.dashes)
+    for line in chart.lines:
+        _draw_line(axes, line, chart.places)
+    ends = [end for line in chart.lines for band in line.band if band is not None for end in band]
+    shown = [value for line in chart.lines for value in line.values if value is not None]
+    if shown:
+        _limit(axes.set_ylim, [*shown, *ends, *([] if chart.level is None else [chart.level])], chart.limits)
+    _limit(axes.set_xlim, chart.places, (-math.inf, math.inf))
+    axes.grid(axis="y", color=GRID, linewidth=0.6)
+    axes.set_xlabel(chart.across, fontsize=9)
+    _axis_title(axes, chart.axis)
+    return figure
 
 
 @_figure.register

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from equimodal.data.catalogue import DATASETS, load, load_rows
+from equimodal.data.catalogue import DATASETS, load, load_configured, load_rows
 from equimodal.data.dataset import Dataset
 from equimodal.data.own import load_labelled, load_unlabelled
 from equimodal.data.splits import Splits
@@ -66,9 +66,15 @@ def rows_to_predict(run: Run, data: str, split: str | None) -> Dataset:
     """Return the rows of data to predict: one part of split data, or all rows.
 
     Raises:
-        ConfigError: an unknown split, or one of data that are not split.
+        ConfigError: an unknown split, or one of data that are not split; or all rows of the run's own data, where it
+            was trained with noise or distractors.
         DataError: the data are wrong.
     """
+    if split is None and _is_own(run, data) and (run.config.data.noise or run.config.data.distractors):
+        raise ConfigError(
+            "--split: the run was trained on these data with noise or distractors, which are drawn for each part. "
+            "Name a part: --split test."
+        )
     if split is None:
         return load_rows(data)
     if _is_own(run, data):
@@ -80,7 +86,7 @@ def _own(run: Run) -> Splits:
     """Return the run's data in the parts in which the run saw them."""
     settings = run.config.data
     try:
-        splits = load(settings.name, labels=settings.labels, split_seed=settings.split_seed)
+        splits = load_configured(settings)
     except ConfigError as error:
         raise DataError(f"The run's own data cannot be loaded again. {error} Give data with --data PATH.") from error
     if run.folder is not None and splits.fingerprint() != read_provenance(run.folder).get("data"):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from equimodal.batch import Batch
 from equimodal.config.section import Section
 from equimodal.errors import ConfigError
+from equimodal.models.calibration import fit_pool
 from equimodal.modes import ModesByModule
 from equimodal.registry import Registry
 
@@ -96,7 +97,7 @@ class EpochResult:
     contribution: Contribution
 
 
-LOGIT_FUSIONS = ("concat", "sum", "gated", "late", "quality", "evidential")
+LOGIT_FUSIONS = ("concat", "sum", "gated", "late", "quality", "evidential", "mlp", "bilinear", "film", "memory")
 """Fusions for methods that only need the logits of any coalition; the first is the default."""
 
 
@@ -187,10 +188,12 @@ class Method(ModesByModule):
         """Finish the epoch's training, before it is validated."""
 
     def calibrate(self, validation: Sequence[Encoded]) -> None:
-        """Fit a number or two of the model on the validation probe's encodings, before the epoch is measured there.
+        """Fit a few numbers of the model on the validation probe's encodings, before the epoch is measured there.
 
-        What is fitted must live in buffers of the model. The model is in evaluation mode, and nothing has a gradient.
+        By default those of a fitted pool, where the model's fusion has one. What is fitted must live in buffers of the
+        model. The model is in evaluation mode, and nothing has a gradient.
         """
+        fit_pool(self.model, validation)
 
     def on_epoch_end(self, result: EpochResult) -> None:
         """Use what was measured on validation after the epoch."""

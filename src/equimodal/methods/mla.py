@@ -22,12 +22,13 @@ class MLAConfig(MethodConfig):
     Args:
         projection: project the gradient of the shared head; without it the steps are those of `alternating`.
         damping: base of the projector's damping, which falls from it to its square in the course of training.
-        weights: how inference weighs the modalities present: "entropy", by how sure each is, or "equal".
+        pool: how inference weighs the modalities present: "entropy", by how sure each is, "equal", or "fitted" on
+            validation.
     """
 
     projection: bool = True
     damping: float = Field(default=0.1, gt=0, le=1)
-    weights: Literal["entropy", "equal"] = "entropy"
+    pool: Literal["entropy", "equal", "fitted"] = "entropy"
 
 
 def narrow(projector: Tensor, direction: Tensor, damping: float) -> Tensor:
@@ -89,11 +90,6 @@ class MLA(Alternating):
                 "has heads: own. Use heads: shared, or method.projection: false."
             )
         self.register_buffer("projector", torch.eye(model.width))
-
-    @classmethod
-    def fusion_options(cls, config: MLAConfig) -> dict[str, Any]:
-        """Return late fusion's options: one head for all, logits weighted as configured."""
-        return {"heads": "shared", "average": "logits", "weights": config.weights}
 
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
         """Yield one update per modality."""

@@ -15,9 +15,11 @@ class UnimodalEnsembleConfig(MethodConfig):
 
     Args:
         average: what is averaged over the modalities: "probabilities", or "logits".
+        pool: how: "equal", or by weights "fitted" on validation.
     """
 
     average: Literal["probabilities", "logits"] = "probabilities"
+    pool: Literal["equal", "fitted"] = "equal"
 
 
 @METHODS.register("unimodal_ensemble")
@@ -36,8 +38,8 @@ class UnimodalEnsemble(Method):
 
     @classmethod
     def fusion_options(cls, config: UnimodalEnsembleConfig) -> dict[str, Any]:
-        """Return late fusion's options: own heads, and what is averaged."""
-        return {"heads": "own", "average": config.average}
+        """Return late fusion's options: own heads, and what is averaged how."""
+        return {"heads": "own", "average": config.average, "pool": config.pool}
 
     def next_phase(self, finished: int, epochs: int) -> Phase | None:
         """Return one phase per modality."""

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from equimodal.errors import ConfigError, did_you_mean
 from equimodal.models.initial import for_each
 
+SHARPNESS = 2.0
+"""Factor before the tanh of a bounded mapping: units are then mostly near -1 or 1, where gates are open or closed."""
+
 
 def correlations(first: Tensor, second: Tensor) -> Tensor:
     """Return the Pearson correlation of each row of `first` (B, D) with each row of `second` (B', D), (B, B')."""
@@ -100,6 +103,7 @@ class CrossModalMapping(nn.Module):
         feature_level: learn the maps; without it encodings pass as they are.
         sample_level: mix rows by correlation in training.
         tau: correlations below it are dropped, in (0, 1].
+        bounded: bound what the memory reads, see `bound` (ours).
 
     Raises:
         ConfigError: `tau` is out of its range.
@@ -120,6 +124,7 @@ class CrossModalMapping(nn.Module):
         feature_level: bool = True,
         sample_level: bool = True,
         tau: float = 0.5,
+        bounded: bool = False,
     ) -> None:
         super().__init__()
         if not isinstance(tau, (int, float)) or not 0 < tau <= 1:
@@ -128,6 +133,7 @@ class CrossModalMapping(nn.Module):
         self.maps = for_each(self.modalities if feature_level else (), lambda _: nn.Linear(width, width))
         self.sample_level = sample_level
         self.tau = tau
+        self.bounded = bounded
 
     def map(self, name: str, encoding: Tensor) -> Tensor:
         """Return the encoding (..., D) in the shared space (..., D): the feature level alone.
@@ -138,6 +144,12 @@ class CrossModalMapping(nn.Module):
         if name not in self.modalities:
             raise ConfigError(f"The mapping knows no modality '{name}'.{did_you_mean(name, self.modalities)}")
         return self.maps[name](encoding) if name in self.maps else encoding
+
+    def bound(self, mapped: Tensor) -> Tensor:
+        """Return what the memory reads of mapped rows (..., D): tanh(2 LayerNorm(row)) if the mapping is bounded."""
+        if not self.bounded:
+            return mapped
+        return (SHARPNESS * nn.functional.layer_norm(mapped, mapped.shape[-1:])).tanh()
 
     def align(self, mapped: Tensor, previous: Tensor, valid: Tensor) -> Tensor:
         """Return mapped rows (B, D) aligned with `previous` (B, D) where `valid` (B,)."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from equimodal.comparison.comparison import Comparison
+from equimodal.comparison.result import MISSING
 from equimodal.display.charts import (
     INK,
     MUTED,
@@ -39,6 +40,7 @@ class ComparisonCharts:
         charts: list[Chart | None] = [
             self.accuracy(),
             self.differences(),
+            self.missing(),
             self.edm(),
             self.utilisation(),
             self.balance(),
@@ -73,6 +75,25 @@ class ComparisonCharts:
             axis="difference in accuracy",
             rows=tuple(rows),
             level=0.0,
+        )
+
+    def missing(self) -> RowChart | None:
+        """Accuracy of each method where entries are missing, by rate; None where it is not known."""
+        columns = {"none": "accuracy"} | {f"{percent}%": f"missing_{percent}" for percent in MISSING}
+        if all(row[columns[rate]]["mean"] is None for row in self.table for rate in list(columns)[1:]):
+            return None
+        styles = modality_styles(list(columns))
+        return RowChart(
+            key="missing",
+            title="Accuracy with entries missing",
+            caption="On test, by the share of entries that are missing; every row keeps at least one: mean"
+            f"{' with 95% interval' if self._several else ''}.",
+            axis="accuracy",
+            legend=tuple(Entry(rate, style) for rate, style in styles.items()),
+            rows=tuple(
+                Row(row["method"], tuple(_mark(row[column], styles[rate], ()) for rate, column in columns.items()))
+                for row in self.table
+            ),
         )
 
     def edm(self) -> RowChart:

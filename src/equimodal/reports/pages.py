@@ -10,6 +10,7 @@ import torch
 from equimodal._version import __version__
 from equimodal.comparison.comparison import Comparison
 from equimodal.comparison.reading import notes
+from equimodal.comparison.result import MISSING
 from equimodal.comparison.study import Study
 from equimodal.config.yaml import read_yaml_file
 from equimodal.display.html import as_yaml, count, write_page
@@ -58,6 +59,7 @@ def write_run_page(run: Run, path: Path) -> Path:
         trials=charts.trials,
         charts=charts.all(),
         subsets=subset_rows(run.test.subsets),
+        missing={percent: run.test.accuracy_missing(percent / 100) for percent in MISSING},
         updates=updates_taken(run.history),
         seconds=sum(line["seconds"]["train"] for line in run.history),
         memory=highest(run.history),

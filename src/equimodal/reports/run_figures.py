@@ -26,7 +26,7 @@ from equimodal.display.charts import (
     Style,
     modality_styles,
 )
-from equimodal.tables.words import VALUE_WORDS
+from equimodal.tables.words import VALUE_WORDS, number
 from equimodal.training.measure import Measurement
 from equimodal.training.run import Run
 
@@ -76,9 +76,9 @@ class RunCharts:
     def kept(self) -> tuple[int, ...]:
         """For each phase the epoch whose weights were kept."""
         best: dict[str, int] = {}
-        for number, line in enumerate(self.lines, start=1):
+        for epoch, line in enumerate(self.lines, start=1):
             if line["best"]:
-                best[line["phase"]] = number
+                best[line["phase"]] = epoch
         return tuple(best.values())
 
     def all(self) -> list[Chart]:
@@ -86,6 +86,7 @@ class RunCharts:
         charts: list[Chart | None] = [
             self.alone(),
             self.test_shares(),
+            self.trust(),
             self.shares(),
             self.edm(),
             self.accuracy(),
@@ -135,6 +136,23 @@ class RunCharts:
             rows=tuple(rows),
         )
 
+    def trust(self) -> RowChart | None:
+        """Weight of each modality in the fitted pool; None where the model has no such pool."""
+        weights = self.run.trust
+        if weights is None:
+            return None
+        each = ", ".join(f"{name} {number(weight, 2)}" for name, weight in weights.items())
+        return RowChart(
+            key="trust",
+            title="Weight in the fitted pool",
+            caption=f"How much the model trusts the decision of each modality, fitted on validation: {each}. The mean "
+            "is 1 (dashed); equal weights would all be 1.",
+            axis="weight",
+            rows=tuple(Row(name, (Mark(weight, self.styles[name]),)) for name, weight in weights.items()),
+            bars=True,
+            level=1.0,
+        )
+
     def shares(self) -> EpochChart:
         """Shares of contribution by epoch, with the target."""
         targets = sorted(set(self.run.test.contribution.target.values()))
@@ -170,6 +188,8 @@ class RunCharts:
         reference = self.run.reference["validation"]
 
         def used(measured: Measurement, name: str) -> float | None:
+            if reference.knows(name) is False:
+                return None
             values = torch.tensor([measured.alone[name], reference[name]], dtype=torch.float64)
             ratio = float(utilisation(values[0], values[1], measured.contribution.value_empty))
             return None if ratio != ratio else ratio

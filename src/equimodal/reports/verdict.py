@@ -10,6 +10,8 @@ from typing import Any
 from equimodal.comparison.comparison import Comparison
 from equimodal.comparison.reading import diverged, findings
 from equimodal.comparison.study import Study
+from equimodal.contribution.knowledge import knowledge
+from equimodal.reports.knowledge import knowledge_sentences
 from equimodal.statistics.permutation import LEVEL, seeds_needed
 from equimodal.statistics.verdict import FEWEST, verdict
 from equimodal.tables.words import VALUE_WORDS, interval, join_names, number
@@ -36,6 +38,9 @@ def run_verdict(run: Run) -> Verdict:
     (ours). It needs a value whose error follows from the value itself, which only accuracy has. For the other values
     a run stores intervals of the Shapley values, but none of what a modality reaches alone: there the smallest
     utilisation is reported without a claim.
+
+    A modality that knows nothing alone (see `equimodal.training.ability.Ability.knows`) has no utilisation. It is not
+    called under-used; a sentence says what it adds to the others.
     """
     test = run.test
     if test.contribution.edm is None:
@@ -52,20 +57,27 @@ def run_verdict(run: Run) -> Verdict:
         )
     else:
         headline = _use(test, test.utilisation, run.reference["test"])
-    return Verdict(headline, (_equilibrium(test), _fused(test)))
+    return Verdict(headline, (*knowledge_sentences(test, UNDER_USED), _equilibrium(test), _fused(test)))
 
 
 def _use(test: Measurement, used: Mapping[str, float | None], reference: Mapping[str, float]) -> str:
     known = sorted((u, name) for name, u in used.items() if u is not None)
     if not known:
-        return "Utilisation is undefined: trained alone, no modality is better than the label prior."
+        measured, text = (
+            test.contribution,
+            "Utilisation is undefined: trained alone, no modality is better than the prior",
+        )
+        if any(knowledge(measured, name).last for name in used):
+            return f"{text}. What this model knows, it knows from modalities together."
+        return f"{text}."
     low = [name for u, name in known if u < UNDER_USED]
     unit = VALUE_WORDS.get(test.contribution.value, test.contribution.value)
     smallest = f"the smallest utilisation is {number(known[0][0], 2)} ({known[0][1]})"
     if test.contribution.value != "accuracy":
         return f"Whether a modality is under-used is open: {smallest}, and its noise is not known for {unit}."
     if not low:
-        return f"Every modality does what it could do alone, or nearly: {smallest}."
+        those = " that knows something alone" if len(known) < len(used) else ""
+        return f"Every modality{those} does what it could do alone, or nearly: {smallest}."
     if test.contribution.groups is not None and test.contribution.coalition_errors is None:
         return f"Whether a modality is under-used is open: {smallest}, and its noise over groups is not known."
     clear = [name for name in low if not _within_noise(test, name, reference[name])]
@@ -101,14 +113,20 @@ def _equilibrium(test: Measurement) -> str:
         text += f" {interval(ends.low, ends.high, 2)}"
     if measured.noise_floor is not None:
         text += f", noise floor {measured.noise_floor:.2f}"
+    against = ""
+    if test.edm_ability is not None:
+        against = (
+            f" Against what each can do (its share in the unimodal ensemble) EDM is {number(test.edm_ability, 2)}."
+        )
     if ends and measured.noise_floor is not None and ends.low <= measured.noise_floor:
-        return f"{text}: cannot be distinguished from equilibrium with {test.samples} test samples."
-    order = _by_share(test)
-    least, most = (
-        f"{number(100 * measured.shares[name], 0)}% (target {number(100 * measured.target[name], 0)}%)"
-        for name in (order[0], order[-1])
+        return f"{text}: cannot be distinguished from equilibrium with {test.samples} test samples.{against}"
+    order = [name for name in _by_share(test) if test.knows(name) is not False] or _by_share(test)
+    extremes = dict.fromkeys([order[0], order[-1]])  # one, where only one modality knows something
+    each = " and ".join(
+        f"{name} has {number(100 * measured.shares[name], 0)}% (target {number(100 * measured.target[name], 0)}%)"
+        for name in extremes
     )
-    return f"{text}: of the contribution, {order[0]} has {least} and {order[-1]} has {most}."
+    return f"{text}: of the contribution, {each}.{against}"
 
 
 def _by_share(test: Measurement) -> list[str]:

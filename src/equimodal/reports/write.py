@@ -56,7 +56,8 @@ def export(result: Comparison | Study | Findings, folder: str | Path) -> list[Pa
     """Write the page and everything that goes with it into a folder; return the paths, the page first.
 
     A comparison: `report.html`, `table.csv`, `table.md` and `table.tex`. A study or an analysis: that for each of its
-    settings, in a folder of its own, and `report.html` over all of them; an analysis also `runs.csv`, `table.md`, and
+    settings, in a folder of its own, and `report.html` over all of them; a study also `table.csv` over all settings; an
+    analysis also `runs.csv`, `table.md`, and
     every figure as a file in `figures`.
 
     Raises:
@@ -66,7 +67,7 @@ def export(result: Comparison | Study | Findings, folder: str | Path) -> list[Pa
     page = report(result, folder / "report.html")
     if isinstance(result, Study):
         settings = [path for label, c in result.comparisons.items() for path in export(c, folder / safe_name(label))]
-        return [page, *settings]
+        return [page, result.to_csv(folder / "table.csv"), *settings]
     if isinstance(result, Findings):
         for label, found in result.settings.items():
             export(found.comparison, folder / safe_name(label))

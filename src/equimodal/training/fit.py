@@ -21,13 +21,14 @@ from equimodal.models.encoded import encode_all
 from equimodal.models.state import copy_of
 from equimodal.models.user_modules import batch_size_problems
 from equimodal.seeds import derive_seed, seeded
+from equimodal.training.ability import Ability, Reference, plain_reference
 from equimodal.training.folder import hold_folder
 from equimodal.training.given import GivenMethod, MethodLike, read_method
 from equimodal.training.loop import Trainer, make_fabric
 from equimodal.training.measure import Measurement, measure
 from equimodal.training.names import NAMES, resolve
 from equimodal.training.progress import make_reporter
-from equimodal.training.run import REFERENCE, Reference, Run
+from equimodal.training.run import REFERENCE, Run
 from equimodal.training.weights import MODEL, save_model
 
 
@@ -50,7 +51,7 @@ def fit(
     Args:
         model: the classifier.
         data: training, validation and test parts.
-        method: a method's or recipe's name, `"name:key=value"`, a mapping with `name` and options, a subclass of
+        method: a method's name, `"name:key=value"`, a mapping with `name` and options, a subclass of
             `Method` (registered or not), or an instance of one that was made with `model`.
         out: a folder for the run; None keeps it in memory.
         resume: continue the run in `out`.
@@ -119,7 +120,7 @@ def train(
         folder: where the run is kept; None: in memory.
         resume: continue the run in `folder`.
         quiet: say nothing.
-        reference: what each modality reaches alone, where that is known already.
+        reference: what each modality can do alone, where that is known already.
     """
     folder = None if folder is None else Path(folder)
     trainer = set_up(config, data, model, given, folder=folder, quiet=quiet)
@@ -170,6 +171,9 @@ def set_up(
     if problems:
         raise ConfigError(problems)
     options = method_class.Config.model_validate(config.method.options)
+    if config.method.fusion is not None and not model.has_fusion:
+        with seeded(config.seed, "fusion"):
+            model.set_fusion(config.method.fusion, **config.method.fusion_options)
     prepare_with_seed(model, method_class, options, config.seed)
     train, validation, test = (model.prepare(part) for part in data.parts().values())
     prepared = Splits(train, validation, test, data.provenance)
@@ -195,16 +199,15 @@ def _check_target(config: RunConfig, data: Splits) -> None:
 
 
 def _new_model(config: RunConfig, data: Splits, method_class: type[Method]) -> Classifier:
-    settings = config.model
-    named = settings.fusion
+    named, fusion_options = config.fusion
     if named == method_class.fusions[0]:
         named = None  # the method brings it, with the method's options too
     return Classifier.for_data(
         data,
-        settings.encoders,
-        width=settings.width,
+        config.model.encoders,
+        width=config.model.width,
         fusion=named,
-        fusion_options=settings.fusion_options,
+        fusion_options=fusion_options,
         seed=config.seed,
     )
 
@@ -240,21 +243,24 @@ def train_reference(
     resume: bool,
     quiet: bool,
 ) -> Reference:
-    """Train the unimodal ensemble with the run's budget; return what each modality reaches, by split."""
+    """Train the unimodal ensemble with the run's budget; return what each modality can do alone, by split."""
     untrained.clear_fusion()
     changes = {"method": MethodSpec(name=REFERENCE, label="reference"), "reference": False}
     reference_config = config.model_copy(update=changes)
     where = None if folder is None else folder / "reference"
     run = train(reference_config, data, untrained, folder=where, resume=resume, quiet=quiet)
-    return {"validation": run.validation.alone, "test": run.test.alone}
+    return _ability({"validation": run.validation, "test": run.test})
+
+
+def _ability(ensemble: Mapping[str, Measurement]) -> Reference:
+    return {name: Ability.of(measured.alone, measured.contribution) for name, measured in ensemble.items()}
 
 
 def _finish(trainer: Trainer, reference: Reference | None) -> Run:
     """Measure the best weights on validation and, once, on test; write `metrics.json`."""
     config, model, data = trainer.config, trainer.model, trainer.data
     if config.method.name == REFERENCE and reference is None:
-        parts = {name: measure_part(trainer, part, name) for name, part in _held_out(data).items()}
-        reference = {name: measurement.alone for name, measurement in parts.items()}
+        reference = _ability({name: measure_part(trainer, part, name) for name, part in _held_out(data).items()})
     parts = {
         name: measure_part(trainer, part, name, reference[name] if reference else None)
         for name, part in _held_out(data).items()
@@ -277,7 +283,7 @@ def _finish(trainer: Trainer, reference: Reference | None) -> Run:
             "config": config.hash(),
             "seed": config.seed,
             "best_epoch": run.best_epoch,
-            "reference": reference,
+            "reference": plain_reference(reference),
             "validation": run.validation.to_dict(),
             "test": run.test.to_dict(),
         }
@@ -289,9 +295,7 @@ def _held_out(data: Splits) -> dict[str, Dataset]:
     return {"validation": data.validation, "test": data.test}
 
 
-def measure_part(
-    trainer: Trainer, part: Dataset, name: str, reference: Mapping[str, float] | None = None
-) -> Measurement:
+def measure_part(trainer: Trainer, part: Dataset, name: str, reference: Ability | None = None) -> Measurement:
     """Measure the trainer's model on one part of the data, in the precision it was trained in."""
     with trainer.fabric.autocast():
         return measure(

@@ -12,7 +12,7 @@ from equimodal.models.classifier import Classifier
 from equimodal.training.names import NAMES, RegisteredNames
 
 MethodLike = str | Mapping[str, Any] | type[Method] | Method
-"""The name of a method or recipe, a mapping with `name` (or a class) and options, a class, or an instance."""
+"""The name of a method, a mapping with `name` (or a class) and options, a class, or an instance."""
 
 
 @dataclass(frozen=True)

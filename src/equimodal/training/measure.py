@@ -15,12 +15,14 @@ from equimodal.config.run import MeasureConfig
 from equimodal.contribution.coalitions import coalition_name
 from equimodal.contribution.equilibrium import utilisation
 from equimodal.contribution.measure import contribution
+from equimodal.contribution.missing import value_missing
 from equimodal.contribution.result import Contribution
 from equimodal.contribution.shapley import plan
 from equimodal.contribution.values import value_function
 from equimodal.errors import NOT_FINITE, Diverged
 from equimodal.models.classifier import Classifier
 from equimodal.models.encoded import Encoded, coalition_outputs
+from equimodal.training.ability import Ability
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,10 @@ class Measurement:
         subsets: accuracy of each coalition measured, by name.
         alone: v({m}) of each modality under the value function, the numerator of utilisation.
         contribution: Shapley contribution, shares, deviation, EDM, with intervals.
-        utilisation: how much of what each modality could do alone it still does; None without a reference.
+        utilisation: how much of what each modality could do alone it still does; None without a reference, and for a
+            modality that knows nothing alone.
         right: which rows all modalities together classify correctly, see `pack`; None where not recorded.
+        ability: what each modality can do alone on the same data (the unimodal ensemble); None without a reference.
     """
 
     split: str
@@ -48,6 +52,7 @@ class Measurement:
     contribution: Contribution
     utilisation: dict[str, float | None] | None = None
     right: str | None = None
+    ability: Ability | None = None
 
     @property
     def accuracy(self) -> float:
@@ -85,6 +90,52 @@ class Measurement:
         return self.contribution.edm
 
     @property
+    def ability_deviation(self) -> dict[str, float] | None:
+        """Share of each modality less its share in the unimodal ensemble; None where one of them is undefined."""
+        possible = None if self.ability is None else self.ability.shares
+        if self.shares is None or possible is None:
+            return None
+        return {name: share - possible[name] for name, share in self.shares.items()}
+
+    @property
+    def edm_ability(self) -> float | None:
+        r"""EDM against what each modality can do, $\sum_m |\psi_m - \psi^\mathrm{UME}_m|$, or None (ours).
+
+        None without a reference, and where this model or the unimodal ensemble is no better than the label prior.
+        """
+        deviation = self.ability_deviation
+        return None if deviation is None else sum(map(abs, deviation.values()))
+
+    def knows(self, modality: str) -> bool | None:
+        """Return whether a modality, trained alone, is better than the label prior by more than noise; None: unknown.
+
+        See `equimodal.training.ability.Ability.knows`.
+        """
+        return None if self.ability is None else self.ability.knows(modality)
+
+    def standing(self, modality: str) -> str:
+        """Return how a modality stands to its target, see `equimodal.contribution.Contribution.standing`."""
+        return self.contribution.standing(modality, self.knows(modality))
+
+    def accuracy_missing(self, rate: float) -> float | None:
+        """Return the accuracy where each entry (row, modality) is missing with probability `rate`, independently.
+
+        Every row keeps at least one modality. The accuracy is exact for the rows measured; nothing is drawn. Where
+        rows lack entries already, a subset is measured on what they have of it, and `rate` comes on top.
+
+        Args:
+            rate: from 0 to below 1.
+
+        Returns:
+            The weighted mean of `subsets`, see `equimodal.contribution.missing.value_missing`. None where not all
+            subsets were measured (more than 10 modalities, or a budget).
+
+        Raises:
+            ConfigError: the rate is not a number from 0 to below 1.
+        """
+        return value_missing(self.subsets, len(self.unimodal), rate)
+
+    @property
     def subset_mean(self) -> float:
         """Mean accuracy over all coalitions measured except the empty one."""
         return float(np.mean([value for name, value in self.subsets.items() if name]))
@@ -101,12 +152,16 @@ class Measurement:
             "alone": self.alone,
             "contribution": self.contribution.to_dict(),
             "utilisation": self.utilisation,
+            "ability": None if self.ability is None else self.ability.to_dict(),
+            "ability_deviation": self.ability_deviation,
+            "edm_ability": self.edm_ability,
             **({} if self.right is None else {"right": self.right}),
         }
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Measurement:
         """Return the measurement whose `to_dict` is given."""
+        ability = plain.get("ability")
         return cls(
             split=plain["split"],
             samples=plain["samples"],
@@ -117,6 +172,7 @@ class Measurement:
             contribution=Contribution.from_dict(plain["contribution"]),
             utilisation=plain["utilisation"],
             right=plain.get("right"),
+            ability=None if ability is None else Ability.from_dict(ability),
         )
 
     def __str__(self) -> str:
@@ -125,14 +181,20 @@ class Measurement:
             f"{self.split} ({self.samples} samples): accuracy {scores['accuracy']:.3f}, "
             f"macro F1 {scores['macro_f1']:.3f}, loss {scores['loss']:.3f}, ECE {scores['ece']:.3f}",
             "alone: " + ", ".join(f"{name} {own['accuracy']:.3f}" for name, own in self.unimodal.items()),
-            str(self.contribution),
+            self.contribution.describe({name: self.knows(name) for name in self.unimodal}),
         ]
         if self.utilisation is not None:
-            each = ", ".join(
-                f"{name} {'undefined' if u is None else f'{u:.2f}'}" for name, u in self.utilisation.items()
-            )
-            lines.append(f"utilisation: {each}")
+            lines.append("utilisation: " + ", ".join(self._used(name, u) for name, u in self.utilisation.items()))
+        deviation = self.ability_deviation
+        if deviation is not None:
+            each = ", ".join(f"{name} {amount:+.3f}" for name, amount in deviation.items())
+            lines.append(f"EDM against ability: {self.edm_ability:.3f} ({each})")
         return "\n".join(lines)
+
+    def _used(self, name: str, used: float | None) -> str:
+        if used is not None:
+            return f"{name} {used:.2f}"
+        return f"{name} undefined" + " (knows nothing alone)" * (self.knows(name) is False)
 
 
 def expected_calibration_error(logits: Tensor, labels: Tensor, bins: int = 15) -> float:
@@ -181,7 +243,7 @@ def measure(
     *,
     split: str,
     seed: int = 0,
-    reference: Mapping[str, float] | None = None,
+    reference: Ability | None = None,
     record: bool = False,
 ) -> Measurement:
     """Measure a classifier on one data set.
@@ -194,7 +256,8 @@ def measure(
         config: value function, target, bootstrap, budget.
         split: name of the part, for provenance.
         seed: of bootstrap and sampling.
-        reference: value of each modality in the unimodal ensemble on the same data, for utilisation.
+        reference: what each modality can do alone on the same data (the unimodal ensemble), for utilisation and for
+            EDM against ability. A modality that knows nothing alone has no utilisation: a ratio of noise to noise.
         record: keep which rows are classified correctly.
 
     Raises:
@@ -229,7 +292,10 @@ def measure(
         empty = value(outputs[:1], labels, None)
         possible = torch.tensor([reference[m] for m in model.modalities], dtype=alone.dtype)
         ratios = utilisation(alone, possible, empty).tolist()
-        used = {m: None if math.isnan(u) else u for m, u in zip(model.modalities, ratios, strict=True)}
+        used = {
+            m: None if math.isnan(u) or reference.knows(m) is False else u
+            for m, u in zip(model.modalities, ratios, strict=True)
+        }
     return Measurement(
         split=split,
         samples=len(labels),
@@ -243,6 +309,7 @@ def measure(
         contribution=measured,
         utilisation=used,
         right=pack((outputs[-1].argmax(-1) == labels).numpy()) if record else None,
+        ability=reference,
     )
 
 

@@ -48,6 +48,10 @@ class RegisteredNames:
         except ValidationError as error:
             raise ConfigError(problems_of(error, config, where)) from error
 
+    def fusions_of(self, method: str) -> tuple[str, ...]:
+        """Return the names of the fusions that a method can train."""
+        return self.method(method).fusions
+
     def check_encoder(self, name: str) -> None:
         """Raise a `ConfigError` if no encoder has that name."""
         ENCODERS.get(name)

@@ -15,14 +15,14 @@ from equimodal.data.dataset import Dataset
 from equimodal.errors import RunError
 from equimodal.models.classifier import Classifier
 from equimodal.models.predict import Predictions, predict
+from equimodal.training.ability import Reference, read_reference
 from equimodal.training.folder import read_config
 from equimodal.training.history import read_history
 from equimodal.training.measure import Measurement
 from equimodal.training.weights import MODEL, load_model
 
 REFERENCE = "unimodal_ensemble"
-Reference = Mapping[str, Mapping[str, float]]
-"""Value of each modality trained alone, by split: {"validation": {name: v}, "test": {name: v}}."""
+"""The method that the reference of a run is trained with."""
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Run:
         history: one line per epoch.
         validation: measured on the whole validation part, with the best weights.
         test: measured once on test, after everything was chosen.
-        reference: what each modality reaches alone, by split; None without a reference.
+        reference: what each modality can do alone, by split; None without a reference.
         folder: where it is kept, or None.
     """
 
@@ -54,9 +54,21 @@ class Run:
         return predict(self.model, data, present, batch_size=batch_size)
 
     @property
+    def trust(self) -> dict[str, float] | None:
+        """Weight of each modality in the fitted pool of the model's decisions, of mean 1; None: it has none."""
+        return self.model.fusion.trust()
+
+    @property
     def best_epoch(self) -> int:
         """The epoch whose weights were kept."""
         return max(line["epoch"] for line in self.history if line["best"])
+
+    def __str__(self) -> str:
+        lines = [f"{self.config.method.label} on {self.config.data.name}", str(self.test)]
+        if (trust := self.trust) is not None:
+            each = ", ".join(f"{name} {weight:.2f}" for name, weight in trust.items())
+            lines.append(f"weight in the fitted pool: {each} (mean 1)")
+        return "\n".join([*lines, f"best epoch {self.best_epoch} of {len(self.history)}"])
 
 
 def load(folder: str | Path, encoders: Mapping[str, nn.Module] | None = None) -> Run:
@@ -86,7 +98,7 @@ def load(folder: str | Path, encoders: Mapping[str, nn.Module] | None = None) ->
     try:
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         validation, test = (Measurement.from_dict(metrics[part]) for part in ("validation", "test"))
-        reference = metrics["reference"]
+        reference = read_reference(metrics["reference"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{folder / 'metrics.json'}: is damaged ({error!r}).") from error
     return Run(

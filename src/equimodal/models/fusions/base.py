@@ -50,6 +50,14 @@ class Fusion(nn.Module):
         """Return logits (B, C)."""
         raise NotImplementedError
 
+    def trust(self) -> dict[str, float] | None:
+        """Return the weight of each modality in a fitted pool, of mean 1; None where the fusion has none."""
+        return None
+
+    def stacked(self, present: Presence) -> Tensor:
+        """Return the presence of all modalities as one mask (n, B)."""
+        return torch.stack([present[name] for name in self.modalities])
+
     def coalitions(self, encodings: Encodings, present: Presence, coalitions: Tensor) -> Tensor:
         """Return logits (K, B, C): row k as if only the modalities of `coalitions[k]` (n,) were present."""
         K, B = len(coalitions), len(next(iter(encodings.values())))

@@ -53,7 +53,7 @@ class Evidential(Late):
         super().__init__(modalities, width, classes)
         self.options = {}  # it has none of late fusion's options
 
-    def pool(self, each: Tensor, mask: Tensor) -> Tensor:
+    def combine_decisions(self, each: Tensor, mask: Tensor) -> Tensor:
         """Return the logarithms of the probabilities that the combined opinion expects."""
         return log_expectation(combined_support(nn.functional.softplus(each.float()), mask))
 

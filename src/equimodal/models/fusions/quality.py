@@ -64,7 +64,7 @@ class Quality(Late):
         self.options = {"combine": combine}  # it has none of late fusion's options
         self.combine = combine
 
-    def pool(self, each: Tensor, mask: Tensor) -> Tensor:
+    def combine_decisions(self, each: Tensor, mask: Tensor) -> Tensor:
         """Return the mean, or the sum, weighted by confidence."""
         weights = quality_shares(each, mask) if self.combine == "mean" else mask * confidence(each) / SCALE
         return (weights.unsqueeze(-1) * each).sum(-3)
