@@ -225,18 +225,48 @@ def cross_entropy(logits: Tensor, labels: Tensor, mask: Tensor | None = None) ->
     return torch.where(mask, each, 0.0).sum(), mask.sum()
 
 
-def prepare_fusion(model: Classifier, method: type[Method], config: MethodConfig) -> None:
+def prepare_fusion(
+    model: Classifier,
+    method: type[Method],
+    config: MethodConfig,
+    named: str | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> None:
     """Give the model the method's fusion if it has none.
 
     Options that the model was given without the name of a fusion go to it, before those that the method gives.
 
+    Args:
+        model: the classifier.
+        method: the method's class.
+        config: the method's options.
+        named: the fusion that the run's configuration names for the method; None: the first that the method trains.
+        options: arguments of that fusion, before all others.
+
     Raises:
-        ConfigError: the model's fusion is one that the method cannot train, or was made with other options than the
-            method's configuration asks for; or an option is not the fusion's.
+        ConfigError: the model's fusion is one that the method cannot train, or another than the one named, or was made
+            with other options than those asked for; or an option is not the fusion's.
     """
+    options = options or {}
     if not model.has_fusion:
-        model.set_fusion(method.fusions[0], **{**method.fusion_options(config), **model.fusion_options})
+        name = named or method.fusions[0]
+        brought = method.fusion_options(config) if name == method.fusions[0] else {}
+        model.set_fusion(name, **{**brought, **model.fusion_options, **options})
         return
+    has = model.fusion_options
+    problems = [
+        f"method.fusion_options: {option} is {wanted!r}, but the model's fusion '{model.fusion_name}' was made with "
+        f"{has.get(option, 'no such option')!r}. Make a new model, Classifier.for_data(data), or leave the option out."
+        for option, wanted in options.items()
+        if option not in has or has[option] != wanted
+    ]
+    if named not in (None, model.fusion_name):
+        problems = [
+            f"method.fusion: the method names '{named}', but the model has '{model.fusion_name}', named or brought by the "
+            "method of an earlier fit. Make a new model, Classifier.for_data(data), or leave the method's fusion out."
+        ]
+    if problems:
+        raise ConfigError(problems)
     if model.fusion_name not in method.fusions:
         raise ConfigError(
             f"model.fusion: {method.__name__} trains the fusions {', '.join(method.fusions)}, but the model has "

@@ -171,10 +171,7 @@ def set_up(
     if problems:
         raise ConfigError(problems)
     options = method_class.Config.model_validate(config.method.options)
-    if config.method.fusion is not None and not model.has_fusion:
-        with seeded(config.seed, "fusion"):
-            model.set_fusion(config.method.fusion, **config.method.fusion_options)
-    prepare_with_seed(model, method_class, options, config.seed)
+    prepare_with_seed(model, method_class, options, config.seed, config.method)
     train, validation, test = (model.prepare(part) for part in data.parts().values())
     prepared = Splits(train, validation, test, data.provenance)
     with seeded(config.seed, "method"):
@@ -228,10 +225,13 @@ def _check_fit(model: Classifier, data: Splits) -> None:
         raise DataError(f"{data.name}: {' '.join(problems)} Make a new one: Classifier.for_data(data).")
 
 
-def prepare_with_seed(model: Classifier, method_class: Any, options: Any, seed: int) -> None:
-    """Give the model the method's fusion, its weights drawn from the run's seed."""
+def prepare_with_seed(
+    model: Classifier, method_class: Any, options: Any, seed: int, said: MethodSpec | None = None
+) -> None:
+    """Give the model the method's fusion, or the one that its configuration names, its weights drawn from the seed."""
     with seeded(seed, "fusion"):
-        prepare_fusion(model, method_class, options)
+        named, fusion_options = (None, {}) if said is None else (said.fusion, said.fusion_options)
+        prepare_fusion(model, method_class, options, named, fusion_options)
 
 
 def train_reference(
