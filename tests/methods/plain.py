@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from equimodal.batch import Batch
@@ -15,10 +17,36 @@ from equimodal.methods.base import METHODS, Method, Outcome, Update, prepare_fus
 from equimodal.models.mapping import alignment_weights
 from equimodal.training.loop import make_fabric
 from equimodal.training.optimise import Updater, make_optimiser
-from synthetic import linear_model
+from synthetic import linear_batch, linear_model
 
 TRAINING = TrainingConfig(learning_rate=0.03, weight_decay=0.1, clip_norm=0.5)
 """Rates high enough that a wrong gradient shows, a norm that does clip, and weight decay that does pull."""
+
+NAMES = ("a", "b", "c")
+ORDER = ("b", "c", "a")
+"""The order in which tests of scheduled methods visit them, other than the one declared."""
+
+
+def for_any_batch(test: Any) -> Any:
+    """Call the test with a seed and with what a batch may hold: how many samples, how often present, one left out."""
+    drawn = given(
+        seed=st.integers(0, 9999),
+        samples=st.integers(1, 12),
+        probability=st.sampled_from([-1.0, 0.2, 0.6, 1.1]),
+        without=st.sampled_from([*NAMES, ""]),
+    )
+    return settings(max_examples=12, deadline=None)(drawn(test))
+
+
+def method_and_batch(
+    name: str, options: dict[str, Any], seed: int, samples: int, probability: float, without: str
+) -> tuple[Any, Batch]:
+    """Return a method whose encoders have dropout, so that they draw numbers, and a batch for `for_any_batch`."""
+    torch.manual_seed(seed + 1)
+    model = linear_model(NAMES)
+    model.encoders = nn.ModuleDict({m: nn.Sequential(layer, nn.Dropout(0.5)) for m, layer in model.encoders.items()})
+    method = make_method(name, model, **options)
+    return method, linear_batch(NAMES, samples=samples, probability=probability).restrict(set(NAMES) - {without})
 
 
 def make_method(name: str, model: Any = None, seed: int = 0, **options: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -18,21 +18,23 @@ from equimodal.models.encoded import Encoded
 from synthetic import CLASSES, linear_batch, linear_model
 
 from .plain import (
+    NAMES,
+    ORDER,
     Plain,
     alive,
     assert_same,
     encode,
+    for_any_batch,
     inherited,
     make_method,
     make_updater,
     mean_loss,
+    method_and_batch,
     read,
     run_updates,
     twin,
 )
 
-NAMES = ("a", "b", "c")
-ORDER = ("b", "c", "a")
 PLAIN: dict[str, Any] = {"memory": {"dropout": 0.0, "coalitions": 0.0}}
 
 
@@ -306,20 +308,10 @@ def signature(method, batch, seed):
 
 
 @pytest.mark.parametrize("options", CONFIGS.values(), ids=CONFIGS)
-@settings(max_examples=12, deadline=None)
-@given(
-    seed=st.integers(0, 9999),
-    samples=st.integers(1, 12),
-    probability=st.sampled_from([-1.0, 0.2, 0.6, 1.1]),
-    without=st.sampled_from([*NAMES, ""]),
-)
+@for_any_batch
 def test_updates_never_depend_on_what_a_batch_holds(options, seed, samples, probability, without):
-    torch.manual_seed(seed + 1)
-    model = linear_model(NAMES)
-    model.encoders = nn.ModuleDict({m: nn.Sequential(layer, nn.Dropout(0.5)) for m, layer in model.encoders.items()})
-    method = make_method("equilibrium", model, **options)
+    method, some = method_and_batch("equilibrium", options, seed, samples, probability, without)
     full = linear_batch(NAMES, samples=12, probability=1.1)
-    some = linear_batch(NAMES, samples=samples, probability=probability).restrict(set(NAMES) - {without})
     expected, found = signature(method, full, seed), signature(method, some, seed)
     assert [(u.modalities, names) for u, names, _ in found] == [(u.modalities, names) for u, names, _ in expected]
     assert all(stepped for *_, stepped in expected)

@@ -6,9 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from torch import nn
 
 from equimodal.config.run import parse_method
 from equimodal.errors import ConfigError
@@ -17,21 +14,23 @@ from equimodal.training import names
 from synthetic import linear_batch, linear_model
 
 from .plain import (
+    NAMES,
+    ORDER,
     Plain,
     alive,
     assert_same,
     encode,
+    for_any_batch,
     inherited,
     make_method,
     make_updater,
     mean_loss,
+    method_and_batch,
     read,
     run_updates,
     twin,
 )
 
-NAMES = ("a", "b", "c")
-ORDER = ("b", "c", "a")
 PLAIN: dict[str, Any] = {"memory": {"dropout": 0.0}}
 
 
@@ -107,19 +106,9 @@ CONFIGS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("options", CONFIGS.values(), ids=CONFIGS)
-@settings(max_examples=12, deadline=None)
-@given(
-    seed=st.integers(0, 9999),
-    samples=st.integers(1, 12),
-    probability=st.sampled_from([-1.0, 0.2, 0.6, 1.1]),
-    without=st.sampled_from([*NAMES, ""]),
-)
+@for_any_batch
 def test_updates_never_depend_on_what_a_batch_holds(options, seed, samples, probability, without):
-    torch.manual_seed(seed + 1)
-    model = linear_model(NAMES)
-    model.encoders = nn.ModuleDict({m: nn.Sequential(layer, nn.Dropout(0.5)) for m, layer in model.encoders.items()})
-    method = make_method("paper", model, **options)
-    some = linear_batch(NAMES, samples=samples, probability=probability).restrict(set(NAMES) - {without})
+    method, some = method_and_batch("paper", options, seed, samples, probability, without)
     for visiting in method.passes():
         method.visiting = visiting
         done = run_updates(method, [some])

@@ -262,8 +262,8 @@ def prepare_fusion(
     ]
     if named not in (None, model.fusion_name):
         problems = [
-            f"method.fusion: the method names '{named}', but the model has '{model.fusion_name}', named or brought by the "
-            "method of an earlier fit. Make a new model, Classifier.for_data(data), or leave the method's fusion out."
+            f"method.fusion: the method names '{named}', but the model has '{model.fusion_name}', named or brought by "
+            "the method of an earlier fit. Make a new model, Classifier.for_data(data), or leave out the fusion."
         ]
     if problems:
         raise ConfigError(problems)

@@ -284,14 +284,14 @@ class Classifier(ModesByModule):
 
     def fuse(self, encodings: Encodings, present: Presence) -> Tensor:
         """Return logits (B, C); the training prior's where nothing is present."""
-        anything = torch.stack([present[name] for name in self.modalities]).any(0)
+        anything = self.fusion.stacked(present).any(0)
         logits = self.fusion(encodings, present)
         return _with_prior(anything, logits, self.log_prior)
 
     def coalitions(self, encodings: Encodings, present: Presence, coalitions: Tensor) -> Tensor:
         """Return logits (K, B, C): row k as if only the modalities of `coalitions[k]` (n,) were present."""
         coalitions = coalitions.to(self.device)
-        here = torch.stack([present[name] for name in self.modalities])  # (n, B)
+        here = self.fusion.stacked(present)  # (n, B)
         anything = (coalitions.unsqueeze(-1) & here).any(1)  # (K, B)
         logits = self.fusion.coalitions(encodings, present, coalitions)
         return _with_prior(anything, logits, self.log_prior)

@@ -63,11 +63,11 @@ class Cosine(Fusion):
 
     def forward(self, encodings: Encodings, present: Presence) -> Tensor:
         """Return logits (B, C)."""
-        return self._fuse(encodings, torch.stack([present[name] for name in self.modalities]))
+        return self._fuse(encodings, self.stacked(present))
 
     def coalitions(self, encodings: Encodings, present: Presence, coalitions: Tensor) -> Tensor:
         """Return logits (K, B, C); the cosines are taken once."""
-        here = torch.stack([present[name] for name in self.modalities])
+        here = self.stacked(present)
         return self._fuse(encodings, coalitions.unsqueeze(-1) & here)
 
     def _fuse(self, encodings: Encodings, mask: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ class FiLM(Fusion):
 
     def forward(self, encodings: Encodings, present: Presence) -> Tensor:
         """Return logits (B, C)."""
-        mask = torch.stack([present[name] for name in self.modalities])  # (n, B)
+        mask = self.stacked(present)  # (n, B)
         stacked = torch.stack([encodings[name] for name in self.modalities])  # (n, B, D)
         modulations = torch.stack([self._modulation(encodings[name], present[name], name) for name in self.modalities])
         others = mask.unsqueeze(0) & ~torch.eye(len(mask), dtype=torch.bool, device=mask.device).unsqueeze(-1)

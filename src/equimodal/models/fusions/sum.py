@@ -29,7 +29,7 @@ class Sum(Fusion):
 
     def forward(self, encodings: Encodings, present: Presence) -> Tensor:
         """Return logits (B, C)."""
-        mask = torch.stack([present[name] for name in self.modalities]).unsqueeze(-1)  # (n, B, 1)
+        mask = self.stacked(present).unsqueeze(-1)  # (n, B, 1)
         stacked = torch.stack([encodings[name] for name in self.modalities])
         scale = len(self.modalities) / mask.sum(0).clamp(min=1)
         return self.head((stacked * mask).sum(0) * scale)
