@@ -8,7 +8,7 @@ from typing import Any
 
 from equimodal.comparison.numbers import Numbers
 from equimodal.config.compare import Primary
-from equimodal.statistics.estimates import paired
+from equimodal.statistics.estimates import estimate, paired
 from equimodal.statistics.permutation import LEVEL, holm, permutation_p
 from equimodal.statistics.verdict import verdict
 
@@ -30,8 +30,7 @@ class Regret:
 
 def mean_of(comparison: Numbers, method: str, column: str) -> float | None:
     """Return the mean over the seeds in which a column is defined; None if it is defined in none."""
-    known = [value for value in comparison.values(method, column) if value is not None]
-    return sum(known) / len(known) if known else None
+    return estimate(comparison.values(method, column)).mean
 
 
 def regrets(comparisons: Mapping[str, Numbers], column: str = "accuracy") -> dict[str, Regret]:
