@@ -53,6 +53,13 @@ def test_order_of_many_modalities_tries_two_sequences():
     assert {tuple(options(arm).initial or ()) for arm in arms} == {tuple("abcd"), tuple("dcba")}
 
 
+def test_order_of_some_strategies_from_one_sequence():
+    arms, _ = Order(recipes("equilibrium"), strategies=["random", "strong_to_weak"], initial="declared").arms(NAMES[:2])
+    assert [options(arm).order for arm in arms] == ["weak_to_strong", "strong_to_weak", "random"]
+    assert {tuple(options(arm).initial or ()) for arm in arms} == {("a", "b")}
+    assert [arm.against for arm in arms] == [None, arms[0].label, arms[0].label]
+
+
 def test_tau_tries_the_alignment_term_where_the_method_has_one():
     arms, left_out = Tau(recipes("equilibrium", "paper"), values=[0.7, 0.2]).arms(NAMES)
     assert [arm.factors["tau"] for arm in arms] == 3 * [OFF, "tau 0.2", "tau 0.7"]

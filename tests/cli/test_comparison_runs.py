@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -85,13 +86,17 @@ def test_a_folder_that_another_process_writes_into_is_refused(run: Run, own: Pat
 @pytest.mark.slow
 def test_of_two_commands_at_once_one_finishes_and_one_is_refused(own: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "equimodal.cli.main", "compare", "--data", str(own), "-m", "joint", "-q"]
-    command += ["-s", "training.epochs=40", "-s", "model.width=8", "--seeds", "4", "-o", "out"]
+    command += ["-s", "training.epochs=4", "-s", "model.width=8", "--seeds", "2", "-o", "out"]
     options = {"cwd": tmp_path, "env": {**os.environ, "OMP_NUM_THREADS": "1"}, "stderr": subprocess.PIPE}
     first = subprocess.Popen(command, stdout=subprocess.DEVNULL, **options)
     while not (tmp_path / "out" / "compare.yaml").exists():
         assert first.poll() is None, first.communicate()
         time.sleep(0.05)
-    second = subprocess.run(command, stdout=subprocess.DEVNULL, check=False, timeout=200, **options)
+    first.send_signal(signal.SIGSTOP)  # on a busy machine it could be finished before the second has begun
+    try:
+        second = subprocess.run(command, stdout=subprocess.DEVNULL, check=False, timeout=200, **options)
+    finally:
+        first.send_signal(signal.SIGCONT)
     assert second.returncode == 2 and b"another process is writing a comparison" in second.stderr
     _, err = first.communicate(timeout=200)
     assert first.returncode == 0, err

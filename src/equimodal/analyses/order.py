@@ -24,8 +24,10 @@ from equimodal.analyses.tables import (
     scores,
     scores_in_words,
 )
+from equimodal.config.method import MethodSpec
 from equimodal.data.splits import Splits
 from equimodal.display.charts import Chart, Entry, Mark, Row, RowChart, Style, modality_styles
+from equimodal.errors import ConfigError, did_you_mean
 from equimodal.methods.schedule import STRATEGIES
 from equimodal.tables.estimates import difference_cell
 from equimodal.tables.table import Cell, Column, Table
@@ -35,6 +37,10 @@ BASE = STRATEGIES[0]
 """The strategy that the others are compared with."""
 ALL_SEQUENCES_UP_TO = 3
 """Most modalities for which every initial sequence is tried; with more, the declared one and its reverse."""
+
+
+INITIAL = ("all", "declared")
+"""Which initial sequences are tried."""
 
 
 def initial_sequences(modalities: Sequence[str]) -> list[tuple[str, ...]]:
@@ -56,19 +62,48 @@ def reading_columns(modalities: Sequence[str]) -> dict[str, str]:
 
 
 class Order(Analysis):
-    """Every strategy of the schedule from every initial sequence, each run read in other orders and without memory."""
+    """Strategies of the schedule from initial sequences, each run read in other orders and without memory.
+
+    Args:
+        recipes: what is analysed.
+        strategies: which strategies, besides weak_to_strong, with which the others are compared.
+        initial: "all", see `initial_sequences`; or "declared", the modalities as the data name them.
+
+    Raises:
+        ConfigError: if a recipe is of another method, or a strategy or `initial` is unknown or given twice.
+    """
 
     kind = "order"
     title = "Order of training"
     overall_columns: ClassVar[Mapping[str, str]] = {**Analysis.overall_columns, OFF: "without memory"}
 
+    def __init__(
+        self, recipes: Sequence[MethodSpec], strategies: Sequence[str] = STRATEGIES, initial: str = "all"
+    ) -> None:
+        super().__init__(recipes)
+        problems = [
+            f"--strategies: unknown strategy '{name}'.{did_you_mean(name, STRATEGIES)}"
+            for name in strategies
+            if name not in STRATEGIES
+        ]
+        problems += [f"--strategies: {name} is there twice." for name in {*strategies} if strategies.count(name) > 1]
+        if not {*strategies} - {BASE} and not problems:
+            problems.append(f"--strategies: expected some besides {BASE}, with which they are compared.")
+        if initial not in INITIAL:
+            problems.append(f"--initial: expected {' or '.join(INITIAL)}, got '{initial}'.")
+        if problems:
+            raise ConfigError(problems)
+        self.strategies = tuple(name for name in STRATEGIES if name == BASE or name in strategies)
+        self.initial = initial
+
     def arms(self, modalities: Sequence[str]) -> tuple[list[Arm], list[str]]:
         """Return each strategy from each initial sequence, compared with weak_to_strong from the same one."""
         made = []
+        sequences = initial_sequences(modalities) if self.initial == "all" else [tuple(modalities)]
         for recipe in self.recipes:
             bases: dict[str, str] = {}
-            for strategy in STRATEGIES:
-                for sequence in initial_sequences(modalities):
+            for strategy in self.strategies:
+                for sequence in sequences:
                     words = " > ".join(sequence)
                     if len(modalities) > ALL_SEQUENCES_UP_TO:
                         words = "as declared" if sequence == tuple(modalities) else "reversed"

@@ -28,26 +28,48 @@ Values = Annotated[
     ),
 ]
 
+Strategies = Annotated[
+    str | None,
+    typer.Option(
+        "--strategies",
+        metavar="NAME,NAME,...",
+        help="Strategies to compare with weak_to_strong, separated by commas. Default: all.",
+        show_default=False,
+    ),
+]
+Initial = Annotated[
+    str,
+    typer.Option(
+        "--initial", metavar="all|declared", help="Initial sequences: all, or the modalities as the data name them."
+    ),
+]
+
 
 @analyse.command()
 def order(
     recipe: Recipe = None,
     data: Data = None,
     method: Methods = None,
+    strategies: Strategies = None,
+    initial: Initial = "all",
     seeds: Seeds = None,
     settings: Settings = None,
     out: Out = None,
     workers: WorkerCount = "1",
     quiet: Quiet = False,
 ) -> None:
-    """Every strategy from every initial sequence; and each run read in other orders and without its memory.
+    """Strategies from initial sequences; and each run read in other orders and without its memory.
 
     Takes the same YAML as compare; the recipes are those that -m or compare.methods names. The folder (default:
     analyses/order-NAME) holds the runs, runs.csv, table.md, figures and report.html; the same command resumes.
     """
-    from equimodal.analyses.order import Order
+    from functools import partial
 
-    _analyse("order", Order, recipe, data, method, seeds, settings, out, workers, quiet)
+    from equimodal.analyses.order import STRATEGIES, Order
+
+    names = STRATEGIES if strategies is None else tuple(strategies.replace(",", " ").split())
+    make = partial(Order, strategies=names, initial=initial)
+    _analyse("order", make, recipe, data, method, seeds, settings, out, workers, quiet)
 
 
 @analyse.command()
