@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import Any, ClassVar
 
 from equimodal.analyses.arms import Arm, Group, make_arm
@@ -37,8 +37,6 @@ BASE = STRATEGIES[0]
 """The strategy that the others are compared with."""
 ALL_SEQUENCES_UP_TO = 3
 """Most modalities for which every initial sequence is tried; with more, the declared one and its reverse."""
-
-
 INITIAL = ("all", "declared")
 """Which initial sequences are tried."""
 
@@ -66,11 +64,12 @@ class Order(Analysis):
 
     Args:
         recipes: what is analysed.
-        strategies: which strategies, besides weak_to_strong, with which the others are compared.
+        strategies: what is compared with weak_to_strong, which is always trained.
         initial: "all", see `initial_sequences`; or "declared", the modalities as the data name them.
 
     Raises:
-        ConfigError: if a recipe is of another method, or a strategy or `initial` is unknown or given twice.
+        ConfigError: if a recipe is of another method, a strategy is unknown or given twice, none is given besides
+            weak_to_strong, or `initial` is unknown.
     """
 
     kind = "order"
@@ -86,7 +85,7 @@ class Order(Analysis):
             for name in strategies
             if name not in STRATEGIES
         ]
-        problems += [f"--strategies: {name} is there twice." for name in {*strategies} if strategies.count(name) > 1]
+        problems += [f"--strategies: {one} is there twice." for one, two in pairwise(sorted(strategies)) if one == two]
         if not {*strategies} - {BASE} and not problems:
             problems.append(f"--strategies: expected some besides {BASE}, with which they are compared.")
         if initial not in INITIAL:

@@ -67,7 +67,7 @@ def order(
 
     from equimodal.analyses.order import STRATEGIES, Order
 
-    names = STRATEGIES if strategies is None else tuple(strategies.replace(",", " ").split())
+    names = STRATEGIES if strategies is None else tuple(_items(strategies))
     make = partial(Order, strategies=names, initial=initial)
     _analyse("order", make, recipe, data, method, seeds, settings, out, workers, quiet)
 
@@ -95,7 +95,7 @@ def tau(
     from equimodal.errors import ConfigError
 
     try:
-        numbers = VALUES if values is None else tuple(float(text) for text in values.replace(",", " ").split())
+        numbers = VALUES if values is None else tuple(map(float, _items(values)))
     except ValueError as error:
         raise ConfigError(f"--values: expected numbers separated by commas, got '{values}'.") from error
     _analyse("tau", partial(Tau, values=numbers), recipe, data, method, seeds, settings, out, workers, quiet)
@@ -120,6 +120,11 @@ def ablation(
     from equimodal.analyses.ablation import Ablation
 
     _analyse("ablation", Ablation, recipe, data, method, seeds, settings, out, workers, quiet)
+
+
+def _items(text: str) -> list[str]:
+    """Return the items of a list separated by commas or spaces."""
+    return text.replace(",", " ").split()
 
 
 def _analyse(

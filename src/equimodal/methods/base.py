@@ -253,6 +253,11 @@ def prepare_fusion(
         brought = method.fusion_options(config) if name == method.fusions[0] else {}
         model.set_fusion(name, **{**brought, **model.fusion_options, **options})
         return
+    if named not in (None, model.fusion_name):
+        raise ConfigError(
+            f"method.fusion: the method names '{named}', but the model has '{model.fusion_name}', named or brought by "
+            "the method of an earlier fit. Make a new model, Classifier.for_data(data), or leave out the fusion."
+        )
     has = model.fusion_options
     problems = [
         f"method.fusion_options: {option} is {wanted!r}, but the model's fusion '{model.fusion_name}' was made with "
@@ -260,11 +265,6 @@ def prepare_fusion(
         for option, wanted in options.items()
         if option not in has or has[option] != wanted
     ]
-    if named not in (None, model.fusion_name):
-        problems = [
-            f"method.fusion: the method names '{named}', but the model has '{model.fusion_name}', named or brought by "
-            "the method of an earlier fit. Make a new model, Classifier.for_data(data), or leave out the fusion."
-        ]
     if problems:
         raise ConfigError(problems)
     if model.fusion_name not in method.fusions:
@@ -274,7 +274,7 @@ def prepare_fusion(
             "one of those; for another method make a new model, Classifier.for_data(data)."
         )
     if model.fusion_name == method.fusions[0]:
-        usual, has = method.fusion_options(method.Config()), model.fusion_options
+        usual = method.fusion_options(method.Config())
         problems = [
             f"model.fusion: the method's options ask for '{model.fusion_name}' with {option}={wanted!r}, but the "
             f"model's, named or brought by an earlier fit, was made with {has[option]!r}. Make the model without "
