@@ -21,7 +21,7 @@ from equimodal.models.encoders.standardise import Standardise
 
 
 def test_every_encoder_is_listed():
-    assert ENCODERS.names() == ("cnn", "conv1d", "gru", "hashed_text", "mlp")
+    assert ENCODERS.names() == ("cnn", "conv1d", "gru", "hashed_text", "mlp", "video")
 
 
 def standardised(values, dtype=np.float64):
@@ -144,7 +144,7 @@ def test_text_is_the_mean_of_its_embeddings():
 
 
 def test_each_kind_has_its_default():
-    shapes = {"vector": (3,), "sequence": (None, 3), "image": (8, 8), "text": ()}
+    shapes = {"vector": (3,), "sequence": (None, 3), "image": (8, 8), "video": (None, 8, 8, 3), "text": ()}
     names = {kind: default_encoder(Spec(kind, shape, np.dtype(float)), "m") for kind, shape in shapes.items()}
     assert all(kind in ENCODERS.get(name).kinds for kind, name in names.items())
 

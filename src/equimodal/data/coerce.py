@@ -12,7 +12,7 @@ import torch
 
 from equimodal.data.checks import list_rows
 from equimodal.data.columns.array import ArrayColumn
-from equimodal.data.columns.base import KINDS, Column, Kind, SelectedColumn, infer_kind
+from equimodal.data.columns.base import IMAGE_CHANNELS, KINDS, PIXELS, Column, Kind, SelectedColumn, infer_kind
 from equimodal.data.columns.fields import FieldsColumn
 from equimodal.data.columns.media import MediaColumn
 from equimodal.data.columns.ragged import RaggedColumn
@@ -41,7 +41,7 @@ def coerce(name: str, value: Any, kind: str | None = None) -> Coerced:
     Args:
         name: the modality, for messages.
         value: an array (masked or not), a tensor, a list of strings, a list of rows (None where absent), a list of
-            (T_i, F) arrays of differing T, a dict of arrays with equally many rows, or a column.
+            (T_i, ...) arrays of differing T, a dict of arrays with equally many rows, or a column.
         kind: what the rows are; None to infer it.
 
     Raises:
@@ -121,37 +121,42 @@ def kind_problem(name: str, kind: str, column: Column) -> str | None:
     spec = column.spec
     if spec.fields is not None or kind == "tensor":
         return None
-    axes = {"vector": (1,), "sequence": (2,), "image": (2, 3), "text": (0,)}[kind]
+    axes = {"vector": (1,), "sequence": (2,), "image": (2, 3), "video": (4,), "text": (0,)}[kind]
     shape = (len(column), *spec.shape)
     if len(spec.shape) not in axes or (spec.dtype.kind == "T") != (kind == "text"):
         form = {
             "vector": "(N, F)",
             "sequence": "(N, T, F)",
             "image": "(N, H, W) or (N, H, W, C)",
+            "video": "(N, T, H, W, C)",
             "text": "strings (N,)",
         }
         return (
             f"{name}: kind '{kind}' needs {form[kind]}, got {spec.dtype} of shape {shape}. "
             "Reshape the array, or name another kind."
         )
-    if kind in ("vector", "image") and None in spec.shape and not isinstance(column, RaggedColumn):
+    fixed = spec.shape[1:] if kind == "video" else spec.shape if kind in ("vector", "image") else ()
+    if None in fixed and not isinstance(column, RaggedColumn):
         return f"{name}: rows of kind '{kind}' need one shape, got {str(spec).removeprefix(f'{kind} ')}."
-    if kind == "image" and channels_first(spec.shape):
-        return f"{name}: kind 'image' needs channels last, (N, H, W, C), got shape {shape}. {CHANNELS_LAST}"
+    if kind in PIXELS and (advice := channels_last_advice(spec.shape)):
+        form = "(N, H, W, C)" if kind == "image" else "(N, T, H, W, C)"
+        return f"{name}: kind '{kind}' needs channels last, {form}, got shape {shape}. {advice}"
     return None
 
 
-CHANNELS_LAST = "If these are pictures with channels first, move the channels last: array.transpose(0, 2, 3, 1)."
-
-
-def channels_first(shape: tuple[int | None, ...]) -> bool:
-    """Return whether a row looks like a picture (C, H, W).
+def channels_last_advice(shape: tuple[int | None, ...]) -> str | None:
+    """Return what to do about rows that look like pictures (C, H, W) or videos (T, C, H, W); None: they do not.
 
     Example:
-        >>> channels_first((3, 32, 32)), channels_first((32, 32, 3)), channels_first((8, 8))
-        (True, False, False)
+        >>> channels_last_advice((3, 32, 32))
+        'If these are pictures with channels first, move the channels last: array.transpose(0, 2, 3, 1).'
+        >>> channels_last_advice((32, 32, 3)), channels_last_advice((8, 8))
+        (None, None)
     """
-    return len(shape) == 3 and shape[0] in (1, 3, 4) and shape[2] not in (1, 3, 4)
+    what, axes = {3: ("pictures", "0, 2, 3, 1"), 4: ("videos", "0, 1, 3, 4, 2")}.get(len(shape), ("", ""))
+    if not what or shape[-3] not in IMAGE_CHANNELS or shape[-1] in IMAGE_CHANNELS:
+        return None
+    return f"If these are {what} with channels first, move the channels last: array.transpose({axes})."
 
 
 def _kind(kind: str | None, shape: tuple[int | None, ...], dtype: np.dtype) -> Kind:

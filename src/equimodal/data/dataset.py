@@ -37,7 +37,7 @@ class Dataset(Rows):
         ids: what identifies each row (N,), kept as text; by default 0 to N - 1.
         groups: what must not be shared between training and test (N,), for instance the subject; kept as text.
         split: the official split: for each row 0, 1 or 2, or "train", "validation" or "test" (N,).
-        kinds: "vector", "sequence", "image", "text" or "tensor", where the inferred kind is wrong.
+        kinds: "vector", "sequence", "image", "video", "text" or "tensor", where the inferred kind is wrong.
         name: what to call the data in reports.
 
     Raises:

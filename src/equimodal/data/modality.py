@@ -12,7 +12,7 @@ import torch
 from equimodal.batch import Input
 from equimodal.data import checks
 from equimodal.data.coerce import coerce, kind_problem
-from equimodal.data.columns.base import KINDS, Column, Kind, Spec
+from equimodal.data.columns.base import KINDS, PIXELS, Column, Kind, Spec
 from equimodal.data.columns.joined import join as join_columns
 from equimodal.data.columns.ragged import RaggedColumn
 from equimodal.data.finite import finiteness
@@ -87,10 +87,10 @@ class Modality:
         return tensor, lengths
 
     def _tensor(self, values: np.ndarray, kind: Kind) -> torch.Tensor:
-        if values.dtype.kind == "f" or kind in ("vector", "sequence") or (kind == "image" and values.dtype != np.uint8):
+        if values.dtype.kind == "f" or kind in ("vector", "sequence") or (kind in PIXELS and values.dtype != np.uint8):
             target: type[np.generic] = np.float64 if self.double else np.float32
         else:
-            target = np.uint8 if kind == "image" else np.int64
+            target = np.uint8 if kind in PIXELS else np.int64
         return torch.from_numpy(np.array(values, target))
 
 

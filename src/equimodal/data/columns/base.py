@@ -10,7 +10,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-Kind = Literal["vector", "sequence", "image", "text", "tensor"]
+Kind = Literal["vector", "sequence", "image", "video", "text", "tensor"]
 """What a modality's rows are, which decides its default encoder."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -25,6 +25,9 @@ CHUNK = 1 << 21
 """Values that are read at once where a whole column is gone through."""
 
 IMAGE_CHANNELS = (1, 3, 4)
+
+PIXELS = ("image", "video")
+"""Kinds whose values are pixels: uint8 stays uint8, from 0 to 255."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,12 @@ def infer_kind(shape: tuple[int | None, ...], dtype: np.dtype) -> Kind:
     """Return what rows most likely are, from the shape of a column (N, ...) and its type.
 
     Strings are text; (N, F) is a vector; uint8 (N, H, W) and four axes of which the last has 1, 3 or 4 entries are
-    images; any other (N, T, F) is a sequence; the rest is a tensor.
+    images; five axes of which the last has 1, 3 or 4 entries are videos (N, T, H, W, C); any other (N, T, F) is a
+    sequence; the rest is a tensor.
+
+    Example:
+        >>> infer_kind((9, 16, 32, 32, 3), np.dtype("uint8")), infer_kind((9, None, 32, 32, 3), np.dtype("float32"))
+        ('video', 'video')
     """
     if dtype.kind in "UT":
         return "text"
@@ -182,6 +190,6 @@ def infer_kind(shape: tuple[int | None, ...], dtype: np.dtype) -> Kind:
         return "vector"
     if len(shape) == 3:
         return "image" if dtype == np.uint8 else "sequence"
-    if len(shape) == 4 and shape[-1] in IMAGE_CHANNELS:
-        return "image"
+    if len(shape) in (4, 5) and shape[-1] in IMAGE_CHANNELS:
+        return "image" if len(shape) == 4 else "video"
     return "tensor"

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from equimodal.batch import Input
 from equimodal.config.arguments import check_arguments
-from equimodal.data.coerce import CHANNELS_LAST, channels_first
+from equimodal.data.coerce import channels_last_advice
 from equimodal.data.columns.base import Column, Spec
 from equimodal.errors import ConfigError, DataError
 from equimodal.models.encoders.standardise import Standardise
@@ -30,7 +30,7 @@ class Encoder(nn.Module):
     """
 
     kinds: ClassVar[tuple[str, ...]] = ()
-    """Kinds of modality served: "vector", "sequence", "image", "text" or "tensor"."""
+    """Kinds of modality served: "vector", "sequence", "image", "video", "text" or "tensor"."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__()
@@ -101,9 +101,10 @@ def default_encoder(spec: Spec, modality: str) -> str:
     Raises:
         DataError: no built-in encoder serves its kind.
     """
-    defaults = {"vector": "mlp", "sequence": "conv1d", "image": "cnn", "text": "hashed_text"}
+    defaults = {"vector": "mlp", "sequence": "conv1d", "image": "cnn", "video": "video", "text": "hashed_text"}
     if spec.kind not in defaults:
-        advice = f"{CHANNELS_LAST} Otherwise pass" if channels_first(spec.shape) else "Pass"
+        channels_last = channels_last_advice(spec.shape)
+        advice = f"{channels_last} Otherwise pass" if channels_last else "Pass"
         raise DataError(
             f"Modality '{modality}' is of kind '{spec.kind}', which no built-in encoder serves "
             f"(served: {', '.join(defaults)}). {advice} your own module: encoders={{'{modality}': module}}."
