@@ -24,8 +24,8 @@ def load_config(
 ) -> RunConfig:
     """Return the configuration of a recipe, a method's name or a YAML file, with overrides.
 
-    A relative path of data in a YAML file is seen from that file's folder; everywhere else from the current folder. A
-    run's own `config.yaml` is such a file: it repeats the run.
+    A relative path of data or weights in a YAML file is seen from that file's folder; everywhere else from the current
+    folder. A run's own `config.yaml` is such a file: it repeats the run.
 
     Args:
         source: a recipe's name, a method's name, or the path of a YAML file; None: the defaults.
@@ -41,7 +41,8 @@ def load_config(
         5
     """
     base = merge_configs(_read_source(source, names), content or {})
-    return build_config(merge_configs(base, nest(split_assignments(overrides, "-s"))), names)
+    over = _locate_weights(nest(split_assignments(overrides, "-s")), Path.cwd())
+    return build_config(merge_configs(base, over), names)
 
 
 def merge_configs(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,7 +62,7 @@ def _read_source(source: str | Path | None, names: Names | None) -> dict[str, An
             raise ConfigError(f"{path}: no such file. Give a YAML file, a recipe or a method's name.")
         content = read_yaml_file(path)
         content.pop("provenance", None)  # what a run, a comparison or a study was made of: nothing to set
-        return _locate_data(content, path.parent.resolve(), names)
+        return _locate_weights(_locate_data(content, path.parent.resolve(), names), path.parent.resolve())
     name = str(source)
     if name in recipe_names():
         return {key: value for key, value in read_recipe(name).items() if key != "about"}
@@ -92,6 +93,22 @@ def _locate_data(content: dict[str, Any], folder: Path, names: Names | None) -> 
         ]
         found["compare"] = {**compare, "settings": settings}
     return found
+
+
+def _locate_weights(content: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return settings in which the files of an encoder's `weights` are seen from a folder, where they are there."""
+
+    def located(encoder: Any) -> Any:
+        weights = encoder.get("weights") if isinstance(encoder, Mapping) else None
+        if not isinstance(weights, str) or not (folder / weights).is_file():
+            return encoder  # a class of the user's may call something else its weights
+        return {**encoder, "weights": str(folder / weights)}
+
+    model = content.get("model")
+    if not isinstance(model, Mapping) or not isinstance(model.get("encoders"), Mapping):
+        return content
+    encoders = {modality: located(encoder) for modality, encoder in model["encoders"].items()}
+    return {**content, "model": {**model, "encoders": encoders}}
 
 
 def _is_path(name: Any, folder: Path, names: Names | None) -> bool:

@@ -91,6 +91,8 @@ def build_encoder(name: str, modality: str, arguments: dict[str, Any]) -> Encode
     checked = check_arguments(cls, arguments, f"model.encoders.{modality}", f"encoder '{name}'")
     try:
         return cls(**checked)
+    except ConfigError as error:
+        raise ConfigError([f"model.encoders.{modality}: {problem}" for problem in error.problems]) from error
     except (TypeError, ValueError, RuntimeError) as error:  # torch's own words for sizes and rates it cannot take
         raise ConfigError(f"model.encoders.{modality}: encoder '{name}' cannot be made: {error}.") from error
 
