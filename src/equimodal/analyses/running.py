@@ -23,6 +23,7 @@ from equimodal.data.catalogue import load_unreduced
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError
 from equimodal.files import safe_name
+from equimodal.models.imported import modules_named
 from equimodal.training.run import load as load_run
 
 MakeAnalysis = Callable[[Sequence[MethodSpec]], Analysis]
@@ -149,4 +150,5 @@ def read_run(
     """Return what the analysis reads from one finished run."""
     if threads is not None:
         torch.set_num_threads(threads)
-    return analysis.read(load_run(folder), lambda: seed_data(config, data, seed))
+    run = load_run(folder, trust=modules_named(config.model.encoders))  # what trained it is the user's own word
+    return analysis.read(run, lambda: seed_data(config, data, seed))

@@ -56,6 +56,8 @@ def main() -> None:
     See `equimodal.cli.outcome` for 3.
     """
     print_anywhere()
+    if "" not in sys.path:  # the current folder, for encoders named module:Class
+        sys.path.append("")  # last, so that no file there takes the place of an installed package
     try:
         app()
     except EquimodalError as error:

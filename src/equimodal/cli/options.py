@@ -70,6 +70,15 @@ Split = Annotated[
         show_default=False,
     ),
 ]
+Trust = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trust",
+        metavar="MODULE",
+        help="Let the run import this module for its encoders, which runs the module's code. Repeatable.",
+        show_default=False,
+    ),
+]
 
 
 def names(text: str | None) -> list[str] | None:

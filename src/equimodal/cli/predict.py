@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from equimodal.cli.options import Present, RunFolder, Split
+from equimodal.cli.options import Present, RunFolder, Split, Trust
 
 
 def predict(
@@ -16,10 +16,11 @@ def predict(
     out: Annotated[Path, typer.Option("--out", "-o", help="A .csv or .jsonl file to write.")] = Path("predictions.csv"),
     split: Split = None,
     present: Present = None,
+    trust: Trust = None,
 ) -> None:
     """Predict classes and their probabilities, with all modalities that the data have or some of them."""
     from equimodal.cli.options import names
     from equimodal.inference.predictions import write_predictions
 
-    count = write_predictions(run, data, out, split=split, present=names(present))
+    count = write_predictions(run, data, out, split=split, present=names(present), trust=trust or ())
     print(f"{count} predictions in {out}")

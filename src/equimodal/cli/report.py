@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from equimodal.cli.options import Out
+from equimodal.cli.options import Out, Trust
 
 
 def report(
     folder: Annotated[Path, typer.Argument(help="The folder of a finished run, comparison, study or analysis.")],
     out: Out = None,
+    trust: Trust = None,
 ) -> None:
     """Write the report of a run, a comparison, a study or an analysis as one self-contained HTML page."""
     from equimodal.reports.write import report as write_report
@@ -24,5 +25,9 @@ def report(
     elif (folder / "comparison.json").is_file():
         from equimodal.comparison.comparison import load_comparison as load
     else:
-        from equimodal.training.run import load
+        from functools import partial
+
+        from equimodal.training.run import load as load_run
+
+        load = partial(load_run, trust=trust or ())
     print(write_report(load(folder), out or folder / "report.html"))

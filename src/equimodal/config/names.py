@@ -30,7 +30,7 @@ class Names(Protocol):
         ...
 
     def check_encoder(self, name: str) -> None:
-        """Raise a `ConfigError` if no encoder has that name."""
+        """Raise a `ConfigError` if no encoder has that name: a registered one's, or `module:Class`."""
         ...
 
     def check_fusion(self, name: str) -> None:

@@ -56,7 +56,8 @@ class ModelConfig(Section):
 
     Args:
         width: size of the encodings.
-        encoders: by modality, an encoder's name or a mapping with `name` and its options.
+        encoders: by modality, an encoder's name or a mapping with `name` and its options. The name is a registered one,
+            or `module:Class`, a class to import.
         fusion: a fusion's name; None: the method's own.
         fusion_options: the fusion's arguments.
     """

@@ -24,6 +24,7 @@ def evaluate_run(
     *,
     split: str | None = None,
     present: Collection[str] | None = None,
+    trust: Collection[str] = (),
 ) -> Measurement:
     """Measure a finished run's model.
 
@@ -32,14 +33,15 @@ def evaluate_run(
         data: a built-in set or a path; None: the run's own data.
         split: which part of data that are split; None: test, or all rows of data that are not split.
         present: use these modalities only.
+        trust: modules whose classes may be imported, see `equimodal.load`.
 
     Raises:
-        ConfigError: an unknown split or modality, or a split of data that are not split.
+        ConfigError: an unknown split or modality, a split of data that are not split, or a module that is not trusted.
         DataError: the data do not fit the model, have no labels, or have a label outside the model's classes; or the
             run's own data cannot be loaded again.
         RunError: there is no finished run.
     """
-    run = load_run(folder)
+    run = load_run(folder, trust=trust)
     classes = run.model.classes
     reference = None
     if data is None or _is_own(run, data):

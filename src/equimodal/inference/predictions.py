@@ -21,6 +21,7 @@ def write_predictions(
     *,
     split: str | None = None,
     present: Collection[str] | None = None,
+    trust: Collection[str] = (),
 ) -> int:
     """Write one line per sample: its id, the predicted class, the probability of every class.
 
@@ -30,18 +31,19 @@ def write_predictions(
         out: a `.csv` file, or `.jsonl` for JSON lines.
         split: one part of data that are split; None: all rows.
         present: use these modalities only.
+        trust: modules whose classes may be imported, see `equimodal.load`.
 
     Returns:
         The number of samples.
 
     Raises:
-        ConfigError: another ending of `out`, an unknown split or modality.
+        ConfigError: another ending of `out`, an unknown split or modality, a module that is not trusted.
         DataError: the data do not fit the model.
         RunError: there is no finished run, or the file cannot be written.
     """
     if out.suffix not in (".csv", ".jsonl"):
         raise ConfigError(f"--out: expected a file that ends in .csv or .jsonl, got '{out.name}'.")
-    run = load_run(folder)
+    run = load_run(folder, trust=trust)
     found = predict(run.model, rows_to_predict(run, data, split), present)
     classes, probabilities = found.classes, found.probabilities.tolist()
     ids, best = [str(identity) for identity in found.ids.tolist()], found.labels.tolist()

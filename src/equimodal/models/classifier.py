@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,14 +12,15 @@ from torch import Tensor, nn
 
 from equimodal.batch import Batch, Input, rows_of
 from equimodal.contribution.prior import prior_logits
-from equimodal.errors import ConfigError, DataError, did_you_mean
-from equimodal.models.building import by_modality, encoder_for, module_problems, registered_name
+from equimodal.errors import ConfigError, DataError
+from equimodal.models.building import by_modality, encoders_for, module_problems, registered_name
 from equimodal.models.encoders.base import Encoder, call_encoder
 from equimodal.models.fusions.base import Encodings, Fusion, Presence, build_fusion
+from equimodal.models.imported import Origin
 from equimodal.models.initial import for_each
 from equimodal.models.specification import describe_encoder, encoders_of
 from equimodal.models.state import frozen_state, named_tensors
-from equimodal.models.user_modules import check_trainable, probe
+from equimodal.models.user_modules import check_trainable
 from equimodal.modes import ModesByModule, training_modes, without_batch_statistics
 from equimodal.seeds import seeded
 
@@ -57,6 +58,8 @@ class Classifier(ModesByModule):
     """
 
     log_prior: Tensor
+    origins: dict[str, Origin]
+    """By modality what its encoder was made of, where `for_data` imported its class by name."""
 
     def __init__(
         self,
@@ -81,6 +84,7 @@ class Classifier(ModesByModule):
         self.classes = tuple(str(name) for name in classes)
         self.width = width
         self.encoders = nn.ModuleDict(modules)
+        self.origins = {}
         sizes = {name: size for name, size in (widths or {}).items() if size != width}
         self.projections = for_each(list(sizes), lambda name: nn.Linear(sizes[name], width))
         C = len(self.classes)
@@ -107,10 +111,10 @@ class Classifier(ModesByModule):
 
         Args:
             data: splits; only the training part is read.
-            encoders: for some modalities a module of yours, the name of an encoder, or a mapping with `name`
-                and the encoder's options; the others get the default of their kind. Freeze what should not train
-                (`requires_grad_(False)`): a frozen module stays in evaluation mode, with its running statistics, and is
-                not saved with the run. A batch norm normalises a single row by its running statistics.
+            encoders: for some modalities a module of yours, the name of an encoder (`module:Class` is imported), or a
+                mapping with `name` and the encoder's options; the others get the default of their kind. Freeze what
+                should not train (`requires_grad_(False)`): a frozen module stays in evaluation mode, with its running
+                statistics, and is not saved with the run. A batch norm normalises a single row by them.
             width: size of the encodings.
             fusion: name of a fusion, or None to let the method choose.
             fusion_options: the fusion's arguments; without a name, those of the fusion that the method brings.
@@ -123,23 +127,10 @@ class Classifier(ModesByModule):
         from equimodal.data.splits import check_splits
 
         check_splits(data)
-        given = by_modality(encoders)
-        problems = [
-            f"model.encoders: no modality is called '{name}'.{did_you_mean(name, data.modalities)}"
-            for name in given
-            if name not in data.modalities
-        ]
-        if problems:
-            raise ConfigError(problems)
+        built, origins, widths = encoders_for(data.train, by_modality(encoders), width, seed)
         counts = np.bincount(np.asarray(data.train.labels), minlength=len(data.classes))
-        built, widths = {}, {}
-        for name in data.modalities:
-            with seeded(seed, "encoder", name):  # by name: the order of the modalities changes no weight
-                built[name] = encoder_for(data.train, name, given.get(name), width)
-                if not isinstance(built[name], Encoder):
-                    widths[name] = probe(built[name], data.train, name)
         with seeded(seed, "classifier"):
-            return cls(
+            model = cls(
                 built,
                 data.classes,
                 width=width,
@@ -148,6 +139,8 @@ class Classifier(ModesByModule):
                 fusion=fusion,
                 fusion_options=fusion_options,
             )
+        model.origins = origins
+        return model
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -342,7 +335,8 @@ class Classifier(ModesByModule):
         for name, encoder in self.encoders.items():
             try:
                 if isinstance(encoder, Encoder):
-                    registered_name(encoder)
+                    if name not in self.origins:
+                        registered_name(encoder)
                 else:
                     project = cast(nn.Linear, self.projections[name]) if name in self.projections else None
                     check_trainable(encoder, train, name, self.width if project is None else project.in_features)
@@ -354,32 +348,39 @@ class Classifier(ModesByModule):
     def specification(self) -> dict[str, Any]:
         """Return what rebuilds this classifier but for its trained weights, JSON-safe.
 
-        A module of the user's is named by its class; the frozen base of an encoder by a checksum, see `base_of`.
+        A module that was given is named by its class; the frozen base of an encoder by a checksum, see `base_of`.
         """
         return {
             "classes": list(self.classes),
             "width": self.width,
             "widths": {name: layer.in_features for name, layer in self.projections.items()},  # pyright: ignore
-            "encoders": {name: describe_encoder(encoder) for name, encoder in self.encoders.items()},
+            "encoders": {
+                name: describe_encoder(encoder, self.origins.get(name)) for name, encoder in self.encoders.items()
+            },
             "fusion": {"name": self.fusion_name, "options": self.fusion_options},
         }
 
     @classmethod
     def from_specification(
-        cls, specification: Mapping[str, Any], encoders: Mapping[str, nn.Module] | None = None
+        cls,
+        specification: Mapping[str, Any],
+        encoders: Mapping[str, nn.Module] | None = None,
+        trust: Collection[str] = (),
     ) -> Classifier:
         """Return a classifier with fresh weights from `specification`.
 
         Args:
             specification: what `specification` returned.
             encoders: the modules of yours that it was made with.
+            trust: modules whose classes may be imported, see `equimodal.load`.
 
         Raises:
-            ConfigError: an encoder of yours is missing, is not a torch module, or belongs to no modality.
+            ConfigError: an encoder of yours is missing, is not a torch module, or belongs to no modality; or a class is
+                of a module that is not trusted, or cannot be imported or made.
         """
-        built = encoders_of(specification["encoders"], by_modality(encoders))
+        built, origins = encoders_of(specification["encoders"], by_modality(encoders), trust)
         fusion = specification["fusion"]
-        return cls(
+        model = cls(
             built,
             specification["classes"],
             width=specification["width"],
@@ -387,6 +388,8 @@ class Classifier(ModesByModule):
             fusion=fusion["name"],
             fusion_options=fusion["options"],
         )
+        model.origins = origins
+        return model
 
 
 def _with_prior(anything: Tensor, logits: Tensor, log_prior: Tensor) -> Tensor:

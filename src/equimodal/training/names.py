@@ -14,8 +14,8 @@ from equimodal.contribution.equilibrium import target_vector
 from equimodal.data.catalogue import DATASETS
 from equimodal.errors import ConfigError
 from equimodal.methods.base import METHODS, Method
-from equimodal.models.encoders.base import ENCODERS
 from equimodal.models.fusions.base import FUSIONS
+from equimodal.models.imported import encoder_class
 
 
 class RegisteredNames:
@@ -53,8 +53,8 @@ class RegisteredNames:
         return self.method(method).fusions
 
     def check_encoder(self, name: str) -> None:
-        """Raise a `ConfigError` if no encoder has that name."""
-        ENCODERS.get(name)
+        """Raise a `ConfigError` if no encoder has that name, or if the class that it names cannot be imported."""
+        encoder_class(name)
 
     def check_fusion(self, name: str) -> None:
         """Raise a `ConfigError` if no fusion has that name."""

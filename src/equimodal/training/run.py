@@ -71,15 +71,18 @@ class Run:
         return "\n".join([*lines, f"best epoch {self.best_epoch} of {len(self.history)}"])
 
 
-def load(folder: str | Path, encoders: Mapping[str, nn.Module] | None = None) -> Run:
+def load(folder: str | Path, encoders: Mapping[str, nn.Module] | None = None, *, trust: Collection[str] = ()) -> Run:
     """Return a finished run from its folder.
 
     Args:
         folder: the run's folder.
         encoders: the modules of yours that the model was made with, if any.
+        trust: modules whose classes may be imported where the run names one as an encoder (`module:Class`). Importing
+            runs their code, so that nothing is imported that is not named here.
 
     Raises:
-        ConfigError: an encoder of yours is missing.
+        ConfigError: an encoder of yours is missing, or its class is of a module that is not trusted, or cannot be
+            imported or made.
         RunError: there is no finished run, or a file is damaged.
 
     Example:
@@ -102,7 +105,7 @@ def load(folder: str | Path, encoders: Mapping[str, nn.Module] | None = None) ->
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{folder / 'metrics.json'}: is damaged ({error!r}).") from error
     return Run(
-        model=load_model(folder / MODEL, encoders),
+        model=load_model(folder / MODEL, encoders, trust),
         config=read_config(folder),
         history=read_history(folder / "history.jsonl"),
         validation=validation,

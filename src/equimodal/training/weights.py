@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from equimodal.training.checkpoint import load_tensors, save_tensors, with_prefi
 
 MODEL = "model.safetensors"
 BASE = "base.safetensors"
-"""The frozen tensors of built-in encoders, written once; those of the user's encoders are not saved."""
+"""The frozen tensors of encoders that are rebuilt by name, written once; those of modules given are not saved."""
 
 
 class Weights:
@@ -102,7 +102,8 @@ class Weights:
 
 
 def save_model(path: Path, method: Method, specification: Mapping[str, Any] | None = None) -> None:
-    """Write what trains of the model, with what rebuilds it in the header; frozen built-in encoders go beside it, once.
+    """Write what trains of the model, with what rebuilds it in the header; what is frozen of encoders rebuilt by name
+    goes beside it, once.
 
     Args:
         path: the file.
@@ -110,28 +111,29 @@ def save_model(path: Path, method: Method, specification: Mapping[str, Any] | No
         specification: of the model; None: made here.
     """
     model = method.model
-    base = {name: tensor for name, tensor in model.base_state().items() if _is_built_in(model, name)}
+    base = {name: tensor for name, tensor in model.base_state().items() if _is_rebuilt(model, name)}
     if base and path.name == MODEL and not path.with_name(BASE).exists():
         save_tensors(path.with_name(BASE), base, {})
     save_tensors(path, model.trained_state(), {"specification": specification or model.specification()})
 
 
-def load_model(path: Path, encoders: Mapping[str, nn.Module] | None = None) -> Classifier:
+def load_model(path: Path, encoders: Mapping[str, nn.Module] | None = None, trust: Collection[str] = ()) -> Classifier:
     """Return the classifier that a run's `model.safetensors` holds, in evaluation mode.
 
     Args:
         path: the file.
         encoders: the modules of the user's that the model was made with; the trained weights are put into them.
+        trust: modules whose classes may be imported, see `equimodal.load`.
 
     Raises:
-        ConfigError: an encoder of the user's is missing.
+        ConfigError: an encoder of the user's is missing, or its class is of a module that is not trusted.
         RunError: the file is damaged, or an encoder is not the one of the run: it has other tensors, or another base.
     """
     tensors, metadata = load_tensors(path)
     if "specification" not in metadata:
         raise RunError(f"{path}: holds no model, though equimodal wrote it.")
     specification = metadata["specification"]
-    model = Classifier.from_specification(specification, encoders)
+    model = Classifier.from_specification(specification, encoders, trust)
     frozen = any("base" in entry for entry in specification["encoders"].values() if "name" in entry)
     base = load_tensors(path.with_name(BASE))[0] if frozen else {}
     base = {name: tensor for name, tensor in base.items() if name.split(".")[1] not in (encoders or {})}
@@ -165,8 +167,9 @@ def _in_words(base: dict[str, Any] | None) -> str:
     return f"{base['tensors']} ({base['bytes'] / 1e6:.1f} MB, checksum {base['checksum'][:8]}{source})"
 
 
-def _is_built_in(model: Classifier, name: str) -> bool:
-    return isinstance(model.encoders[name.split(".")[1]], Encoder)
+def _is_rebuilt(model: Classifier, name: str) -> bool:
+    modality = name.split(".")[1]
+    return isinstance(model.encoders[modality], Encoder) or modality in model.origins
 
 
 def _clone(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

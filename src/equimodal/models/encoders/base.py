@@ -81,13 +81,19 @@ def _listed(description: dict[str, Any]) -> str:
     return ", ".join(f"{key} {value}" for key, value in description.items())
 
 
-def build_encoder(name: str, modality: str, arguments: dict[str, Any]) -> Encoder:
+def build_encoder(name: str, modality: str, arguments: dict[str, Any], cls: type[Encoder] | None = None) -> Encoder:
     """Return a new encoder by name.
+
+    Args:
+        name: of the encoder.
+        modality: whose it becomes, for messages.
+        arguments: of its constructor.
+        cls: its class; None: the one that is registered under the name.
 
     Raises:
         ConfigError: the name, or one of the arguments, is unknown, or a value is impossible.
     """
-    cls = ENCODERS.get(name)
+    cls = cls or ENCODERS.get(name)
     checked = check_arguments(cls, arguments, f"model.encoders.{modality}", f"encoder '{name}'")
     try:
         return cls(**checked)
