@@ -46,7 +46,7 @@ def test_kinds_are_inferred_and_can_be_overridden(random):
         "sequence": "sequence",
         "grey": "image",
         "colour": "image",
-        "video": "tensor",
+        "video": "video",
         "words": "text",
         "tokens": "tensor",
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -266,3 +267,17 @@ def test_a_name_put_into_the_file_of_a_run_is_not_imported(tiny, nets, tmp_path)
     with pytest.raises(ConfigError, match="--trust"):
         load(tmp_path / "run")
     assert nets not in sys.modules
+
+
+def test_the_class_on_the_page_of_encoders_is_one_that_works():
+    page = Path(__file__).parents[2] / "docs" / "encoders" / "index.md"
+    if not page.is_file():
+        pytest.skip("the source distribution comes without the docs")
+    code = re.search(r"```python\n# mypackage/nets\.py\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert code is not None
+    names: dict = {}
+    exec(code[1], names)
+    net = names["AudioNet"](features=3, hidden=5)
+    x, lengths = torch.randn(2, 4, 3), torch.tensor([4, 2])
+    expected = torch.stack([net.layers(x[0]).mean(0), net.layers(x[1, :2]).mean(0)])
+    assert torch.allclose(net(x, lengths), expected, atol=1e-6)
