@@ -1,8 +1,8 @@
-"""One writer per folder: a second process gets one clear message instead of mixed files."""
+"""One writer per folder: a second process gets one clear message, or waits, instead of mixing files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,6 +47,42 @@ def locked(folder: Path, what: str) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise RunError(f"{folder}: could not be locked for writing ({reason}). Choose another folder.") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def taking_turns(file: Path, what: str, say: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Hold a lock while the block runs; wait for as long as another process or thread holds it.
+
+    Args:
+        file: the lock file, which stays; its folder is made if needed.
+        what: what is written under the lock, for messages.
+        say: told once, in words, if there is somebody to wait for.
+
+    Raises:
+        RunError: the lock file cannot be made.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder, taking_turns(Path(folder) / "lock", "features"):
+        ...     (Path(folder) / "lock").exists()
+        True
+    """
+    lock = FileLock(file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            if say is not None:
+                say(f"Waiting for another process that writes {what}.")
+            lock.acquire()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RunError(f"{file.parent}: {what} cannot be written there ({reason}). Choose another folder.") from error
     try:
         yield
     finally:

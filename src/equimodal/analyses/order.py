@@ -114,7 +114,7 @@ class Order(Analysis):
 
     def read(self, run: Run, data: Callable[[], Splits]) -> dict[str, Any]:
         """Return the run's accuracies in other orders of inference and without its memory, on test."""
-        return cross(run.model, chain_fusion(run), run.model.prepare(data().test))
+        return cross(run.model, chain_fusion(run), run.model.prepare(data().test, run.cache()))
 
     @staticmethod
     def rows(result: SettingResult) -> list[TableRow]:

@@ -87,7 +87,7 @@ class Tau(Analysis):
 
     def read(self, run: Run, data: Callable[[], Splits]) -> dict[str, Any]:
         """Return the share of correlations that the run's threshold keeps, on training batches."""
-        train = run.model.prepare(data().train)
+        train = run.model.prepare(data().train, run.cache())
         return kept_correlations(run.model, chain_fusion(run), train, run.config.training.batch_size, run.config.seed)
 
     @staticmethod

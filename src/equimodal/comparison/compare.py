@@ -50,6 +50,7 @@ def compare(
     workers: Workers = 1,
     quiet: bool = False,
     measure: Mapping[str, Any] | None = None,
+    features: Mapping[str, Any] | None = None,
     **training: Unpack[TrainingOptions],
 ) -> Comparison:
     """Train every method over several seeds and compare their numbers.
@@ -83,6 +84,7 @@ def compare(
             importable (an entry point).
         quiet: print nothing while training.
         measure: options of `equimodal.config.run.MeasureConfig`.
+        features: options of `equimodal.config.run.FeaturesConfig`, for instance `{"cache": "features"}`.
         training: options of `equimodal.config.run.TrainingConfig`: `epochs=30` and so on.
 
     Raises:
@@ -116,6 +118,7 @@ def compare(
             "model": {"width": width, "encoders": named},
             "training": training,
             "measure": dict(measure or {}),
+            "features": dict(features or {}),
             "compare": {"methods": listed, "seeds": seeds, "redraw": redraw},
         },
         making.names,

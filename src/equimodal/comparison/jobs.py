@@ -145,9 +145,9 @@ class Making:
         """The names that the configuration may use."""
         return RegisteredNames(self.methods)
 
-    def set_up(self, config: RunConfig, data: Splits, folder: Path | None = None) -> Trainer:
+    def set_up(self, config: RunConfig, data: Splits, folder: Path | None = None, *, quiet: bool = True) -> Trainer:
         """Return what a run needs, ready to begin; see `equimodal.training.fit.set_up`."""
-        return set_up(config, data, self.classifier(config, data), self.given(config), folder=folder)
+        return set_up(config, data, self.classifier(config, data), self.given(config), folder=folder, quiet=quiet)
 
     def given(self, config: RunConfig) -> GivenMethod | None:
         """Return the method of a run; None: the configuration names it."""

@@ -118,8 +118,8 @@ def check(config: RunConfig, data: Splits, making: Making, *, timed: bool) -> di
         try:
             job = make_job(config, method, config.seed, None, None, making.names)
             for tried in job.candidates[1:]:
-                making.set_up(tried, splits)
-            trainer = making.set_up(job.config, splits)
+                making.set_up(tried, splits, quiet=not timed)
+            trainer = making.set_up(job.config, splits, quiet=not timed)
             seconds[method.label] = seconds_of_run(trainer) if timed else 0.0
         except Diverged:
             seconds[method.label] = 0.0  # reported when it is run

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from equimodal.comparison.result import Failure, Result
+from equimodal.tables.words import duration
 from equimodal.training.progress import make_reporter
 
 
@@ -73,16 +74,3 @@ def announce(settings: Mapping[str, tuple[int, int, float]], workers: int | str)
         total = sum(seconds for _, _, seconds in settings.values())
         parallel = f" with {workers} in parallel" if workers > 1 else ""
         print(f"About {duration(total / workers)} in all{parallel}.", file=sys.stderr, flush=True)
-
-
-def duration(seconds: float) -> str:
-    """Return a rough duration in words.
-
-    Example:
-        >>> duration(42.2), duration(200), duration(7500)
-        ('42 s', '3 min', '2 h 5 min')
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -24,8 +24,8 @@ def load_config(
 ) -> RunConfig:
     """Return the configuration of a recipe, a method's name or a YAML file, with overrides.
 
-    A relative path of data or weights in a YAML file is seen from that file's folder; everywhere else from the current
-    folder. A run's own `config.yaml` is such a file: it repeats the run.
+    A relative path of data, weights or `features.cache` in a YAML file is seen from that file's folder; everywhere else from
+    the current folder. A run's own `config.yaml` is such a file: it repeats the run.
 
     Args:
         source: a recipe's name, a method's name, or the path of a YAML file; None: the defaults.
@@ -72,7 +72,7 @@ def _read_source(source: str | Path | None, names: Names | None) -> dict[str, An
 
 
 def _locate_data(content: dict[str, Any], folder: Path, names: Names | None) -> dict[str, Any]:
-    """Return the content of a YAML file, its relative paths of data seen from its folder."""
+    """Return the content of a YAML file, its relative paths of data and of a cache seen from its folder."""
 
     def located(section: Any) -> Any:
         if not isinstance(section, Mapping) or not _is_path(section.get("name"), folder, names):
@@ -82,6 +82,9 @@ def _locate_data(content: dict[str, Any], folder: Path, names: Names | None) -> 
     found = dict(content)
     if "data" in found:
         found["data"] = located(found["data"])
+    features = found.get("features")
+    if isinstance(features, Mapping) and isinstance(cache := features.get("cache"), str) and cache.strip():
+        found["features"] = {**features, "cache": str(folder / Path(cache).expanduser())}
     compare = found.get("compare")
     if isinstance(compare, Mapping) and isinstance(compare.get("settings"), list):
         settings = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
@@ -169,6 +170,28 @@ class MeasureConfig(Section):
         return target
 
 
+class FeaturesConfig(Section):
+    """Where the outputs of frozen encoders are kept, so that each row is encoded once.
+
+    Args:
+        cache: a folder; true: the user's own (`~/.cache/equimodal/features` on Linux); None or false: nothing is kept.
+            The results are the same.
+    """
+
+    cache: str | bool | None = None
+
+    @field_validator("cache", mode="before")
+    @classmethod
+    def _folder(cls, cache: Any) -> Any:
+        if isinstance(cache, PurePath):
+            cache = str(cache)
+        if isinstance(cache, str) and cache.strip():
+            return str(Path(cache).expanduser().absolute())  # processes of a comparison may be in another folder
+        if cache is not None and not isinstance(cache, bool):
+            raise ValueError(f"expected a folder, true or null, got {cache!r}")
+        return cache
+
+
 class RunConfig(Section):
     """One run: data, model, method, training, measurement, seed.
 
@@ -178,6 +201,7 @@ class RunConfig(Section):
         method: see `MethodSpec`.
         training: see `TrainingConfig`.
         measure: see `MeasureConfig`.
+        features: see `FeaturesConfig`.
         compare: see `CompareConfig`.
         seed: of initial weights, data order and dropout.
         reference: train the unimodal ensemble too, with the same budget, as the reference of utilisation.
@@ -188,6 +212,7 @@ class RunConfig(Section):
     method: MethodSpec = Field(default=MethodSpec(name=DEFAULT_METHOD), validate_default=True)
     training: TrainingConfig = TrainingConfig()
     measure: MeasureConfig = MeasureConfig()
+    features: FeaturesConfig = FeaturesConfig()
     compare: CompareConfig = CompareConfig()
     seed: Seed = 0
     reference: bool = True
@@ -218,10 +243,10 @@ class RunConfig(Section):
     def hash(self) -> str:
         """Return a short hash of everything that decides the result of the run.
 
-        The label of its method and the number of workers that read data do not. It is the hash of a run only where the
+        The label of its method, the number of workers that read data and the cache of features do not. It is the hash of a run only where the
         options of the method are complete, as they are in a run that was set up.
         """
-        plain = {key: value for key, value in self.to_dict().items() if key != "compare"}
+        plain = {key: value for key, value in self.to_dict().items() if key not in ("compare", "features")}
         plain["method"].pop("label", None)
         plain["training"].pop("loader_workers")
         plain["data"] = {key: value for key, value in plain["data"].items() if value != {}}  # no controls, no trace

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -12,7 +12,7 @@ import torch
 from equimodal.batch import Input
 from equimodal.data import checks
 from equimodal.data.coerce import coerce, kind_problem
-from equimodal.data.columns.base import KINDS, PIXELS, Column, Kind, Spec
+from equimodal.data.columns.base import KINDS, PIXELS, Column, Kind, Rectangle, Spec
 from equimodal.data.columns.joined import join as join_columns
 from equimodal.data.columns.ragged import RaggedColumn
 from equimodal.data.finite import finiteness
@@ -70,14 +70,13 @@ class Modality:
         everywhere = len(here) == len(self.present)
         values = self.column.take(slice(0, len(here)) if everywhere else here)
         lengths = None if self.lengths is None else np.where(self.present, self.lengths, 1)
-        if isinstance(values, list):
-            if lengths is None and self.spec.kind != "text":
-                lengths = np.ones(len(self.present), np.int64)
-                lengths[here] = [len(row) for row in values]
-            values = _padded(values, self.spec)
         count = None if everywhere else len(self.present)
         if isinstance(values, dict):
-            return {key: self._tensor(_spread(part, here, count), "tensor") for key, part in values.items()}, lengths
+            return self._named(values, here, count, lengths)
+        if isinstance(values, list):
+            if lengths is None and self.spec.kind != "text":
+                lengths = self._steps(values, here)
+            values = _padded(values, self.spec)
         values = _spread(values, here, count)
         if values.dtype.kind == "T":
             return values, lengths
@@ -85,6 +84,24 @@ class Modality:
         if lengths is not None and values.ndim > 2:  # an encoder's prepared form may have lost the time axis
             tensor[torch.from_numpy(np.arange(values.shape[1]) >= lengths[:, None])] = 0
         return tensor, lengths
+
+    def _named(
+        self, values: Mapping[str, Rectangle], here: np.ndarray, count: int | None, lengths: np.ndarray | None
+    ) -> tuple[Input, np.ndarray | None]:
+        """Return several arrays by name; those that vary are padded, and all of them are equally long in a row."""
+        specs, tensors = self.spec.fields or {}, {}
+        for key, part in values.items():
+            if isinstance(part, list):
+                lengths = self._steps(part, here) if lengths is None else lengths
+                part = _padded(part, specs[key])
+            tensors[key] = self._tensor(_spread(part, here, count), "tensor")
+        return tensors, lengths
+
+    def _steps(self, rows: list[np.ndarray], here: np.ndarray) -> np.ndarray:
+        """Return how long each row is, int64 (N,); 1 where the sample lacks the modality."""
+        steps = np.ones(len(self.present), np.int64)
+        steps[here] = [len(row) for row in rows]
+        return steps
 
     def _tensor(self, values: np.ndarray, kind: Kind) -> torch.Tensor:
         if values.dtype.kind == "f" or kind in ("vector", "sequence") or (kind in PIXELS and values.dtype != np.uint8):

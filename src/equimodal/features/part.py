@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from equimodal.data.columns.base import Column, Selection, Spec, Values
 
 FEATURES = "features"
-"""Name of the array under which an encoder gets rows that were computed before: its input is then `{"features": ...}`."""
+"""Name of the array under which an encoder gets rows that were computed before: its input is `{"features": ...}`."""
 
 
 class FrozenPart(Protocol):

@@ -56,7 +56,7 @@ def evaluate_run(
         name = split or part.name
     return measure(
         run.model,
-        encode_all(run.model, run.model.prepare(restrict(part, run.model, present))),
+        encode_all(run.model, run.model.prepare(restrict(part, run.model, present), run.cache())),
         run.config.measure,
         split=name,
         reference=reference,

@@ -44,7 +44,7 @@ def write_predictions(
     if out.suffix not in (".csv", ".jsonl"):
         raise ConfigError(f"--out: expected a file that ends in .csv or .jsonl, got '{out.name}'.")
     run = load_run(folder, trust=trust)
-    found = predict(run.model, rows_to_predict(run, data, split), present)
+    found = predict(run.model, rows_to_predict(run, data, split), present, cache=run.cache())
     classes, probabilities = found.classes, found.probabilities.tolist()
     ids, best = [str(identity) for identity in found.ids.tolist()], found.labels.tolist()
 

@@ -13,11 +13,13 @@ from torch import Tensor, nn
 from equimodal.batch import Batch, Input, rows_of
 from equimodal.contribution.prior import prior_logits
 from equimodal.errors import ConfigError, DataError
+from equimodal.features.cache import FeatureCache
 from equimodal.models.building import by_modality, encoders_for, module_problems, registered_name
 from equimodal.models.encoders.base import Encoder, call_encoder
 from equimodal.models.fusions.base import Encodings, Fusion, Presence, build_fusion
 from equimodal.models.imported import Origin
 from equimodal.models.initial import for_each
+from equimodal.models.preparing import prepared
 from equimodal.models.specification import describe_encoder, encoders_of
 from equimodal.models.state import frozen_state, named_tensors
 from equimodal.models.user_modules import check_trainable
@@ -209,13 +211,16 @@ class Classifier(ModesByModule):
         own = {id(p) for name in self.modalities for p in self.own_parameters(name)}
         return [p for p in self.parameters() if id(p) not in own]
 
-    def prepare(self, data: Dataset) -> Dataset:
-        """Return the data set with every modality in the form its encoder takes (text tokenised, once).
+    def prepare(self, data: Dataset, cache: FeatureCache | None = None) -> Dataset:
+        """Return the data set with every modality in the form its encoder takes; one that it lacks counts as absent.
 
-        Modalities that the data lack count as absent.
+        Args:
+            data: as it was given.
+            cache: where the outputs of frozen encoders are kept; None: they are computed in each pass.
 
         Raises:
             DataError: an array does not have the shape that the encoder was made for.
+            RunError: the cache cannot be written.
         """
         problems = []
         for name in self.modalities:
@@ -225,9 +230,7 @@ class Classifier(ModesByModule):
             problems += encoder.spec_problems(name, data.specs[name])
             if problems:
                 continue
-            prepared = encoder.prepare(data.column(name))
-            if prepared is not data.column(name) or encoder.needs_double:
-                data = data.replace_column(name, prepared, double=encoder.needs_double)
+            data = data.with_modalities({name: prepared(encoder, data.modality(name), name, cache)})
         if problems:
             raise DataError(f"{data.name}: {' '.join(problems)}")
         return data

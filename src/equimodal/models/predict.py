@@ -14,6 +14,7 @@ from torch import Tensor
 from equimodal.data.catalogue import load_rows
 from equimodal.data.dataset import Dataset
 from equimodal.errors import ConfigError, DataError, did_you_mean, nearest
+from equimodal.features.cache import FeatureCache, open_cache
 from equimodal.models.classifier import Classifier
 from equimodal.modes import evaluating
 
@@ -58,6 +59,7 @@ def predict(
     present: Collection[str] | None = None,
     *,
     batch_size: int = 256,
+    cache: FeatureCache | str | Path | bool | None = None,
 ) -> Predictions:
     r"""Return the probability of each class for each sample.
 
@@ -70,6 +72,7 @@ def predict(
             A modality of the model that the data lack counts as absent.
         present: use these modalities only, as if the others were absent; None: all that are present.
         batch_size: rows per batch; the result does not depend on it, nor on the order of the rows.
+        cache: a folder where the outputs of frozen encoders are kept, or True for the user's own; None: no cache.
 
     Raises:
         ConfigError: `present` names a modality that the model does not know.
@@ -97,16 +100,22 @@ def predict(
     if not isinstance(data, Dataset):
         advice = " Name a part: data.test." if hasattr(data, "test") else ""
         raise DataError(f"data: expected a Dataset or a path, got {type(data).__name__}.{advice}")
-    found = class_probabilities(classifier, data, present, batch_size=batch_size)
+    cache = cache if isinstance(cache, FeatureCache) else open_cache(cache)
+    found = class_probabilities(classifier, data, present, batch_size=batch_size, cache=cache)
     return Predictions(classifier.classes, found.numpy(), data.ids)
 
 
 @torch.no_grad()
 def class_probabilities(
-    model: Classifier, data: Dataset, present: Collection[str] | None = None, *, batch_size: int = 256
+    model: Classifier,
+    data: Dataset,
+    present: Collection[str] | None = None,
+    *,
+    batch_size: int = 256,
+    cache: FeatureCache | None = None,
 ) -> Tensor:
     """Return class probabilities (N, C) on the CPU; see `predict`. The model's mode stays as it was."""
-    data = model.prepare(restrict(data, model, present))
+    data = model.prepare(restrict(data, model, present), cache)
     with evaluating(model):
         logits = [model(batch.to(model.device)).float().cpu() for batch in data.batches(batch_size)]
     return torch.cat(logits).softmax(-1)

@@ -46,3 +46,16 @@ def join_names(names: Sequence[str]) -> str:
         'a, b and c'
     """
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def duration(seconds: float) -> str:
+    """Return a rough duration in words.
+
+    Example:
+        >>> duration(42.2), duration(200), duration(7500)
+        ('42 s', '3 min', '2 h 5 min')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -14,6 +14,7 @@ from equimodal.contribution.shapley import plan
 from equimodal.data.dataset import Dataset
 from equimodal.data.splits import Splits, check_splits
 from equimodal.errors import ConfigError, DataError
+from equimodal.features.cache import open_cache
 from equimodal.files import write_text
 from equimodal.methods.base import Method, prepare_fusion
 from equimodal.models.classifier import Classifier
@@ -44,6 +45,7 @@ def fit(
     seed: int = 0,
     quiet: bool = False,
     measure: Mapping[str, Any] | None = None,
+    features: Mapping[str, Any] | None = None,
     **training: Unpack[TrainingOptions],
 ) -> Run:
     """Train a classifier in place, select by validation, and measure it once on test.
@@ -60,6 +62,7 @@ def fit(
         seed: of data order, dropout and random orders.
         quiet: say nothing while training.
         measure: options of `MeasureConfig`.
+        features: options of `FeaturesConfig`, for instance `{"cache": "features"}`.
         training: options of `TrainingConfig`: `epochs=30` and so on.
 
     Several threads may call `fit`, each with a model of its own: every run gives what it gives alone. Since torch has
@@ -83,6 +86,8 @@ def fit(
         raise ConfigError(f"model: expected a Classifier, got {type(model).__name__}.")
     if measure is not None and not isinstance(measure, Mapping):
         raise ConfigError(f"measure: expected options, for instance {{'value': 'macro_f1'}}, got {measure!r}.")
+    if features is not None and not isinstance(features, Mapping):
+        raise ConfigError(f"features: expected options, for instance {{'cache': True}}, got {features!r}.")
     given = read_method(method, model)
     config = build_config(
         {
@@ -91,6 +96,7 @@ def fit(
             "method": given.content,
             "training": training,
             "measure": dict(measure or {}),
+            "features": dict(features or {}),
             "seed": seed,
             "reference": reference,
         },
@@ -172,12 +178,14 @@ def set_up(
         raise ConfigError(problems)
     options = method_class.Config.model_validate(config.method.options)
     prepare_with_seed(model, method_class, options, config.seed, config.method)
-    train, validation, test = (model.prepare(part) for part in data.parts().values())
+    reporter = make_reporter(quiet)
+    cache = open_cache(config.features.cache, reporter)
+    train, validation, test = (model.prepare(part, cache) for part in data.parts().values())
     prepared = Splits(train, validation, test, data.provenance)
     with seeded(config.seed, "method"):
         made = None if given is None else given.made
         method = method_class(model, options, config.seed) if made is None else made
-    return Trainer(method, prepared, config, folder, make_reporter(quiet))
+    return Trainer(method, prepared, config, folder, reporter)
 
 
 @contextmanager

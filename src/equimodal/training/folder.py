@@ -19,7 +19,7 @@ from equimodal.files import write_text
 from equimodal.locks import locked
 
 FILE = "config.yaml"
-NO_RESULT = ("compare", "training.loader_workers")
+NO_RESULT = ("compare", "features", "training.loader_workers")
 """Settings that change no result of a run."""
 
 

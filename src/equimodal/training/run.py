@@ -13,6 +13,7 @@ from torch import nn
 from equimodal.config.run import RunConfig
 from equimodal.data.dataset import Dataset
 from equimodal.errors import RunError
+from equimodal.features.cache import FeatureCache, open_cache
 from equimodal.models.classifier import Classifier
 from equimodal.models.predict import Predictions, predict
 from equimodal.training.ability import Reference, read_reference
@@ -50,8 +51,12 @@ class Run:
     def predict(
         self, data: Dataset | str | Path, present: Collection[str] | None = None, *, batch_size: int = 256
     ) -> Predictions:
-        """Return the probability of each class for each sample; see `equimodal.predict`, which this is."""
-        return predict(self.model, data, present, batch_size=batch_size)
+        """Return the probability of each class for each sample: `equimodal.predict` with the run's cache."""
+        return predict(self.model, data, present, batch_size=batch_size, cache=self.cache())
+
+    def cache(self) -> FeatureCache | None:
+        """Return the cache of features that it was trained with, where that is on this machine and may be written."""
+        return open_cache(self.config.features.cache, make=False)
 
     @property
     def trust(self) -> dict[str, float] | None:

@@ -15,8 +15,11 @@ Kind = Literal["vector", "sequence", "image", "video", "text", "tensor"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-Values = np.ndarray | list[np.ndarray] | dict[str, np.ndarray]
-"""Rows that were read: an array (n, ...); a list of n arrays where their shapes vary; several arrays by name."""
+Rectangle = np.ndarray | list[np.ndarray]
+"""Rows of one array: an array (n, ...), or a list of n arrays where their shapes vary."""
+
+Values = Rectangle | dict[str, np.ndarray] | dict[str, Rectangle]
+"""Rows that were read: those of one array, or of several by name."""
 
 Selection = np.ndarray | slice
 """Row numbers int64 (n,), or a slice without a step: consecutive rows, which some columns read faster."""

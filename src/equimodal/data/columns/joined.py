@@ -88,7 +88,7 @@ def _cast(values: Values, dtype: np.dtype) -> Values:
 def _interleave(taken: list[Values], order: np.ndarray) -> Values:
     first = taken[0]
     if isinstance(first, dict):
-        return {key: np.concatenate([part[key] for part in taken])[order] for key in first}  # pyright: ignore
+        return {key: _interleave([part[key] for part in taken], order) for key in first}  # pyright: ignore
     if any(isinstance(part, list) for part in taken):
         rows = [row for part in taken for row in part]
         return [rows[position] for position in order]

@@ -13,6 +13,7 @@ from equimodal.config.arguments import check_arguments
 from equimodal.data.coerce import channels_last_advice
 from equimodal.data.columns.base import Column, Spec
 from equimodal.errors import ConfigError, DataError
+from equimodal.features.part import FrozenPart
 from equimodal.models.encoders.standardise import Standardise
 from equimodal.registry import Registry
 
@@ -66,6 +67,10 @@ class Encoder(nn.Module):
     def prepare(self, column: Column) -> Column:
         """Return stored rows as what `forward` takes; called once for a data set."""
         return column
+
+    def frozen_part(self) -> FrozenPart | None:
+        """Return the part that no training moves, whose outputs a cache may keep; None where there is none."""
+        return None
 
     @property
     def needs_double(self) -> bool:
