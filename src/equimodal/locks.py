@@ -87,3 +87,23 @@ def taking_turns(file: Path, what: str, say: Callable[[str], None] | None = None
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def free(file: Path) -> Iterator[bool]:
+    """Hold a lock while the block runs, if nobody else does; the block is told whether it is held.
+
+    Args:
+        file: the lock file; its folder is made if needed.
+    """
+    lock = FileLock(file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(blocking=False)
+    except (Timeout, OSError):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()

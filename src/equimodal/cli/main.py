@@ -11,6 +11,7 @@ from equimodal._version import __version__
 from equimodal.cli.analyse import analyse
 from equimodal.cli.compare import compare
 from equimodal.cli.evaluate import evaluate
+from equimodal.cli.features import features
 from equimodal.cli.list import list_known
 from equimodal.cli.predict import predict
 from equimodal.cli.report import report
@@ -32,6 +33,7 @@ app.add_typer(analyse)
 app.command()(evaluate)
 app.command()(predict)
 app.command()(report)
+app.add_typer(features)
 app.command("list")(list_known)
 
 

@@ -243,8 +243,8 @@ class RunConfig(Section):
     def hash(self) -> str:
         """Return a short hash of everything that decides the result of the run.
 
-        The label of its method, the number of workers that read data and the cache of features do not. It is the hash of a run only where the
-        options of the method are complete, as they are in a run that was set up.
+        The label of its method, the number of workers that read data and the cache of features do not. It is the hash
+        of a run only where the options of the method are complete, as they are in a run that was set up.
         """
         plain = {key: value for key, value in self.to_dict().items() if key not in ("compare", "features")}
         plain["method"].pop("label", None)

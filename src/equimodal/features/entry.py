@@ -77,11 +77,8 @@ class Entry:
             )
             write_manifest(self.folder, held.manifest)
         kept = {name for shard in held.manifest.shards for name in shard.files}
-        remove_files(self.folder, [name for name in self._own_files() if name not in kept])
+        remove_files(self.folder, [name for name in own_files(self.folder) if name not in kept])
         return held
-
-    def _own_files(self) -> list[str]:
-        return [entry.name for entry in self.folder.iterdir() if _OURS.fullmatch(entry.name)]
 
     def begin(self, held: Held, missing: int) -> None:
         """Say in the manifest how many rows are to come. Hold the lock for this."""
@@ -120,8 +117,14 @@ class Entry:
             key=self.folder.name,
         )
 
-    def remove(self) -> None:
-        """Remove the features, the manifest first, and no file that is not ours. Hold the lock for this."""
-        remove_files(self.folder, [FILE, *self._own_files()])
-        with suppress(OSError):  # a file of somebody else is in it
-            self.folder.rmdir()
+
+def own_files(folder: Path) -> list[str]:
+    """Return the names of the files of shards, and of what was left half-written."""
+    return [entry.name for entry in folder.iterdir() if _OURS.fullmatch(entry.name)]
+
+
+def remove(folder: Path) -> None:
+    """Remove the features of a column, the manifest first, and no file that is not ours. Hold the lock for this."""
+    remove_files(folder, [FILE, *own_files(folder)])
+    with suppress(OSError):  # a file of somebody else is in it
+        folder.rmdir()
