@@ -222,17 +222,12 @@ class Classifier(ModesByModule):
             DataError: an array does not have the shape that the encoder was made for.
             RunError: the cache cannot be written.
         """
-        problems = []
-        for name in self.modalities:
-            encoder = self.encoders[name]
-            if not isinstance(encoder, Encoder) or name not in data.modalities:
-                continue
-            problems += encoder.spec_problems(name, data.specs[name])
-            if problems:
-                continue
-            data = data.with_modalities({name: prepared(encoder, data.modality(name), name, cache)})
-        if problems:
+        ours = {name: e for name, e in self.encoders.items() if isinstance(e, Encoder) and name in data.modalities}
+        problems = [problem for name, e in ours.items() for problem in e.spec_problems(name, data.specs[name])]
+        if problems:  # before anything is encoded
             raise DataError(f"{data.name}: {' '.join(problems)}")
+        for name, encoder in ours.items():
+            data = prepared(data, name, encoder, cache)
         return data
 
     def complete(self, batch: Batch) -> Batch:

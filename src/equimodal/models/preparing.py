@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from equimodal.data.modality import Modality
+from equimodal.data.dataset import Dataset
 from equimodal.features.cache import FeatureCache
 from equimodal.features.modality import with_features
 from equimodal.models.encoders.base import Encoder
 
 
-def prepared(encoder: Encoder, modality: Modality, name: str, cache: FeatureCache | None) -> Modality:
-    """Return a modality in the form its encoder takes.
+def prepared(data: Dataset, name: str, encoder: Encoder, cache: FeatureCache | None) -> Dataset:
+    """Return the data set with one modality in the form its encoder takes.
 
     Args:
+        data: as it was given.
+        name: of the modality.
         encoder: of the modality.
-        modality: as it was given.
-        name: of the modality, for messages.
         cache: where the outputs of a frozen part are kept; None: the encoder computes them in each pass.
 
     Raises:
@@ -25,8 +23,8 @@ def prepared(encoder: Encoder, modality: Modality, name: str, cache: FeatureCach
     """
     part = None if cache is None else encoder.frozen_part()
     if cache is not None and part is not None:
-        return with_features(cache, part, modality, name)
-    column = encoder.prepare(modality.column)
-    if column is modality.column and not encoder.needs_double:
-        return modality
-    return replace(modality, column=column, double=encoder.needs_double)
+        return data.with_modalities({name: with_features(cache, part, data.modality(name), name)})
+    column = encoder.prepare(data.column(name))
+    if column is data.column(name) and not encoder.needs_double:
+        return data
+    return data.replace_column(name, column, double=encoder.needs_double)

@@ -28,7 +28,7 @@ from equimodal.training.given import GivenMethod, MethodLike, read_method
 from equimodal.training.loop import Trainer, make_fabric
 from equimodal.training.measure import Measurement, measure
 from equimodal.training.names import NAMES, resolve
-from equimodal.training.progress import make_reporter
+from equimodal.training.progress import Reporter, make_reporter
 from equimodal.training.run import REFERENCE, Run
 from equimodal.training.weights import MODEL, save_model
 
@@ -179,13 +179,24 @@ def set_up(
     options = method_class.Config.model_validate(config.method.options)
     prepare_with_seed(model, method_class, options, config.seed, config.method)
     reporter = make_reporter(quiet)
-    cache = open_cache(config.features.cache, reporter)
-    train, validation, test = (model.prepare(part, cache) for part in data.parts().values())
-    prepared = Splits(train, validation, test, data.provenance)
+    prepared = _prepared(config, data, model, reporter)
     with seeded(config.seed, "method"):
         made = None if given is None else given.made
         method = method_class(model, options, config.seed) if made is None else made
     return Trainer(method, prepared, config, folder, reporter)
+
+
+def _prepared(config: RunConfig, data: Splits, model: Classifier, reporter: Reporter) -> Splits:
+    """Return the data in the form that the encoders take; features that are missing are encoded on the run's device."""
+    cache, device = open_cache(config.features.cache, reporter), model.device
+    if cache is not None:
+        model.to(make_fabric(config.training).device)
+    try:
+        train, validation, test = (model.prepare(part, cache) for part in data.parts().values())
+    finally:
+        if cache is not None:
+            model.to(device)
+    return Splits(train, validation, test, data.provenance)
 
 
 @contextmanager
