@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from equimodal.errors import RunError
-from equimodal.locks import locked
+from equimodal.locks import free, locked, taking_turns
 
 HOLD = """
 import sys
@@ -83,4 +83,45 @@ def test_a_file_in_place_of_the_folder_is_an_error(tmp_path: Path):
     with pytest.raises(RunError, match="is a file, and a run needs a folder"), locked(tmp_path / "run", "a run"):
         pass
     with pytest.raises(RunError, match="could not be locked"), locked(tmp_path / "run" / "inner", "a run"):
+        pass
+
+
+def test_whoever_takes_turns_waits_and_is_told_so(tmp_path: Path):
+    order: list[str] = []
+    entered = threading.Event()
+
+    def work() -> None:
+        with taking_turns(tmp_path / "locks" / "a", "features", order.append):
+            order.append("second")
+
+    thread = threading.Thread(target=work)
+
+    def say(text: str) -> None:
+        order.append(text)
+        entered.set()
+
+    with taking_turns(tmp_path / "locks" / "a", "features", say):  # nobody is there: nothing is said
+        thread.start()
+        thread.join(0.2)
+        order.append("first")
+    thread.join(60)
+    assert order == ["Waiting for another process that writes features.", "first", "second"]
+    assert not entered.is_set()
+
+
+def test_a_lock_that_is_taken_is_not_free(tmp_path: Path):
+    with free(tmp_path / "a") as held:
+        assert held
+        with free(tmp_path / "a") as again:
+            assert not again
+    with free(tmp_path / "a") as held:
+        assert held
+
+
+def test_a_lock_that_cannot_be_made_is_one_message(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(RunError, match="features cannot be written there"),
+        taking_turns(tmp_path / "file" / "a", "features"),
+    ):
         pass

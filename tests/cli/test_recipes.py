@@ -81,6 +81,32 @@ def test_relative_paths_in_a_recipe_are_seen_from_it_and_typed_ones_from_the_fol
     refuses(run("train", "recipes/mine.yaml", "-q"), str(recipes / "elsewhere" / "own.npz"))
 
 
+def test_a_cache_is_seen_from_its_recipe_too_and_its_name_is_kept_with_the_run(
+    run: Run, own: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "recipes").mkdir()
+    content = {
+        "data": {"name": str(own)},
+        "training": {"epochs": 1},
+        "model": {"width": 4},
+        "measure": {"bootstrap": 0},
+        "features": {"cache": "kept"},
+        "reference": False,
+    }
+    (tmp_path / "recipes" / "mine.yaml").write_text(yaml.safe_dump(content))
+    typed = ["-s", "features.cache=typed"]
+    for name, settings, where in (("one", [], tmp_path / "recipes" / "kept"), ("two", typed, tmp_path / "typed")):
+        code, _, err = run("train", "recipes/mine.yaml", "-q", "-s", "method=joint", *settings, "-o", name)
+        assert code == 0, err
+        assert yaml.safe_load((tmp_path / name / "config.yaml").read_text())["features"] == {"cache": str(where)}
+        assert (where / "equimodal-features.json").is_file()
+    refuses(run("train", "recipes/mine.yaml", "-q", "-s", "features.cache=[a]"), "features.cache: expected a folder")
+    refuses(run("train", "recipes/mine.yaml", "-q", "-s", f"features.cache={own}"), "not a cache of features")
+    # Whether there is a cache changes no run: one can be resumed without it.
+    code, _, err = run("train", "two/config.yaml", "-q", "-s", "features.cache=null", "--resume", "-o", "two")
+    assert code == 0, err
+
+
 def test_settings_of_a_comparison_are_seen_from_its_recipe(run: Run, own: Path, tmp_path: Path) -> None:
     recipes = tmp_path / "recipes"
     recipes.mkdir()

@@ -14,7 +14,9 @@ from equimodal.data.columns.joined import JoinedColumn, join
 from equimodal.data.columns.media import MediaColumn
 from equimodal.data.columns.ragged import RaggedColumn
 from equimodal.data.columns.text import TextColumn
+from equimodal.data.columns.trimmed import TrimmedColumn
 from equimodal.errors import DataError
+from features.toy import Doubling, cache_at
 
 N = 23
 
@@ -52,13 +54,25 @@ def media(folder):
     return MediaColumn([folder / f"{number}.npy" for number in range(N)], np.load, varies=True), rows
 
 
+def trimmed():
+    values, lengths = np.arange(N * 8.0).reshape(N, 4, 2), np.arange(N) % 5
+    rows = [row[:steps] for row, steps in zip(values, lengths, strict=True)]
+    return TrimmedColumn(ArrayColumn(values, "sequence"), lengths), rows
+
+
+def features(folder, column, rows):
+    cached = cache_at(folder, rows=3).column(Doubling(), column, np.arange(N), "m")
+    return cached, [{"features": (2 * row).astype(np.float32)} for row in rows]
+
+
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
-    return [array(), mapped(folder), ragged(), text(), fields(), media(folder)]
+    cached = [features(folder / "cache", *made) for made in (array(), ragged())]
+    return [array(), mapped(folder), ragged(), text(), fields(), media(folder), trimmed(), *cached]
 
 
-KINDS = range(6)
+KINDS = range(9)
 
 
 def rows_of(values):

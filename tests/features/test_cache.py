@@ -126,6 +126,25 @@ def test_what_was_encoded_before_an_error_is_kept(tmp_path: Path):
     assert sorted(after.seen) == list(range(12, 20))
 
 
+def test_a_file_is_read_through_once_in_a_process_and_again_when_it_was_changed(tmp_path: Path, monkeypatch):
+    column, opened = vectors(), []
+    cache_at(tmp_path).column(Doubling(), column, EVERY, "a")
+    plain = Path.open
+
+    def watch(path: Path, *options, **more):
+        opened.append(path)
+        return plain(path, *options, **more)
+
+    monkeypatch.setattr(Path, "open", watch)
+    cache_at(tmp_path).column(Doubling(), column, EVERY, "a")
+    assert not [path for path in opened if path.suffix == ".npy"]
+    path = shards(tmp_path)[0]
+    path.write_bytes(path.read_bytes())
+    opened.clear()
+    cache_at(tmp_path).column(Doubling(), column, EVERY, "a")
+    assert [path for path in opened if path.suffix == ".npy"] == [path]
+
+
 class TestDamage:
     def damage(self, path: Path) -> None:
         content = bytearray(path.read_bytes())
