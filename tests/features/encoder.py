@@ -56,6 +56,8 @@ class FrozenProjection:
         return Spec("tensor", (*column.spec.shape[:-1], self.encoder.options["hidden"]), np.dtype(np.float32))
 
     def encode(self, column: Column, rows: Selection) -> Values:
+        assert not self.encoder.training
+        assert not torch.is_grad_enabled()
         values = cast(Rectangle, column.take(rows))
         if isinstance(values, list):
             return [self.encoder.project(torch.from_numpy(np.float32(row))).numpy() for row in values]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import torch
+
 from equimodal.data.dataset import Dataset
 from equimodal.features.cache import FeatureCache
 from equimodal.features.modality import with_features
 from equimodal.models.encoders.base import Encoder
+from equimodal.modes import evaluating
 
 
 def prepared(data: Dataset, name: str, encoder: Encoder, cache: FeatureCache | None) -> Dataset:
@@ -23,7 +26,8 @@ def prepared(data: Dataset, name: str, encoder: Encoder, cache: FeatureCache | N
     """
     part = None if cache is None else encoder.frozen_part()
     if cache is not None and part is not None:
-        return data.with_modalities({name: with_features(cache, part, data.modality(name), name)})
+        with torch.no_grad(), evaluating(encoder):
+            return data.with_modalities({name: with_features(cache, part, data.modality(name), name)})
     column = encoder.prepare(data.column(name))
     if column is data.column(name) and not encoder.needs_double:
         return data
