@@ -78,39 +78,54 @@ def test_a_package_outside_adds_a_method_by_an_entry_point(tmp_path):
     assert done.stdout.split() == ["Theirs", "theirs_joint"], done.stderr
 
 
-BROKEN = [
-    ("import no_such_package\n", "theirs:Theirs", "ModuleNotFoundError: No module named 'no_such_package'."),
-    ("1 / 0\n", "theirs:Theirs", "ZeroDivisionError: division by zero."),
-    ("x = 1\n", "theirs:Theirs", "AttributeError: module 'theirs' has no attribute 'Theirs'."),
-]
+BROKEN = {  # by package: its module, and why its member Theirs cannot be loaded
+    "needy": ("import no_such_package\n", "ModuleNotFoundError: No module named 'no_such_package'."),
+    "crashing": ("1 / 0\n", "ZeroDivisionError: division by zero."),
+    "empty": ("x = 1\n", "AttributeError: module 'empty' has no attribute 'Theirs'."),
+}
 
 
-@pytest.mark.parametrize(("code", "value", "reason"), BROKEN)
-def test_a_broken_package_is_an_error_only_when_it_is_looked_up(tmp_path, code, value, reason):
-    install(tmp_path, "theirs", code, f"[equimodal.methods]\nmine = {value}\n[equimodal.datasets]\nfaces = {value}\n")
+def test_broken_packages_are_errors_only_when_they_are_looked_up(tmp_path):
+    for name, (code, _) in BROKEN.items():
+        value = f"{name}:Theirs"
+        points = f"[equimodal.methods]\n{name}_method = {value}\n[equimodal.datasets]\n{name}_faces = {value}\n"
+        install(tmp_path, name, code, points)
     install(tmp_path, "sound", THEIRS, "[equimodal.methods]\nsound = sound:Theirs\n")
-    done = run_beside(
+    done = run_beside(  # one interpreter for all of them: each new one imports torch
         tmp_path,
-        """
+        f"""
         from equimodal.config.run import build_config
         from equimodal.data.catalogue import load
         from equimodal.errors import ConfigError
         from equimodal.methods.base import METHODS
         from equimodal.training.names import NAMES
 
-        build_config({"method": "sound"}, NAMES), build_config({"method": "joint"}, NAMES)
-        assert "sound" in dict(METHODS.items()) and "mine" not in dict(METHODS.items())
-        mine = {"method": "mine"}
-        for ask in (lambda: build_config(mine, NAMES), lambda: load("faces"), lambda: METHODS.get("mine")):
-            try:
-                ask()
-            except ConfigError as error:
-                print(*error.problems)
+        packages = {list(BROKEN)}
+        build_config({{"method": "sound"}}, NAMES), build_config({{"method": "joint"}}, NAMES)
+        methods = dict(METHODS.items())
+        assert "sound" in methods and not any(name + "_method" in methods for name in packages)
+        for name in packages:
+            mine = name + "_method"
+            for ask in (
+                lambda: build_config({{"method": mine}}, NAMES),
+                lambda: load(name + "_faces"),
+                lambda: METHODS.get(mine),
+            ):
+                try:
+                    ask()
+                except ConfigError as error:
+                    print(*error.problems)
         """,
     )
-    message = "The {} '{}' of package theirs 1.0 (entry point {}) cannot be loaded: {} Mend or uninstall that package."
-    method, data = message.format("method", "mine", value, reason), message.format("data set", "faces", value, reason)
-    assert done.stdout.splitlines() == [method, data, method], done.stderr
+    expected = []
+    for name, (_, reason) in BROKEN.items():
+        message = (
+            f"The {{}} '{{}}' of package {name} 1.0 (entry point {name}:Theirs) cannot be loaded: {reason} "
+            "Mend or uninstall that package."
+        )
+        method, data = message.format("method", f"{name}_method"), message.format("data set", f"{name}_faces")
+        expected += [method, data, method]
+    assert done.stdout.splitlines() == expected, done.stderr
 
 
 def test_a_name_taken_by_two_packages_is_an_error_when_it_is_looked_up(tmp_path):
