@@ -24,8 +24,8 @@ def load_config(
 ) -> RunConfig:
     """Return the configuration of a recipe, a method's name or a YAML file, with overrides.
 
-    A relative path of data, weights or `features.cache` in a YAML file is seen from that file's folder; everywhere else from
-    the current folder. A run's own `config.yaml` is such a file: it repeats the run.
+    A relative path of data, weights or `features.cache` in a YAML file is seen from that file's folder; everywhere else
+    from the current folder. A run's own `config.yaml` is such a file: it repeats the run.
 
     Args:
         source: a recipe's name, a method's name, or the path of a YAML file; None: the defaults.
