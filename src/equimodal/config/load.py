@@ -24,8 +24,8 @@ def load_config(
 ) -> RunConfig:
     """Return the configuration of a recipe, a method's name or a YAML file, with overrides.
 
-    A relative path of data, weights or `features.cache` in a YAML file is seen from that file's folder; everywhere else
-    from the current folder. A run's own `config.yaml` is such a file: it repeats the run.
+    A relative path of data, weights, a pretrained model or `features.cache` in a YAML file is seen from that file's folder;
+    everywhere else from the current folder. A run's own `config.yaml` is such a file: it repeats the run.
 
     Args:
         source: a recipe's name, a method's name, or the path of a YAML file; None: the defaults.
@@ -99,13 +99,17 @@ def _locate_data(content: dict[str, Any], folder: Path, names: Names | None) -> 
 
 
 def _locate_weights(content: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Return settings in which the files of an encoder's `weights` are seen from a folder, where they are there."""
+    """Return settings in which an encoder's `weights` and `model` are seen from a folder, where they are files there."""
 
     def located(encoder: Any) -> Any:
-        weights = encoder.get("weights") if isinstance(encoder, Mapping) else None
-        if not isinstance(weights, str) or not (folder / weights).is_file():
-            return encoder  # a class of the user's may call something else its weights
-        return {**encoder, "weights": str(folder / weights)}
+        if not isinstance(encoder, Mapping):
+            return encoder
+        found = dict(encoder)
+        for key in ("weights", "model"):
+            path = found.get(key)
+            if isinstance(path, str) and path and (here := folder / Path(path).expanduser()).exists():
+                found[key] = str(here)  # a class of the user's may call something else so: that is not there
+        return found
 
     model = content.get("model")
     if not isinstance(model, Mapping) or not isinstance(model.get("encoders"), Mapping):

@@ -30,7 +30,7 @@ def with_features(cache: FeatureCache, part: FrozenPart, modality: Modality, nam
         DataError: see `FeatureCache.column`.
         RunError: likewise.
     """
-    column = _without_padding(modality)
+    column = column_without_padding(modality)
     source, rows = (column.source, column.rows) if isinstance(column, SelectedColumn) else (column, None)
     here = np.flatnonzero(modality.present)
     features = cache.column(part, source, here if rows is None else rows[here], name)
@@ -38,7 +38,7 @@ def with_features(cache: FeatureCache, part: FrozenPart, modality: Modality, nam
     return replace(modality, column=found, lengths=None, double=False)
 
 
-def _without_padding(modality: Modality) -> Column:
+def column_without_padding(modality: Modality) -> Column:
     """Return the column with what is valid of each row.
 
     Lengths belong to the selection, not to its source: features of padded rows are shared by no other selection.

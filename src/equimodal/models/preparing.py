@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from equimodal.data.dataset import Dataset
 from equimodal.features.cache import FeatureCache
-from equimodal.features.modality import with_features
+from equimodal.features.modality import column_without_padding, with_features
 from equimodal.models.encoders.base import Encoder
 from equimodal.modes import evaluating
 
@@ -28,6 +30,10 @@ def prepared(data: Dataset, name: str, encoder: Encoder, cache: FeatureCache | N
     if cache is not None and part is not None:
         with torch.no_grad(), evaluating(encoder):
             return data.with_modalities({name: with_features(cache, part, data.modality(name), name)})
+    if encoder.without_padding:
+        modality = data.modality(name)
+        column = encoder.prepare(column_without_padding(modality))
+        return data.with_modalities({name: replace(modality, column=column, lengths=None, double=False)})
     column = encoder.prepare(data.column(name))
     if column is data.column(name) and not encoder.needs_double:
         return data

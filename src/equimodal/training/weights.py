@@ -18,7 +18,8 @@ from equimodal.training.checkpoint import load_tensors, save_tensors, with_prefi
 
 MODEL = "model.safetensors"
 BASE = "base.safetensors"
-"""The frozen tensors of encoders that are rebuilt by name, written once; those of modules given are not saved."""
+"""The frozen tensors of encoders that are rebuilt by name, written once; those of modules given, and those that are loaded
+from their source again, are not saved."""
 
 
 class Weights:
@@ -111,7 +112,7 @@ def save_model(path: Path, method: Method, specification: Mapping[str, Any] | No
         specification: of the model; None: made here.
     """
     model = method.model
-    base = {name: tensor for name, tensor in model.base_state().items() if _is_rebuilt(model, name)}
+    base = {name: tensor for name, tensor in model.base_state().items() if _saves_base(model, name)}
     if base and path.name == MODEL and not path.with_name(BASE).exists():
         save_tensors(path.with_name(BASE), base, {})
     save_tensors(path, model.trained_state(), {"specification": specification or model.specification()})
@@ -134,7 +135,11 @@ def load_model(path: Path, encoders: Mapping[str, nn.Module] | None = None, trus
         raise RunError(f"{path}: holds no model, though equimodal wrote it.")
     specification = metadata["specification"]
     model = Classifier.from_specification(specification, encoders, trust)
-    frozen = any("base" in entry for entry in specification["encoders"].values() if "name" in entry)
+    frozen = any(
+        "base" in entry and _saves_base(model, f"encoders.{name}")
+        for name, entry in specification["encoders"].items()
+        if "name" in entry and name not in (encoders or {})
+    )
     base = load_tensors(path.with_name(BASE))[0] if frozen else {}
     base = {name: tensor for name, tensor in base.items() if name.split(".")[1] not in (encoders or {})}
     try:
@@ -153,6 +158,12 @@ def _check_base(
 ) -> None:
     """Raise an error if an encoder's frozen tensors are not those that the run was trained on."""
     if (here or {}).get("checksum") != (there or {}).get("checksum"):
+        if isinstance(encoder, Encoder) and encoder.names_base:
+            raise RunError(
+                f"{path}: the weights that the encoder of '{modality}' begins from have changed since training: they "
+                f"were {_in_words(there)}, and are now {_in_words(here)}. Name the revision of training, put the files "
+                "of then in their place, or train again."
+            )
         raise RunError(
             f"{path}: the run was trained on another base of the encoder of '{modality}'. The tensors that did not "
             f"train were {_in_words(there)}; those of the {type(encoder).__name__} given are {_in_words(here)}. "
@@ -167,9 +178,10 @@ def _in_words(base: dict[str, Any] | None) -> str:
     return f"{base['tensors']} ({base['bytes'] / 1e6:.1f} MB, checksum {base['checksum'][:8]}{source})"
 
 
-def _is_rebuilt(model: Classifier, name: str) -> bool:
+def _saves_base(model: Classifier, name: str) -> bool:
     modality = name.split(".")[1]
-    return isinstance(model.encoders[modality], Encoder) or modality in model.origins
+    encoder = model.encoders[modality]
+    return not encoder.names_base if isinstance(encoder, Encoder) else modality in model.origins
 
 
 def _clone(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -33,6 +33,9 @@ class Encoder(nn.Module):
     kinds: ClassVar[tuple[str, ...]] = ()
     """Kinds of modality served: "vector", "sequence", "image", "video", "text" or "tensor"."""
 
+    without_padding: ClassVar[bool] = False
+    """Whether `prepare` gets each row cut to its valid time steps, because steps of its own come after."""
+
     def __init__(self, **options: Any) -> None:
         super().__init__()
         self.options = options
@@ -67,6 +70,11 @@ class Encoder(nn.Module):
     def prepare(self, column: Column) -> Column:
         """Return stored rows as what `forward` takes; called once for a data set."""
         return column
+
+    @property
+    def names_base(self) -> bool:
+        """Whether a run names the frozen weights by source and checksum in place of saving them."""
+        return False
 
     def frozen_part(self) -> FrozenPart | None:
         """Return the part that no training moves, whose outputs a cache may keep; None where there is none."""

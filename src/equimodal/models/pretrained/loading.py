@@ -1,0 +1,91 @@
+"""The model of a source: how large it would be, and its weights."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from equimodal.errors import ConfigError
+from equimodal.models.pretrained.extra import need
+from equimodal.models.pretrained.families import Architecture
+from equimodal.models.pretrained.source import Source, hub_errors
+
+
+def section_of(source: Source, architecture: Architecture) -> Any:
+    """Return the configuration of the part of a model that is used."""
+    config = source.config if architecture.part is None else getattr(source.config, architecture.part)
+    # Masking inputs and dropping layers at random is for pretraining; short sounds are too short for it.
+    for name, value in {"apply_spec_augment": False, "layerdrop": 0.0, "use_cache": False}.items():
+        if hasattr(config, name):
+            setattr(config, name, value)
+    return config
+
+
+def on_meta(source: Source, architecture: Architecture) -> nn.Module:
+    """Return the model without weights: its shapes alone, which take no memory."""
+    with torch.device("meta"):
+        return _made(source, architecture)
+
+
+def with_weights(source: Source, architecture: Architecture, dtype: torch.dtype) -> nn.Module:
+    """Return the model with the weights of its source, or new ones from torch's generator.
+
+    Raises:
+        ConfigError: the weights cannot be read, or are not those of this model.
+    """
+    if source.place is None:
+        return _made(source, architecture).to(dtype)
+    cls = getattr(need("transformers"), architecture.cls)
+    with hub_errors(source.name, source.revision), _quiet():
+        model, info = cls.from_pretrained(
+            source.place,
+            config=section_of(source, architecture),
+            dtype=dtype,
+            use_safetensors=True,
+            output_loading_info=True,
+            **source.hub,
+            **_without_pooler(cls),
+        )
+    # Heads that are not used may be missing: encoders of sentences are often stored without a pooler.
+    missing = sorted(name for name in info["missing_keys"] if "pooler" not in name and "lm_head" not in name)
+    if missing:
+        raise ConfigError(
+            f"model: {source.name}: its weights lack {', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''} "
+            f"({len(missing)} tensors of {architecture.cls}). Name a complete model."
+        )
+    return _kept(model, architecture)
+
+
+def _made(source: Source, architecture: Architecture) -> nn.Module:
+    cls = getattr(need("transformers"), architecture.cls)
+    try:
+        return _kept(cls(section_of(source, architecture), **_without_pooler(cls)), architecture)
+    except (ValueError, TypeError, RuntimeError, AttributeError, KeyError) as error:
+        raise ConfigError(f"config: {architecture.cls} cannot be made: {' '.join(str(error).split())}") from error
+
+
+def _without_pooler(cls: type) -> dict[str, bool]:
+    """Return the argument that leaves a layer out which would be unused."""
+    return {"add_pooling_layer": False} if "add_pooling_layer" in inspect.signature(cls.__init__).parameters else {}
+
+
+def _kept(model: nn.Module, architecture: Architecture) -> nn.Module:
+    return (model if architecture.keep is None else model.get_submodule(architecture.keep)).train()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the library's table of unused weights, which are expected here, out of the terminal."""
+    logger = logging.getLogger("transformers")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

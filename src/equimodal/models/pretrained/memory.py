@@ -1,0 +1,96 @@
+"""How much memory a model needs, before its weights are loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from equimodal.errors import ConfigError
+
+_OPTIMISER = 8
+"""Bytes of AdamW's two moments of a parameter, in float32."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Bytes that a model needs, without what a batch needs.
+
+    Args:
+        weights: of all parameters.
+        gradients: of those that train.
+        optimiser: AdamW's state of those.
+    """
+
+    weights: int
+    gradients: int
+    optimiser: int
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.weights + self.gradients + self.optimiser
+
+
+def estimate(model: nn.Module, dtype: torch.dtype, added: int = 0) -> Estimate:
+    """Return what a model needs once its weights are there, from its shapes alone.
+
+    Args:
+        model: it may be on the meta device; parameters that train are kept in float32.
+        dtype: of the parameters that do not train.
+        added: parameters that will train beside those of the model.
+
+    Example:
+        >>> with torch.device("meta"):
+        ...     model = nn.Linear(10, 10, bias=False)
+        >>> estimate(model, torch.float32).total, estimate(model.requires_grad_(False), torch.bfloat16).total
+        (1600, 200)
+    """
+    trained = added + sum(p.numel() for p in model.parameters() if p.requires_grad)
+    frozen = sum(p.numel() for p in model.parameters() if not p.requires_grad)
+    return Estimate(4 * trained + frozen * dtype.itemsize, 4 * trained, _OPTIMISER * trained)
+
+
+def available() -> int | None:
+    """Return how many bytes of memory this machine has left; None where that is not known."""
+    found = []
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        found += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
+    except OSError:
+        pass
+    try:  # what a container may use
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
+        used = Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii").strip()
+        found += [] if limit == "max" else [int(limit) - int(used)]
+    except (OSError, ValueError):
+        pass
+    if torch.cuda.is_available():
+        found.append(torch.cuda.mem_get_info()[0])
+    return max(0, min(found)) if found else None
+
+
+def check_memory(needed: Estimate, source: str, mode: str) -> None:
+    """Raise an error if a model does not fit.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    left = available()
+    if left is None or needed.total <= left:
+        return
+    remedies = {
+        "frozen": "Take a smaller model, or dtype: bfloat16.",
+        "lora": "Take a smaller model, mode: frozen, or dtype: bfloat16.",
+    }
+    raise ConfigError(
+        f"{source} with mode '{mode}' needs about {_gb(needed.total)} of memory (weights {_gb(needed.weights)}, gradients "
+        f"{_gb(needed.gradients)}, optimiser {_gb(needed.optimiser)}, without what a batch needs), and {_gb(left)} are "
+        f"available. {remedies.get(mode, 'Take mode: lora or frozen, or a smaller model.')}"
+    )
+
+
+def _gb(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"

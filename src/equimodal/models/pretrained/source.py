@@ -1,0 +1,155 @@
+"""Where a pretrained model comes from: a hub, a folder, a GGUF file, or a configuration alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from equimodal.errors import ConfigError, did_you_mean
+from equimodal.models.pretrained.extra import need
+from equimodal.models.pretrained.families import ARCHITECTURES
+from equimodal.models.pretrained.gguf import converted
+
+_PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where configuration, weights and processors are read.
+
+    Args:
+        model: as the user named it; None: there are no weights, they are drawn.
+        place: what transformers loads: a folder, or the name on the hub.
+        revision: of the hub.
+        config: the model's configuration, of transformers.
+    """
+
+    model: str | None
+    place: str | None
+    revision: str | None
+    config: Any
+
+    @property
+    def hub(self) -> dict[str, Any]:
+        """The arguments of `from_pretrained` that say which revision."""
+        return {} if self.revision is None else {"revision": self.revision}
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return self.model or f"a new {self.config.model_type}"
+
+
+def open_source(model: str | None, revision: str | None, config: Mapping[str, Any] | None) -> Source:
+    """Return where a model comes from, with its configuration; no weights are loaded.
+
+    Args:
+        model: a folder with config.json and safetensors, a `.gguf` file, or a name on the hub.
+        revision: of the hub.
+        config: the configuration of a model with new weights, with `model_type`; in place of `model`.
+
+    Raises:
+        ConfigError: neither or both are given, or nothing can be loaded from there.
+    """
+    if (model is None) == (config is None):
+        came = "neither" if model is None else "both"
+        raise ConfigError(
+            f"expected either model (a folder, a .gguf file or a name on the hub) or config (with model_type, for new "
+            f"weights), got {came}."
+        )
+    if config is not None:
+        if revision is not None:
+            raise ConfigError("revision: belongs to a model of the hub; a config has none. Leave it out.")
+        return Source(None, None, None, make_config(config))
+    assert model is not None
+    path = Path(model).expanduser()
+    if path.suffix == ".gguf":
+        return _local(model, converted(path), revision)
+    if path.is_dir():
+        return _local(model, path, revision)
+    if path.is_absolute() or model.startswith((".", "~")) or path.suffix in (".bin", ".safetensors", ".pt"):
+        raise ConfigError(
+            f"model: {path.absolute()}: no such folder. Name a folder with config.json and model.safetensors, a .gguf "
+            "file, or a model of the hub (owner/name)."
+        )
+    return _from_hub(model, revision)
+
+
+def _local(model: str, folder: Path, revision: str | None) -> Source:
+    if revision is not None:
+        raise ConfigError(
+            "revision: belongs to a model of the hub; a local one is known by its checksum. Leave it out."
+        )
+    if not (folder / "config.json").is_file():
+        raise ConfigError(
+            f"model: {folder}: there is no config.json in this folder. Save a model: save_pretrained(folder)."
+        )
+    if not any(folder.glob("*.safetensors")):
+        pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
+        if pickles:
+            raise ConfigError(
+                f"model: {folder}: {pickles[0]} is a pickle, which is never loaded: reading one can run any code. If you "
+                f"trust it, convert it once: AutoModel.from_pretrained({str(folder)!r}).save_pretrained(new_folder)."
+            )
+        raise ConfigError(f"model: {folder}: there is no .safetensors file in this folder. Copy the weights there.")
+    transformers = need("transformers")
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(f"model: {folder / 'config.json'}: cannot be read ({error}).") from error
+    return Source(model, str(folder), None, config)
+
+
+def _from_hub(model: str, revision: str | None) -> Source:
+    transformers = need("transformers")
+    with hub_errors(model, revision):
+        config = transformers.AutoConfig.from_pretrained(model, **({} if revision is None else {"revision": revision}))
+    return Source(model, model, revision, config)
+
+
+@contextmanager
+def hub_errors(model: str, revision: str | None) -> Iterator[None]:
+    """Say what to get, and where to put it, if the hub cannot be reached.
+
+    Raises:
+        ConfigError: the block raised an error of files or of the hub.
+    """
+    try:
+        yield
+    except (OSError, ValueError, KeyError) as error:
+        at = "" if revision is None else f" at revision {revision}"
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ConfigError(
+            f"model: '{model}'{at} is no folder here, and cannot be had from the hub ({reason}). Where there is no "
+            "network, get its files (config.json, model.safetensors, and those of its tokenizer or processor) on "
+            f"another machine: 'hf download {model} --local-dir FOLDER'. Then say model: FOLDER."
+        ) from error
+
+
+def make_config(given: Mapping[str, Any]) -> Any:
+    """Return the configuration of a new model.
+
+    Raises:
+        ConfigError: the model type or a key is unknown, or a value is impossible.
+    """
+    transformers = need("transformers")
+    settings = dict(given)
+    model_type = settings.pop("model_type", None)
+    if model_type not in ARCHITECTURES:
+        raise ConfigError(f"config.model_type: unknown '{model_type}'.{did_you_mean(str(model_type), ARCHITECTURES)}")
+    default = transformers.AutoConfig.for_model(model_type)
+    known = {*default.to_dict(), *getattr(default, "attribute_map", {})} - {"transformers_version", "architectures"}
+    problems = [
+        f"config.{key}: {model_type} has no such setting.{did_you_mean(key, known)}"
+        for key in settings
+        if key not in known
+    ]
+    if problems:
+        raise ConfigError(problems)
+    try:
+        return transformers.AutoConfig.for_model(model_type, **settings)
+    except Exception as error:  # transformers checks with errors of its own and of huggingface_hub
+        raise ConfigError(f"config: {model_type} cannot be made: {' '.join(str(error).split())}") from error

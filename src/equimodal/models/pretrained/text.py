@@ -1,0 +1,147 @@
+"""Texts as the tokens of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+
+from equimodal.data.columns.base import checksum_of
+from equimodal.errors import ConfigError
+from equimodal.models.pretrained.extra import need
+from equimodal.models.pretrained.processed import Fields
+from equimodal.models.pretrained.running import IDS, MASK
+from equimodal.models.pretrained.source import Source
+
+_TOKENISERS = (
+    "tokenizer.json",
+    "vocab.txt",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "tokenizer.model",
+    "vocab.json",
+)
+
+
+class Tokens:
+    """Makes token numbers of texts.
+
+    Args:
+        tokeniser: of the model.
+        limit: the largest number of tokens of a text; what is beyond is cut off.
+    """
+
+    ragged = frozenset({IDS, MASK})
+
+    def __init__(self, tokeniser: Any, limit: int) -> None:
+        self.tokeniser, self.limit = tokeniser, limit
+
+    def __call__(self, rows: Sequence[Any]) -> Fields:
+        """Return `input_ids` and `attention_mask` (tokens,) of each text."""
+        ids = [encode(self.tokeniser, str(text), self.limit) for text in rows]
+        return {IDS: ids, MASK: [np.ones(len(row), np.int64) for row in ids]}
+
+    def identity(self) -> dict[str, Any]:
+        """Return the tokeniser's content, by a checksum, and the limit."""
+        return {"tokeniser": tokeniser_identity(self.tokeniser), "limit": self.limit}
+
+
+class ByteTokeniser:
+    """One token for each byte of a text, for models that have no tokeniser (ours).
+
+    Args:
+        vocabulary: how many tokens the model knows.
+        reserved: tokens with another meaning.
+
+    Raises:
+        ConfigError: the vocabulary is too small for the 256 bytes.
+
+    Example:
+        >>> ByteTokeniser(300, {0}).numbers("ab")  # doctest: +SKIP
+        [98, 99]
+    """
+
+    def __init__(self, vocabulary: int, reserved: Collection[int]) -> None:
+        free = [number for number in range(vocabulary) if number not in reserved][:256]
+        if len(free) < 256:
+            raise ConfigError(
+                f"config.vocab_size: expected at least {256 + len(reserved)}, one token for each byte and the special "
+                f"ones, got {vocabulary}."
+            )
+        self.free = free
+        tokenizers = need("tokenizers")
+        numbers = {letter: free[byte] for byte, letter in enumerate(_letters())}
+        self.tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE(vocab=numbers, merges=[]))
+        self.tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+
+    def numbers(self, text: str) -> list[int]:
+        """Return the token numbers of a text."""
+        return self.tokenizer.encode(text).ids
+
+
+def _letters() -> list[str]:
+    """Return the letter that byte-level tokenisers write for each byte (GPT-2's table)."""
+    printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
+    others = iter(range(256, 512))
+    return [chr(byte) if byte in printable else chr(next(others)) for byte in range(256)]
+
+
+def encode(tokeniser: Any, text: str, limit: int, *, special: bool = True) -> np.ndarray:
+    """Return the token numbers of a text, at least one, int64 (tokens,)."""
+    if isinstance(tokeniser, ByteTokeniser):
+        ids = tokeniser.numbers(text)[:limit]
+    else:
+        ids = tokeniser(text, add_special_tokens=special, truncation=True, max_length=limit)["input_ids"]
+    if not ids:  # an empty text
+        ids = [getattr(tokeniser, "eos_token_id", None) or getattr(tokeniser, "unk_token_id", None) or 0]
+    return np.array(ids, np.int64)
+
+
+def tokeniser_of(source: Source, config: Any) -> Any:
+    """Return the tokeniser of a source; for a new model, or a folder without one, that of bytes.
+
+    Raises:
+        ConfigError: it cannot be loaded, or the vocabulary is too small for bytes.
+    """
+    text = config.get_text_config()
+    if source.place is None:
+        return ByteTokeniser(text.vocab_size, special_numbers(config))
+    transformers = need("transformers")
+    try:
+        return transformers.AutoTokenizer.from_pretrained(source.place, **source.hub)
+    except Exception as error:  # its readers raise errors of any class
+        raise ConfigError(
+            f"model: {source.name}: has no tokeniser that can be loaded ({' '.join(str(error).split())[:200]}). Put its "
+            f"files ({', '.join(_TOKENISERS[:3])} ...) beside config.json: tokenizer.save_pretrained(folder)."
+        ) from error
+
+
+def special_numbers(config: Any) -> set[int]:
+    """Return the tokens that a configuration gives a meaning."""
+    found: set[int] = {0}
+    for where in (config, config.get_text_config()):
+        for key in (
+            "pad",
+            "bos",
+            "eos",
+            "image",
+            "video",
+            "audio",
+            "vision_start",
+            "vision_end",
+            "audio_start",
+            "audio_end",
+        ):
+            value = getattr(where, f"{key}_token_id", None)
+            found |= {value} if isinstance(value, int) else set()
+    return found
+
+
+def tokeniser_identity(tokeniser: Any) -> str | list[int]:
+    """Return what tells one tokeniser from another."""
+    if isinstance(tokeniser, ByteTokeniser):
+        return tokeniser.free
+    backend = getattr(tokeniser, "backend_tokenizer", None)
+    content = repr(sorted(tokeniser.get_vocab().items())) if backend is None else backend.to_str()
+    return checksum_of([content, type(tokeniser).__name__])
