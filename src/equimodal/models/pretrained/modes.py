@@ -46,7 +46,10 @@ def apply_mode(
         settings = peft.LoraConfig(r=rank, lora_alpha=alpha, target_modules=lora_targets(model), lora_dropout=0.0)
         model = peft.inject_adapter_in_model(settings, model)
         for name, parameter in model.named_parameters():
-            parameter.requires_grad_("lora_" in name)
+            adapter = "lora_" in name
+            parameter.requires_grad_(adapter)
+            if adapter:
+                parameter.data = parameter.data.float()  # small steps vanish in bfloat16
     elif mode == "last":
         train_last(model, architecture, layers)
     return model
