@@ -20,7 +20,7 @@ from equimodal.models.encoders.pixels import Pixels, pixels_of
 from equimodal.models.pretrained.families import SENSES, architecture_of, sense_problem, width_of
 from equimodal.models.pretrained.loading import on_meta, section_of, with_weights
 from equimodal.models.pretrained.memory import check_memory, estimate
-from equimodal.models.pretrained.modes import Mode, added_by_lora, apply_mode, train_last
+from equimodal.models.pretrained.modes import Mode, added_by_lora, apply_mode, save_memory, train_last
 from equimodal.models.pretrained.part import FrozenFeatures
 from equimodal.models.pretrained.pooling import AttentionPool, Pooling, pool
 from equimodal.models.pretrained.processed import ProcessedColumn, collate
@@ -137,7 +137,7 @@ class Transformers(Encoder):
         if mode == "frozen":
             self.base.eval()
         elif gradient_checkpointing:
-            cast(Any, self.base).gradient_checkpointing_enable({"use_reentrant": False})
+            save_memory(self.base)
         self._size = width_of(section)
         self.attention = AttentionPool(self._size) if self.pooling == "attention" else None
         self.norm = nn.LayerNorm(self._size)

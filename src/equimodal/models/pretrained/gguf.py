@@ -11,6 +11,7 @@ from pathlib import Path
 from equimodal.errors import ConfigError
 from equimodal.locks import taking_turns
 from equimodal.models.pretrained.extra import need
+from equimodal.models.pretrained.quiet import quiet
 
 _MAGIC = b"GGUF"
 
@@ -60,9 +61,10 @@ def _convert(path: Path, folder: Path) -> None:
     where = {"pretrained_model_name_or_path": str(path.absolute().parent), "gguf_file": path.name}
     try:
         try:
-            model = transformers.AutoModel.from_pretrained(
-                **where, dtype=torch.float32, quantization_config=transformers.GgufConfig(dequantize=True)
-            )
+            with quiet():
+                model = transformers.AutoModel.from_pretrained(
+                    **where, dtype=torch.float32, quantization_config=transformers.GgufConfig(dequantize=True)
+                )
             model.config.quantization_config = None
             del model.config.quantization_config
             tokenizer = transformers.AutoTokenizer.from_pretrained(**where)

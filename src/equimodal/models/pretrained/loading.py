@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -14,6 +11,7 @@ from torch import nn
 from equimodal.errors import ConfigError
 from equimodal.models.pretrained.extra import need
 from equimodal.models.pretrained.families import Architecture
+from equimodal.models.pretrained.quiet import quiet
 from equimodal.models.pretrained.source import Source, hub_errors
 
 
@@ -42,7 +40,7 @@ def with_weights(source: Source, architecture: Architecture, dtype: torch.dtype)
     if source.place is None:
         return _made(source, architecture).to(dtype)
     cls = getattr(need("transformers"), architecture.cls)
-    with hub_errors(source.name, source.revision), _quiet():
+    with hub_errors(source.name, source.revision), quiet():
         model, info = cls.from_pretrained(
             source.place,
             config=section_of(source, architecture),
@@ -77,15 +75,3 @@ def _without_pooler(cls: type) -> dict[str, bool]:
 
 def _kept(model: nn.Module, architecture: Architecture) -> nn.Module:
     return (model if architecture.keep is None else model.get_submodule(architecture.keep)).train()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the library's table of unused weights, which are expected here, out of the terminal."""
-    logger = logging.getLogger("transformers")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)

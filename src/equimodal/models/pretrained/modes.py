@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from torch import nn
 
@@ -93,6 +93,12 @@ def train_last(model: nn.Module, architecture: Architecture, count: int) -> None
         for below, module in holder.named_children():
             if below in _NORMS:
                 module.requires_grad_(True)
+
+
+def save_memory(model: Any) -> None:
+    """Let a model compute the inside of its layers twice in training, in place of keeping it."""
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    enable({"use_reentrant": False})  # the other way finds no gradient where the first layer is frozen
 
 
 def added_by_lora(model: nn.Module, rank: int) -> int:

@@ -14,13 +14,10 @@ from equimodal.models.pretrained.processed import Fields
 from equimodal.models.pretrained.running import IDS, MASK
 from equimodal.models.pretrained.source import Source
 
-_TOKENISERS = (
-    "tokenizer.json",
-    "vocab.txt",
-    "spiece.model",
-    "sentencepiece.bpe.model",
-    "tokenizer.model",
-    "vocab.json",
+
+_SPECIAL = (
+    *("pad", "bos", "eos", "image", "video", "audio"),
+    *(f"{what}_{end}" for what in ("vision", "audio") for end in ("start", "end")),
 )
 
 
@@ -109,30 +106,26 @@ def tokeniser_of(source: Source, config: Any) -> Any:
         return ByteTokeniser(text.vocab_size, special_numbers(config))
     transformers = need("transformers")
     try:
-        return transformers.AutoTokenizer.from_pretrained(source.place, **source.hub)
+        found = transformers.AutoTokenizer.from_pretrained(source.place, **source.hub)
     except Exception as error:  # its readers raise errors of any class
-        raise ConfigError(
-            f"model: {source.name}: has no tokeniser that can be loaded ({' '.join(str(error).split())[:200]}). Put its "
-            f"files ({', '.join(_TOKENISERS[:3])} ...) beside config.json: tokenizer.save_pretrained(folder)."
-        ) from error
+        raise ConfigError(_no_tokeniser(source, " ".join(str(error).split())[:200])) from error
+    if len(found.get_vocab()) <= len(found.all_special_tokens):  # without files transformers makes an empty one
+        raise ConfigError(_no_tokeniser(source, "there are no files of one"))
+    return found
+
+
+def _no_tokeniser(source: Source, reason: str) -> str:
+    return (
+        f"model: {source.name}: has no tokeniser that can be loaded ({reason}). Put its files (tokenizer.json, or "
+        "vocab.txt ...) beside config.json: tokenizer.save_pretrained(folder)."
+    )
 
 
 def special_numbers(config: Any) -> set[int]:
     """Return the tokens that a configuration gives a meaning."""
     found: set[int] = {0}
     for where in (config, config.get_text_config()):
-        for key in (
-            "pad",
-            "bos",
-            "eos",
-            "image",
-            "video",
-            "audio",
-            "vision_start",
-            "vision_end",
-            "audio_start",
-            "audio_end",
-        ):
+        for key in _SPECIAL:
             value = getattr(where, f"{key}_token_id", None)
             found |= {value} if isinstance(value, int) else set()
     return found
