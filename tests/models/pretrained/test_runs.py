@@ -1,0 +1,175 @@
+"""Pretrained encoders in whole runs: missing rows, the cache of features, saving and loading, the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+transformers = pytest.importorskip("transformers", reason="needs the extra 'encoders'")
+pytest.importorskip("peft", reason="needs the extra 'encoders'")
+
+import equimodal as eq
+from equimodal.config.load import load_config
+from equimodal.data.splits import Splits
+from equimodal.errors import ConfigError, RunError
+from equimodal.features.cache import open_cache
+from equimodal.files import write_text
+from models.pretrained.tiny import config
+
+BRIEF = {"epochs": 2, "batch_size": 16, "quiet": True, "reference": False, "measure": {"bootstrap": 10}}
+
+
+@pytest.fixture(scope="module")
+def data() -> Splits:
+    """Pictures, sounds of differing lengths and texts of two classes; a fifth of each is missing."""
+    rng = np.random.default_rng(0)
+    y = np.arange(40) % 2
+    sounds: list[Any] = [rng.normal(y[i], 1, (int(rng.integers(900, 1300)), 1)).astype(np.float32) for i in range(40)]
+    texts: list[Any] = [("good day " if label else "bad night ") * int(rng.integers(1, 4)) for label in y]
+    missing = rng.random((2, 40)) < 0.2
+    sounds = [None if gone else sound for gone, sound in zip(missing[0], sounds, strict=True)]
+    texts = [None if gone else text for gone, text in zip(missing[1], texts, strict=True)]
+    pictures = rng.integers(0, 128, (40, 16, 16, 3), dtype=np.uint8) + 100 * y[:, None, None, None].astype(np.uint8)
+    everything = {"image": pictures, "sound": sounds, "text": texts}
+    return eq.Dataset(everything, y, classes=["no", "yes"]).split(seed=0)
+
+
+def encoders(mode: str = "frozen", **more: Any) -> dict[str, dict[str, Any]]:
+    shared = {"name": "transformers", "mode": mode, **more}
+    return {
+        "image": {**shared, "config": config("vit")},
+        "sound": {**shared, "config": config("wav2vec2"), "sampling_rate": 16000},
+        "text": {**shared, "config": config("llama")},
+    }
+
+
+def fit(data: Splits, given: dict[str, Any], **more: Any) -> Any:
+    return eq.fit(eq.Classifier.for_data(data, given, width=8), data, "joint", **{**BRIEF, **more})
+
+
+def test_missing_rows_are_never_read_and_change_no_other_row(data):
+    model = eq.Classifier.for_data(data, encoders(), width=8, fusion="late").eval()
+    part = data.train
+    here = part.present["sound"]
+    assert not here.all()
+    batch = model.prepare(part).batch(np.arange(len(part)))
+    with torch.no_grad():
+        found = model.encode(batch)["sound"]
+        alone = model.encode(model.prepare(part.subset(np.flatnonzero(here))).batch(np.arange(int(here.sum()))))[
+            "sound"
+        ]
+    assert not found[~here].any()
+    assert torch.allclose(found[here], alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("pooling", [None, "attention"])
+def test_a_run_is_the_same_to_the_bit_with_a_cache_and_without(data, tmp_path, pooling):
+    given = encoders(pooling=pooling)
+    plain = fit(data, given)
+    kept = fit(data, given, features={"cache": str(tmp_path / "cache")})
+    again = fit(data, given, features={"cache": str(tmp_path / "cache")})
+    for name, tensor in plain.model.state_dict().items():
+        assert torch.equal(tensor, kept.model.state_dict()[name]), name
+        assert torch.equal(tensor, again.model.state_dict()[name]), name
+    assert plain.test == kept.test == again.test
+    one = eq.predict(plain, data.test)
+    assert np.array_equal(one.probabilities, eq.predict(plain, data.test, cache=tmp_path / "cache").probabilities)
+
+
+def test_what_trains_has_no_frozen_part(data, tmp_path):
+    model = eq.Classifier.for_data(data, encoders("lora"), width=8, fusion="late")
+    assert all(encoder.frozen_part() is None for encoder in model.encoders.values())  # pyright: ignore
+    model.prepare(data.train, open_cache(tmp_path / "cache"))
+    assert not [path for path in (tmp_path / "cache").iterdir() if path.is_dir()]
+
+
+@pytest.mark.parametrize("mode", ["frozen", "lora", "last", "full"])
+def test_a_new_model_is_saved_whole_and_loaded_again(data, tmp_path, mode):
+    run = fit(data, encoders(mode), out=tmp_path / "run", epochs=1)
+    again = eq.load(tmp_path / "run")
+    assert np.array_equal(eq.predict(again, data.test).probabilities, eq.predict(run, data.test).probabilities)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    store(tmp_path / "vit", seed=3)
+    return tmp_path / "vit"
+
+
+def store(place: Path, seed: int) -> None:
+    torch.manual_seed(seed)
+    settings = {key: value for key, value in config("vit").items() if key != "model_type"}
+    transformers.ViTModel(transformers.ViTConfig(**settings), add_pooling_layer=False).save_pretrained(place)
+    transformers.ViTImageProcessorPil(size={"height": 16, "width": 16}).save_pretrained(place)
+
+
+@pytest.mark.parametrize("mode", ["frozen", "lora"])
+def test_a_base_is_named_and_not_saved_and_checked_when_it_is_loaded(data, tmp_path, folder, mode):
+    given = {"image": {"name": "transformers", "model": str(folder), "mode": mode}}
+    two = data.parts()["train"].modalities
+    assert "image" in two
+    run = fit(data, given, out=tmp_path / "run", epochs=1)
+    assert not (tmp_path / "run" / "base.safetensors").exists()
+    described = run.model.specification()["encoders"]["image"]
+    assert described["base"]["source"] == str(folder)
+    before = eq.predict(run, data.test).probabilities
+    assert np.array_equal(eq.predict(eq.load(tmp_path / "run"), data.test).probabilities, before)
+    store(folder, seed=4)
+    with pytest.raises(
+        RunError, match="the weights that the encoder of 'image' begins from have changed since training"
+    ):
+        eq.load(tmp_path / "run")
+    folder.rename(tmp_path / "elsewhere")
+    with pytest.raises(ConfigError, match="no such folder"):
+        eq.load(tmp_path / "run")
+
+
+def test_a_model_beside_a_yaml_file_is_found_from_anywhere(tmp_path, folder, monkeypatch):
+    text = "model: {encoders: {image: {name: transformers, model: vit}, text: {name: transformers, model: a/b}}}"
+    write_text(tmp_path / "run.yaml", text)
+    monkeypatch.chdir("/")
+    found = load_config(tmp_path / "run.yaml").model.encoders
+    assert found["image"]["model"] == str(folder)  # pyright: ignore[reportArgumentType]
+    assert found["text"]["model"] == "a/b"  # pyright: ignore[reportArgumentType]
+
+
+def test_workers_read_the_same(data):
+    given = encoders()
+    assert fit(data, given, epochs=1).test == fit(data, given, epochs=1, loader_workers=1).test
+
+
+def test_the_command_line_trains_evaluates_and_predicts(tmp_path):
+    from typer.testing import CliRunner
+
+    from equimodal.cli.main import app
+
+    settings = {
+        "data": {"name": "emoji", "labels": 30},
+        "model": {
+            "width": 8,
+            "encoders": {
+                "image": {"name": "transformers", "config": config("vit")},
+                "text": {"name": "transformers", "config": config("bert"), "mode": "lora"},
+            },
+        },
+        "method": "joint",
+        "training": {"epochs": 1},
+        "reference": False,
+        "measure": {"bootstrap": 10},
+    }
+    from equimodal.config.yaml import write_yaml
+
+    write_text(tmp_path / "run.yaml", write_yaml(settings))
+    out = str(tmp_path / "out")
+    for command in (
+        ["train", str(tmp_path / "run.yaml"), "--out", out],
+        ["evaluate", out],
+        ["predict", out, "emoji", "--split", "test", "--out", str(tmp_path / "p.csv")],
+    ):
+        result = CliRunner().invoke(app, command)
+        assert result.exit_code == 0, result.output
+    assert len((tmp_path / "p.csv").read_text(encoding="utf-8").splitlines()) == 376
