@@ -21,7 +21,7 @@ from equimodal.models.encoders.standardise import Standardise
 
 
 def test_every_encoder_is_listed():
-    assert ENCODERS.names() == ("cnn", "conv1d", "gru", "hashed_text", "mlp", "resnet18", "video")
+    assert ENCODERS.names() == ("cnn", "conv1d", "gru", "hashed_text", "mlp", "resnet18", "transformers", "video")
 
 
 def standardised(values, dtype=np.float64):

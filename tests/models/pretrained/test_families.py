@@ -9,9 +9,6 @@ from typing import Any
 import pytest
 import torch
 
-pytest.importorskip("transformers", reason="needs the extra 'encoders'")
-pytest.importorskip("peft", reason="needs the extra 'encoders'")
-
 from equimodal.models.encoders.pretrained import Transformers
 from equimodal.models.pretrained.modes import lora_targets
 from equimodal.modes import set_modes, training_modes

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-
-transformers = pytest.importorskip("transformers", reason="needs the extra 'encoders'")
-pytest.importorskip("peft", reason="needs the extra 'encoders'")
+import transformers
 
 import equimodal as eq
 from equimodal.config.load import load_config

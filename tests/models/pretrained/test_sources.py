@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-
-transformers = pytest.importorskip("transformers", reason="needs the extra 'encoders'")
-pytest.importorskip("peft", reason="needs the extra 'encoders'")
+import transformers
 
 from equimodal.errors import ConfigError, DataError
 from equimodal.models.encoders.base import build_encoder
@@ -161,9 +159,9 @@ def test_more_of_what_is_wrong():
     assert "resnet has no first token" in message(**options("image", "resnet", pooling="cls"))
     small = {**config("bert"), "vocab_size": 100}
     assert "config.vocab_size: expected at least 257" in message(**{**options("text", "bert"), "config": small})
-    with pytest.raises(DataError, match="waveforms, \\(samples,\\)"):
+    with pytest.raises(DataError, match="should be waveforms"):
         make("vector", "wav2vec2").features_of_rows([np.zeros((50, 13), np.float32)])
-    with pytest.raises(DataError, match="should be from 0 to 1 for a pretrained encoder, got 0.0 to 255.0"):
+    with pytest.raises(DataError, match="should be from 0 to 1 for a pretrained encoder"):
         make().features_of_rows([np.array([[0.0, 255.0]] * 4)])
 
 

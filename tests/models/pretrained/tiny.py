@@ -21,8 +21,8 @@ _CLAP = {"hidden_size": 16, "patch_embeds_hidden_size": 8, "depths": [1, 1], "nu
          "patch_size": 4, "patch_stride": [4, 4]}  # fmt: skip
 _MROPE = {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10000.0}
 _PROMPTED = {**_CAUSAL, "vocab_size": 300}
-_OMNI_AUDIO = {"d_model": 16, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 32, "output_dim": 16,
-               "num_mel_bins": 8, "max_source_positions": 50, "n_window": 20}  # fmt: skip
+_OMNI_AUDIO = {"d_model": 16, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 32,
+               "output_dim": 16, "num_mel_bins": 8, "max_source_positions": 50, "n_window": 20}  # fmt: skip
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "resnet": {"embedding_size": 8, "hidden_sizes": [8, 16], "depths": [1, 1], "layer_type": "basic"},
@@ -46,8 +46,8 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "gemma3_text": _CAUSAL,
     "qwen2_vl": {
         "text_config": {**_PROMPTED, "rope_parameters": _MROPE},
-        "vision_config": {"depth": 1, "embed_dim": 16, "hidden_size": 16, "num_heads": 2, "mlp_ratio": 2, "patch_size": 4,
-                          "spatial_merge_size": 2, "temporal_patch_size": 2},
+        "vision_config": {"depth": 1, "embed_dim": 16, "hidden_size": 16, "num_heads": 2, "mlp_ratio": 2,
+                          "patch_size": 4, "spatial_merge_size": 2, "temporal_patch_size": 2},
         "image_token_id": 290, "video_token_id": 291, "vision_start_token_id": 292, "vision_end_token_id": 293,
     },
     "qwen2_audio": {

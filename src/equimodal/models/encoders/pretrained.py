@@ -112,7 +112,7 @@ class Transformers(Encoder):
             raise ConfigError(problem)
         section = section_of(origin, architecture)
         self.architecture, self.mode, self.sense = architecture, cast(Mode, mode), SENSES[kind]
-        self.pooling = cast(Pooling, pooling or architecture.pooling)
+        self.pooling: Pooling = cast(Pooling, pooling or architecture.pooling)
         if self.pooling == "cls" and not architecture.class_token:
             raise ConfigError(
                 f"pooling: {section.model_type} has no first token that stands for the whole. Take 'mean'."
@@ -274,7 +274,7 @@ def _check_words(options: Mapping[str, Any]) -> None:
         for key, words in known.items()
         if options[key] not in words
     ]
-    positive = [key for key in ("layers", "rank", "frames", "tokens", "seconds", "sampling_rate", "alpha")]
+    positive = ("layers", "rank", "frames", "tokens", "seconds", "sampling_rate", "alpha")
     problems += [
         f"{key}: expected a number above 0, got {options[key]}."
         for key in positive

@@ -1,1 +1,1 @@
-"""Pretrained encoders: where their weights come from, which models are known, what they read, and what of them trains."""
+"""Pretrained encoders: where weights come from, which models are known, what they read, what of them trains."""

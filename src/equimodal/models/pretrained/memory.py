@@ -86,9 +86,9 @@ def check_memory(needed: Estimate, source: str, mode: str) -> None:
         "lora": "Take a smaller model, mode: frozen, or dtype: bfloat16.",
     }
     raise ConfigError(
-        f"{source} with mode '{mode}' needs about {_gb(needed.total)} of memory (weights {_gb(needed.weights)}, gradients "
-        f"{_gb(needed.gradients)}, optimiser {_gb(needed.optimiser)}, without what a batch needs), and {_gb(left)} are "
-        f"available. {remedies.get(mode, 'Take mode: lora or frozen, or a smaller model.')}"
+        f"{source} with mode '{mode}' needs about {_gb(needed.total)} of memory (weights {_gb(needed.weights)}, "
+        f"gradients {_gb(needed.gradients)}, optimiser {_gb(needed.optimiser)}, without what a batch needs), and "
+        f"{_gb(left)} are available. {remedies.get(mode, 'Take mode: lora or frozen, or a smaller model.')}"
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from torch import nn
+from torch import Tensor, nn
 
 from equimodal.errors import ConfigError
 from equimodal.models.pretrained.extra import need
@@ -105,7 +105,7 @@ def added_by_lora(model: nn.Module, rank: int) -> int:
     """Return how many parameters adapters of a rank add."""
     total = 0
     for name in lora_targets(model):
-        out, into, *kernel = model.get_submodule(name).weight.shape
+        out, into, *kernel = cast(Tensor, model.get_submodule(name).weight).shape
         window = kernel[0] * kernel[1] if kernel else 1
         total += rank * (into * window + out)
     return total

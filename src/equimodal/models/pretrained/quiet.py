@@ -10,7 +10,7 @@ from equimodal.models.pretrained.extra import need
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep bars of progress, and the library's table of unused weights, which are expected here, out of the terminal."""
+    """Keep bars of progress, and the library's table of unused weights, which is expected, out of the terminal."""
     words = need("transformers.utils.logging")
     level, bars = words.get_verbosity(), words.is_progress_bar_enabled()
     words.set_verbosity_error()

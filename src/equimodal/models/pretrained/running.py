@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -104,7 +104,7 @@ def _multimodal(model: nn.Module, x: Mapping[str, Tensor]) -> tuple[Tensor, Tens
         inputs[FEATURES_MASK] = x[FEATURES_MASK].long()
     out = model(**inputs, use_cache=False)
     if hasattr(model, "rope_deltas"):
-        model.rope_deltas = None  # it is for generating text, and would keep the batch's size
+        cast(Any, model).rope_deltas = None  # it is for generating text, and would keep the batch's size
     return out.last_hidden_state, mask
 
 

@@ -126,8 +126,8 @@ def mono(row: Any) -> np.ndarray:
         values = values[:, 0]
     if values.ndim != 1 or not len(values):
         raise DataError(
-            f"sound for a pretrained encoder should be waveforms, (samples,) or (samples, 1), got shape {values.shape}. "
-            "Give the waveform itself in place of features, and the mean of its channels."
+            f"sound for a pretrained encoder should be waveforms, (samples,) or (samples, 1), got shape {values.shape}."
+            " Give the waveform itself in place of features, and the mean of its channels."
         )
     scale = 1.0 if values.dtype.kind == "f" else float(np.iinfo(values.dtype).max) + 1
     return (values / scale).astype(np.float32)

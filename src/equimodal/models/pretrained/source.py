@@ -91,8 +91,8 @@ def _local(model: str, folder: Path, revision: str | None) -> Source:
         pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
         if pickles:
             raise ConfigError(
-                f"model: {folder}: {pickles[0]} is a pickle, which is never loaded: reading one can run any code. If you "
-                f"trust it, convert it once: AutoModel.from_pretrained({str(folder)!r}).save_pretrained(new_folder)."
+                f"model: {folder}: {pickles[0]} is a pickle, which is never loaded: reading one can run any code. If "
+                f"you trust it, convert it once: AutoModel.from_pretrained({str(folder)!r}).save_pretrained(new)."
             )
         raise ConfigError(f"model: {folder}: there is no .safetensors file in this folder. Copy the weights there.")
     transformers = need("transformers")

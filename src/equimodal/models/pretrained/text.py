@@ -14,7 +14,6 @@ from equimodal.models.pretrained.processed import Fields
 from equimodal.models.pretrained.running import IDS, MASK
 from equimodal.models.pretrained.source import Source
 
-
 _SPECIAL = (
     *("pad", "bos", "eos", "image", "video", "audio"),
     *(f"{what}_{end}" for what in ("vision", "audio") for end in ("start", "end")),
