@@ -30,6 +30,12 @@ from equimodal.models.pretrained.source import open_source
 from equimodal.models.state import checksum, named_tensors
 from equimodal.modes import evaluating
 
+_EXAMPLES = {
+    "text": "a",
+    "image": np.zeros((32, 32, 3), np.uint8),
+    "video": np.zeros((2, 32, 32, 3), np.uint8),
+    "audio": np.zeros(1600, np.float32),
+}
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -143,6 +149,20 @@ class Transformers(Encoder):
         self.norm = nn.LayerNorm(self._size)
         self.project = nn.Linear(self._size, width)
         self._checksum: tuple[int, str] | None = None
+        self._try()
+
+    def _try(self) -> None:
+        """Run the model on one row of nothing: processor and sizes that do not fit show here, not in training."""
+        try:
+            with torch.no_grad(), evaluating(self.base):
+                tokens_of(self.base, self.architecture, self._collated([_EXAMPLES[self.sense]]))
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            if isinstance(error, ConfigError):
+                raise
+            raise ConfigError(
+                f"{self.source} cannot encode a row ({type(error).__name__}: {' '.join(str(error).split())[:300]}). Its "
+                "sizes do not fit each other, or those of its processor."
+            ) from error
 
     @classmethod
     def describe(cls, spec: Spec) -> dict[str, Any]:
