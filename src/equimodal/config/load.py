@@ -24,8 +24,8 @@ def load_config(
 ) -> RunConfig:
     """Return the configuration of a recipe, a method's name or a YAML file, with overrides.
 
-    A relative path of data, weights, a pretrained model or `features.cache` in a YAML file is seen from that file's folder;
-    everywhere else from the current folder. A run's own `config.yaml` is such a file: it repeats the run.
+    A relative path of data, weights, a pretrained model or `features.cache` in a YAML file is seen from that file's
+    folder; everywhere else from the current folder. A run's own `config.yaml` is such a file: it repeats the run.
 
     Args:
         source: a recipe's name, a method's name, or the path of a YAML file; None: the defaults.
@@ -99,7 +99,7 @@ def _locate_data(content: dict[str, Any], folder: Path, names: Names | None) -> 
 
 
 def _locate_weights(content: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Return settings in which an encoder's `weights` and `model` are seen from a folder, where they are files there."""
+    """Return settings in which an encoder's `weights` and `model` are seen from a folder, where they are there."""
 
     def located(encoder: Any) -> Any:
         if not isinstance(encoder, Mapping):

@@ -18,8 +18,8 @@ from equimodal.training.checkpoint import load_tensors, save_tensors, with_prefi
 
 MODEL = "model.safetensors"
 BASE = "base.safetensors"
-"""The frozen tensors of encoders that are rebuilt by name, written once; those of modules given, and those that are loaded
-from their source again, are not saved."""
+"""The frozen tensors of encoders that are rebuilt by name, written once; those of modules given, and those that are
+loaded from their source again, are not saved."""
 
 
 class Weights:

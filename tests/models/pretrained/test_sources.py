@@ -136,7 +136,7 @@ def test_a_revision_belongs_to_the_hub(folder):
         ),
         ({"config": {**config("vit"), "num_channels": 5}}, "config.num_channels: expected 3"),
         ({"config": {**config("vit"), "hidden_size": "wide"}}, "config: vit cannot be made"),
-        ({"config": {**config("vit"), "num_attention_heads": 3}}, "new vit cannot encode a row"),
+        ({"config": {**config("vit"), "patch_size": 32}}, "new vit cannot encode a row"),
         ({"mode": "frosen"}, "mode: unknown 'frosen'. Did you mean 'frozen'?"),
         ({"pooling": "max"}, "pooling: unknown 'max'."),
         ({"dtype": "float16"}, "dtype: unknown 'float16'. Did you mean 'bfloat16'?"),

@@ -160,8 +160,8 @@ class Transformers(Encoder):
             if isinstance(error, ConfigError):
                 raise
             raise ConfigError(
-                f"{self.source} cannot encode a row ({type(error).__name__}: {' '.join(str(error).split())[:300]}). Its "
-                "sizes do not fit each other, or those of its processor."
+                f"{self.source} cannot encode a row ({type(error).__name__}: {' '.join(str(error).split())[:300]}). "
+                "Its sizes do not fit each other, or those of its processor."
             ) from error
 
     @classmethod
