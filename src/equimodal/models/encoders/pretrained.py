@@ -198,7 +198,7 @@ class Transformers(Encoder):
         return {
             "name": "transformers",
             "model": self.source,
-            "revision": self.revision,
+            **({} if self.revision is None else {"revision": self.revision}),
             "weights": self._base_checksum(),
             "preprocessing": self.process.identity(),
             "dtype": self.options["dtype"],
