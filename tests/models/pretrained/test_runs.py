@@ -16,6 +16,7 @@ from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, RunError
 from equimodal.features.cache import open_cache
 from equimodal.files import write_text
+from equimodal.models.encoders.base import build_encoder
 from models.pretrained.tiny import config
 
 BRIEF = {"epochs": 2, "batch_size": 16, "quiet": True, "reference": False, "measure": {"bootstrap": 10}}
@@ -171,3 +172,19 @@ def test_the_command_line_trains_evaluates_and_predicts(tmp_path):
         result = CliRunner().invoke(app, command)
         assert result.exit_code == 0, result.output
     assert len((tmp_path / "p.csv").read_text(encoding="utf-8").splitlines()) == 376
+
+
+def test_padded_sounds_are_those_of_their_lengths():
+    rng = np.random.default_rng(0)
+    sounds = [rng.normal(size=(steps, 1)).astype(np.float32) for steps in (900, 1200, 1000)]
+    padded = np.stack([np.pad(sound, ((0, 1300 - len(sound)), (0, 0)), constant_values=7) for sound in sounds])
+    shared = {"image": rng.integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)}
+    one = eq.Dataset({"sound": sounds, **shared})
+    other = eq.Dataset({"sound": padded, **shared}, lengths={"sound": [900, 1200, 1000]})
+    encoder = build_encoder(
+        "transformers", "sound", {"kind": "sequence", "config": config("wav2vec2"), "sampling_rate": 16000}
+    )
+    model = eq.Classifier({"sound": encoder, "image": torch.nn.Identity()}, ["a", "b"], fusion="late").eval()
+    with torch.no_grad():
+        found = [model.encode_one(model.prepare(data).batch(np.arange(3)), "sound") for data in (one, other)]
+    assert torch.equal(*found)

@@ -34,9 +34,8 @@ def pool(tokens: Tensor, mask: Tensor | None, how: Pooling) -> Tensor:
     if mask is None:
         mask = torch.ones(tokens.shape[:2], dtype=torch.bool, device=tokens.device)
     if how == "mean":
-        weight = mask.unsqueeze(-1)
         # In float32 also where the model computes in bfloat16: long sums lose digits.
-        return (tokens * weight).sum(1, dtype=torch.float32) / weight.sum(1).clamp(min=1)
+        return _valid(tokens, mask).sum(1, dtype=torch.float32) / mask.sum(1, keepdim=True).clamp(min=1)
     places = torch.arange(tokens.shape[1], device=tokens.device).expand_as(mask)
     if how == "last":
         chosen = places.masked_fill(~mask, -1).amax(1).clamp(min=0)
@@ -67,5 +66,10 @@ class AttentionPool(nn.Module):
         """Return (B, D) from tokens (B, T, D) and the mask of the valid ones (B, T)."""
         scores = tokens @ self.query / math.sqrt(tokens.shape[-1])
         if mask is not None:
-            scores = scores.masked_fill(~mask, -torch.inf)
+            tokens, scores = _valid(tokens, mask), scores.masked_fill(~mask, -torch.inf)
         return (scores.softmax(1).unsqueeze(-1) * tokens).sum(1)
+
+
+def _valid(tokens: Tensor, mask: Tensor) -> Tensor:
+    """Return tokens with zeros for those that are not valid: a model may leave NaN there."""
+    return tokens.masked_fill(~mask.unsqueeze(-1), 0)
