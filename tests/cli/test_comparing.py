@@ -49,17 +49,21 @@ def test_a_mistake_is_reported_first_and_leaves_nothing(
     assert no_file(tmp_path)
 
 
-def test_a_described_method_that_would_not_be_trained_is_refused(run: Run, tmp_path: Path) -> None:
-    recipe = {"method": {"name": "equilibrium", "order": "random"}, "compare": {"methods": ["joint", "equilibrium"]}}
+def test_a_described_method_that_would_not_be_trained_is_refused(run: Run, own: Path, tmp_path: Path) -> None:
+    recipe = {
+        "data": {"name": str(own)},
+        "method": {"name": "equilibrium", "order": "random"},
+        "compare": {"methods": ["joint", "equilibrium"]},
+    }
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(recipe))
     refuses(run("compare", "mine.yaml", *SHORT), "'equilibrium' with its options is not among compare.methods")
-    assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
+    assert {path.name for path in tmp_path.iterdir()} == {"mine.yaml", own.name}
     listed = {**recipe, "compare": {"methods": ["joint", recipe["method"]]}}
     for name, content in {"listed": listed, "mine": recipe}.items():
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(content))
     for arguments in (["listed.yaml"], ["mine.yaml", "-m", "joint"]):
         with pytest.raises(AssertionError, match="a run was begun"):
-            run("compare", *arguments, *SHORT, "-o", arguments[0].removesuffix(".yaml"))
+            run("compare", *arguments, *SHORT, "-q", "-o", arguments[0].removesuffix(".yaml"))
 
 
 def test_the_name_of_data_does_not_lead_out_of_the_folder(run: Run, own: Path, tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_kill_at_random_moments_and_go_on(own: Path, tmp_path: Path) -> None:
     kills: list[tuple[int, float]] = []
     process = start(own, killed)
     # An epoch further at least from kill to kill, or the run would never end.
-    while wait_for_lines(process.is_alive, killed, written(killed) + draw.randrange(15)):
+    while wait_for_lines(process.is_alive, killed, written(killed) + draw.randrange(25)):
         delay = draw.uniform(0, 0.03)
         time.sleep(delay)
         process.kill()
