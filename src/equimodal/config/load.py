@@ -111,11 +111,15 @@ def _locate_weights(content: dict[str, Any], folder: Path) -> dict[str, Any]:
                 found[key] = str(here)  # a class of the user's may call something else so: that is not there
         return found
 
-    model = content.get("model")
-    if not isinstance(model, Mapping) or not isinstance(model.get("encoders"), Mapping):
-        return content
-    encoders = {modality: located(encoder) for modality, encoder in model["encoders"].items()}
-    return {**content, "model": {**model, "encoders": encoders}}
+    found = dict(content)
+    model = found.get("model")
+    if isinstance(model, Mapping) and isinstance(model.get("encoders"), Mapping):
+        found["model"] = {**model, "encoders": {name: located(encoder) for name, encoder in model["encoders"].items()}}
+    compare = found.get("compare")
+    if isinstance(compare, Mapping) and isinstance(compare.get("settings"), list):
+        settings = [_locate_weights(s, folder) if isinstance(s, Mapping) else s for s in compare["settings"]]
+        found["compare"] = {**compare, "settings": settings}
+    return found
 
 
 def _is_path(name: Any, folder: Path, names: Names | None) -> bool:

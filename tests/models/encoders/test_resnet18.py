@@ -266,3 +266,7 @@ def test_a_path_of_weights_is_seen_from_the_file_that_names_it(tmp_path, monkeyp
     assert found("recipe/r.yaml") == str(tmp_path / "recipe" / "w.safetensors")
     assert found("recipe/r.yaml", ["model.encoders.a.weights=w.safetensors"]) == str(tmp_path / "w.safetensors")
     assert found("recipe/r.yaml", ["model.encoders.a.weights=DEFAULT"]) == "DEFAULT"
+    settings = "[{label: one, model: {encoders: {a: {name: resnet18, weights: w.safetensors}}}}]"
+    (tmp_path / "recipe" / "study.yaml").write_text(f"compare: {{methods: [joint], settings: {settings}}}")
+    changes = load_config("recipe/study.yaml").compare.settings[0].changes
+    assert changes["model"]["encoders"]["a"]["weights"] == str(tmp_path / "recipe" / "w.safetensors")
