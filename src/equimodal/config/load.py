@@ -117,7 +117,7 @@ def _locate_weights(content: dict[str, Any], folder: Path) -> dict[str, Any]:
         found["model"] = {**model, "encoders": {name: located(encoder) for name, encoder in model["encoders"].items()}}
     compare = found.get("compare")
     if isinstance(compare, Mapping) and isinstance(compare.get("settings"), list):
-        settings = [_locate_weights(s, folder) if isinstance(s, Mapping) else s for s in compare["settings"]]
+        settings = [_locate_weights(dict(s), folder) if isinstance(s, Mapping) else s for s in compare["settings"]]
         found["compare"] = {**compare, "settings": settings}
     return found
 
