@@ -27,11 +27,13 @@ class Analysis(ABC):
         recipes: what is analysed.
 
     Raises:
-        ConfigError: if one of them is another method.
+        ConfigError: if one of them is a method that this analysis does not take.
     """
 
     kind: ClassVar[str]
     title: ClassVar[str]
+    methods: ClassVar[Sequence[str] | None] = METHODS
+    """Names of the methods that can be analysed; None: all."""
     overall_columns: ClassVar[Mapping[str, str]] = {"missing_mean": "some missing"}
     """Columns shown over all settings in addition to the scores, with their headers."""
 
@@ -40,7 +42,7 @@ class Analysis(ABC):
             f"analyse {self.kind}: '{recipe.label}' is no recipe of {' or '.join(METHODS)}, which alone have an order, "
             f"a mapping and a memory. Name one that is with -m, for instance -m {METHODS[0]} -m {METHODS[1]}."
             for recipe in recipes
-            if recipe.name not in METHODS
+            if self.methods is not None and recipe.name not in self.methods
         ]
         if problems:
             raise ConfigError(problems)

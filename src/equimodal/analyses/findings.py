@@ -12,6 +12,7 @@ from typing import Any
 from equimodal.analyses.ablation import Ablation
 from equimodal.analyses.arms import Arm
 from equimodal.analyses.base import Analysis
+from equimodal.analyses.encoders import Encoders
 from equimodal.analyses.order import Order
 from equimodal.analyses.overall import Overall
 from equimodal.analyses.result import SettingResult
@@ -28,7 +29,7 @@ from equimodal.tables.text import WIDTH, text_section
 
 FILE = "analysis.json"
 
-ANALYSES: dict[str, type[Analysis]] = {analysis.kind: analysis for analysis in (Order, Tau, Ablation)}
+ANALYSES: dict[str, type[Analysis]] = {analysis.kind: analysis for analysis in (Order, Tau, Ablation, Encoders)}
 """Every analysis by its name."""
 
 

@@ -60,8 +60,8 @@ def run_analysis(
     """
     plain, passed_over = prepare(config)
     analysis = make(plain.compare.methods)
-    if not quiet and passed_over:
-        print(f"Not part of this analysis: {'; '.join(passed_over)}.", file=sys.stderr)
+    if not quiet:
+        tell_ignored(passed_over)
     made: dict[tuple[str, ...], tuple[list[Arm], list[str]]] = {}
 
     def methods(modalities: Sequence[str]) -> list[MethodSpec]:
@@ -84,24 +84,40 @@ def run_analysis(
         comparison = comparisons[setting.label]
         arms, left_out = made[comparison.modalities]
         if not quiet:
-            print(f"{setting.label}: reading the runs", file=sys.stderr, flush=True)
+            tell_reading(setting.label)
         folder = Path(out) / safe_name(setting.label)
-        readings = read_all(analysis, setting_config(plain, setting), comparison, folder, workers)
+        found = setting_config(plain, setting)
+        readings = read_all(analysis, found, load_unreduced(found.data), comparison, folder, workers)
         results[setting.label] = SettingResult(comparison, tuple(arms), tuple(left_out), readings)
     findings = Findings(analysis.kind, results, tuple(passed_over), command)
     findings.save(out)
     return findings
 
 
-def prepare(config: RunConfig) -> tuple[RunConfig, list[str]]:
+def tell_ignored(passed_over: Sequence[str]) -> None:
+    """Say on standard error what of the configuration is not part of an analysis, if anything."""
+    if passed_over:
+        print(f"Not part of this analysis: {'; '.join(passed_over)}.", file=sys.stderr)
+
+
+def tell_reading(setting: str) -> None:
+    """Say on standard error that the runs of a setting are read now."""
+    print(f"{setting}: reading the runs", file=sys.stderr, flush=True)
+
+
+def prepare(config: RunConfig, methods: Sequence[str] | None = METHODS) -> tuple[RunConfig, list[str]]:
     """Return the configuration of an analysis, recipes as methods and data as settings, and what is ignored.
 
     Ignored is what concerns methods that an analysis does not train: other methods, comparisons declared between them,
     options tuned by their labels.
+
+    Args:
+        config: as for `compare`.
+        methods: names of those that can be analysed; None: all.
     """
     compare, passed_over = config.compare, []
-    recipes = [method for method in compare.methods if method.name in METHODS]
-    others = [method.label for method in compare.methods if method.name not in METHODS]
+    recipes = [method for method in compare.methods if methods is None or method.name in methods]
+    others = [method.label for method in compare.methods if method not in recipes]
     if others and recipes:
         passed_over.append(f"the methods {', '.join(others)}")
     changes: dict[str, Any] = {"methods": recipes or compare.methods or [config.method]}
@@ -117,7 +133,7 @@ def prepare(config: RunConfig) -> tuple[RunConfig, list[str]]:
 
 
 def read_all(
-    analysis: Analysis, config: RunConfig, comparison: Comparison, folder: Path, workers: Workers
+    analysis: Analysis, config: RunConfig, data: Splits, comparison: Comparison, folder: Path, workers: Workers
 ) -> dict[str, tuple[Mapping[str, Any], ...]]:
     """Return what the analysis reads from the runs of each method, by its label, in the order of the seeds.
 
@@ -126,11 +142,11 @@ def read_all(
     Args:
         analysis: reads one run.
         config: of the comparison.
+        data: with all its training rows.
         comparison: whose runs are finished.
         folder: the comparison's.
         workers: processes that read side by side; on Ray one, this one.
     """
-    data = load_unreduced(config.data)
     runs = [(label, result.seed) for label in comparison.methods for result in comparison.results[label]]
     tasks = [(analysis, folder / safe_name(label) / f"seed-{seed}", config, data, seed) for label, seed in runs]
     if workers in (1, "ray"):

@@ -1,4 +1,4 @@
-"""`equimodal analyse order|tau|ablation`."""
+"""`equimodal analyse order|tau|ablation|encoders`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import typer
 from equimodal.cli.options import Data, Methods, Out, Quiet, Recipe, Seeds, Settings, WorkerCount
 
 if TYPE_CHECKING:
-    from equimodal.analyses.running import MakeAnalysis
+    from collections.abc import Callable
+
+    from equimodal.analyses.findings import Findings
 
 analyse = typer.Typer(
     name="analyse",
-    help="Analyse the method: its order, the threshold of its mapping, or each of its parts.",
+    help="Analyse the method: its order, the threshold of its mapping, its parts; or any method's encoders.",
     no_args_is_help=True,
 )
 
@@ -66,10 +68,11 @@ def order(
     from functools import partial
 
     from equimodal.analyses.order import STRATEGIES, Order
+    from equimodal.analyses.running import run_analysis
 
     names = STRATEGIES if strategies is None else tuple(_items(strategies))
     make = partial(Order, strategies=names, initial=initial)
-    _analyse("order", make, recipe, data, method, seeds, settings, out, workers, quiet)
+    _analyse("order", partial(run_analysis, make), recipe, data, method, seeds, settings, out, workers, quiet)
 
 
 @analyse.command()
@@ -91,6 +94,7 @@ def tau(
     """
     from functools import partial
 
+    from equimodal.analyses.running import run_analysis
     from equimodal.analyses.tau import VALUES, Tau
     from equimodal.errors import ConfigError
 
@@ -98,7 +102,8 @@ def tau(
         numbers = VALUES if values is None else tuple(map(float, _items(values)))
     except ValueError as error:
         raise ConfigError(f"--values: expected numbers separated by commas, got '{values}'.") from error
-    _analyse("tau", partial(Tau, values=numbers), recipe, data, method, seeds, settings, out, workers, quiet)
+    make = partial(Tau, values=numbers)
+    _analyse("tau", partial(run_analysis, make), recipe, data, method, seeds, settings, out, workers, quiet)
 
 
 @analyse.command()
@@ -117,9 +122,33 @@ def ablation(
     Takes the same YAML as compare; the recipes are those that -m or compare.methods names. The folder (default:
     analyses/ablation-NAME) holds the runs, runs.csv, table.md, figures and report.html; the same command resumes.
     """
-    from equimodal.analyses.ablation import Ablation
+    from functools import partial
 
-    _analyse("ablation", Ablation, recipe, data, method, seeds, settings, out, workers, quiet)
+    from equimodal.analyses.ablation import Ablation
+    from equimodal.analyses.running import run_analysis
+
+    _analyse("ablation", partial(run_analysis, Ablation), recipe, data, method, seeds, settings, out, workers, quiet)
+
+
+@analyse.command()
+def encoders(
+    recipe: Recipe = None,
+    data: Data = None,
+    method: Methods = None,
+    seeds: Seeds = None,
+    settings: Settings = None,
+    out: Out = None,
+    workers: WorkerCount = "1",
+    quiet: Quiet = False,
+) -> None:
+    """Any method with each set of encoders of compare.encoders: accuracy, EDM, shares, and who is minor.
+
+    Takes the same YAML as compare; the methods are those that -m or compare.methods names. The folder (default:
+    analyses/encoders-NAME) holds the runs, runs.csv, table.md, figures and report.html; the same command resumes.
+    """
+    from equimodal.analyses.encoder_runs import run_encoders
+
+    _analyse("encoders", run_encoders, recipe, data, method, seeds, settings, out, workers, quiet)
 
 
 def _items(text: str) -> list[str]:
@@ -129,7 +158,7 @@ def _items(text: str) -> list[str]:
 
 def _analyse(
     kind: str,
-    make: MakeAnalysis,
+    run: Callable[..., Findings],
     recipe: str | None,
     data: str | None,
     methods: list[str] | None,
@@ -139,7 +168,6 @@ def _analyse(
     workers: str,
     quiet: bool,
 ) -> None:
-    from equimodal.analyses.running import run_analysis
     from equimodal.cli.outcome import end_with
     from equimodal.cli.setup import configure_comparison, typed_command
     from equimodal.comparison.jobs import parse_workers
@@ -150,7 +178,7 @@ def _analyse(
     name = Path(recipe).stem if recipe and config.compare.settings else Path(config.data.name).stem
     folder = out or Path("analyses") / safe_name(f"{kind}-{name}")
     command = typed_command()
-    findings = run_analysis(make, config, out=folder, workers=parse_workers(workers), quiet=quiet, command=command)
+    findings = run(config, out=folder, workers=parse_workers(workers), quiet=quiet, command=command)
     page, *files = export(findings, folder)
     print(findings)
     beside = ", ".join(path.name for path in files if path.parent == folder)

@@ -228,10 +228,14 @@ def run_settings(
     plans: dict[str, tuple[RunConfig, Splits]] = {}
     problems: list[str] = []
     times: dict[str, tuple[int, int, float]] = {}
+    loaded: dict[str, Splits] = {}  # settings on the same data share its rows
     for setting in config.compare.settings:
         try:
             found = setting_config(config, setting)
-            data = load_unreduced(found.data)
+            source = found.data.model_copy(update={"labels": None}).model_dump_json()
+            if source not in loaded:
+                loaded[source] = load_unreduced(found.data)
+            data = loaded[source]
             declared = [primary for primary in config.compare.primary if primary.setting in (None, setting.label)]
             check_columns(declared, data.modalities)
             if methods is not None:

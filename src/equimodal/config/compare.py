@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from equimodal.config.encoders import EncoderArm
 from equimodal.config.method import MethodSpec, parse_methods
 from equimodal.config.section import Section
 from equimodal.errors import did_you_mean
@@ -119,6 +120,8 @@ class CompareConfig(Section):
         primary: the comparisons that the study decides, declared beforehand, at most five; their p values are
             corrected for one another. None declared: every method against the first.
         tune: what each method may tune on validation; None: nothing.
+        encoders: sets of encoders that `analyse encoders` trains each method with, the first being the reference;
+            nothing else reads them.
     """
 
     methods: list[MethodSpec] = []
@@ -127,6 +130,7 @@ class CompareConfig(Section):
     settings: list[Setting] = []
     primary: Annotated[list[Primary], Field(max_length=MOST_PRIMARY)] = []
     tune: Tuning | None = None
+    encoders: list[EncoderArm] = []
 
     @field_validator("methods", mode="before")
     @classmethod
@@ -145,6 +149,7 @@ class CompareConfig(Section):
         """Return a message for each name that fits nothing else in the comparison."""
         labels = [method.label for method in self.methods]
         found = _twice("compare.settings", [setting.label for setting in self.settings])
+        found += _twice("compare.encoders", [arm.label for arm in self.encoders])
         for primary in self.primary:
             found += [
                 f"compare.primary: no method is called '{name}'.{did_you_mean(name, labels)}"

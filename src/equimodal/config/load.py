@@ -98,7 +98,7 @@ def _locate_data(content: dict[str, Any], folder: Path, names: Names | None) -> 
     return found
 
 
-def _locate_weights(content: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _locate_weights(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Return settings in which an encoder's `weights` and `model` are seen from a folder, where they are there."""
 
     def located(encoder: Any) -> Any:
@@ -111,14 +111,23 @@ def _locate_weights(content: dict[str, Any], folder: Path) -> dict[str, Any]:
                 found[key] = str(here)  # a class of the user's may call something else so: that is not there
         return found
 
+    def all_located(section: Mapping[str, Any]) -> dict[str, Any]:
+        encoders = section.get("encoders")
+        if not isinstance(encoders, Mapping):
+            return dict(section)
+        return {**section, "encoders": {name: located(encoder) for name, encoder in encoders.items()}}
+
     found = dict(content)
     model = found.get("model")
-    if isinstance(model, Mapping) and isinstance(model.get("encoders"), Mapping):
-        found["model"] = {**model, "encoders": {name: located(encoder) for name, encoder in model["encoders"].items()}}
+    if isinstance(model, Mapping):
+        found["model"] = all_located(model)
     compare = found.get("compare")
     if isinstance(compare, Mapping) and isinstance(compare.get("settings"), list):
-        settings = [_locate_weights(dict(s), folder) if isinstance(s, Mapping) else s for s in compare["settings"]]
-        found["compare"] = {**compare, "settings": settings}
+        settings = [_locate_weights(s, folder) if isinstance(s, Mapping) else s for s in compare["settings"]]
+        compare = found["compare"] = {**compare, "settings": settings}
+    if isinstance(compare, Mapping) and isinstance(compare.get("encoders"), list):
+        arms = [all_located(arm) if isinstance(arm, Mapping) else arm for arm in compare["encoders"]]
+        found["compare"] = {**compare, "encoders": arms}
     return found
 
 

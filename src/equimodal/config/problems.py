@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import ValidationError
@@ -65,6 +65,15 @@ def problems_of(error: ValidationError, expected: Any, prefix: str = "") -> list
         where = ".".join(map(str, (*([prefix] if prefix else []), *path)))
         messages += _messages(where, *zip(*found_here, strict=True))
     return messages
+
+
+def problems_raised(check: Callable[[Any], None], value: Any, prefix: str) -> list[str]:
+    """Return the messages of a check that raises a `ConfigError`, each after the prefix; none if it passes."""
+    try:
+        check(value)
+    except ConfigError as error:
+        return [f"{prefix}{problem}" for problem in error.problems]
+    return []
 
 
 def _messages(path: str, places: Sequence[_Place], items: Sequence[Mapping[str, Any]]) -> list[str]:

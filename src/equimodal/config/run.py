@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal
 
@@ -12,9 +12,10 @@ from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, fie
 
 from equimodal.config.compare import CompareConfig
 from equimodal.config.controls import Distractors, Noise
+from equimodal.config.encoders import EncoderChoices, encoder_problems
 from equimodal.config.method import MethodSpec, parse_method
 from equimodal.config.names import Names
-from equimodal.config.problems import problems_of
+from equimodal.config.problems import problems_of, problems_raised
 from equimodal.config.section import Section
 from equimodal.errors import ConfigError
 
@@ -64,25 +65,14 @@ class ModelConfig(Section):
     """
 
     width: int = Field(default=64, ge=1)
-    encoders: dict[str, str | dict[str, Any]] = {}
+    encoders: EncoderChoices = {}
     fusion: str | None = None
     fusion_options: dict[str, Any] = {}
 
     @field_validator("encoders")
     @classmethod
-    def _known_encoders(
-        cls, encoders: dict[str, str | dict[str, Any]], info: ValidationInfo
-    ) -> dict[str, str | dict[str, Any]]:
-        problems: list[str] = []
-        for modality, given in encoders.items():
-            where, name = f"model.encoders.{modality}", given if isinstance(given, str) else given.get("name")
-            if name is None:  # the default encoder of the kind, perhaps with options
-                continue
-            if not isinstance(name, str):
-                problems.append(f"{where}: expected a name, or a mapping with 'name', got the name {name!r}.")
-            elif info.context is not None:
-                problems += _problems(info.context.check_encoder, name, f"{where}: ")
-        if problems:
+    def _known_encoders(cls, encoders: EncoderChoices, info: ValidationInfo) -> EncoderChoices:
+        if problems := encoder_problems(encoders, "model.encoders", info.context):
             raise ConfigError(problems)
         return encoders
 
@@ -92,19 +82,10 @@ class ModelConfig(Section):
         if (
             fusion is not None
             and info.context is not None
-            and (problems := _problems(info.context.check_fusion, fusion, "model.fusion: "))
+            and (problems := problems_raised(info.context.check_fusion, fusion, "model.fusion: "))
         ):
             raise ConfigError(problems)
         return fusion
-
-
-def _problems(check: Callable[[Any], None], value: Any, prefix: str) -> list[str]:
-    """Return the messages of a check that failed."""
-    try:
-        check(value)
-    except ConfigError as error:
-        return [f"{prefix}{problem}" for problem in error.problems]
-    return []
 
 
 class TrainingConfig(Section):
@@ -164,7 +145,7 @@ class MeasureConfig(Section):
         if (
             target is not None
             and info.context is not None
-            and (problems := _problems(info.context.check_target, target, "measure."))
+            and (problems := problems_raised(info.context.check_target, target, "measure."))
         ):
             raise ConfigError(problems)
         return target
