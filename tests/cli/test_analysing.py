@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -43,6 +44,28 @@ def test_tau_from_yaml_to_page(run: Run, recipe: Path, tmp_path: Path) -> None:
     assert (folder / "report.html").read_bytes() == page
 
 
+def test_encoders_from_yaml_to_page(run: Run, recipe: Path, tmp_path: Path) -> None:
+    described = yaml.safe_load(recipe.read_text())
+    narrow: dict[str, Any] = {"label": "narrow", "encoders": {"strong": {"name": "mlp", "hidden": 2}}}
+    described["compare"]["encoders"] = [{"label": "default"}, narrow]
+    recipe.write_text(yaml.safe_dump(described))
+    code, out, err = run("analyse", "encoders", recipe, "-m", "joint", "-m", "ogm_ge")
+    assert code == 0, err
+    assert "own, narrow: 3 runs, about " in err and "own: reading the runs" in err
+    assert "== own, ogm_ge ==" in out and "narrow against default: accuracy" in out
+    folder = tmp_path / "analyses" / "encoders-own"
+    page = (folder / "report.html").read_bytes()
+    (folder / "report.html").unlink()
+    assert run("report", folder)[0] == 0
+    assert (folder / "report.html").read_bytes() == page
+    assert (folder / "own-narrow" / "ogm_ge" / "seed-0" / "metrics.json").is_file()
+    narrow["encoders"]["strong"]["hidden"] = 4
+    recipe.write_text(yaml.safe_dump(described))
+    refuses(
+        run("analyse", "encoders", recipe, "-m", "joint", "-q"), "own-narrow: holds a comparison with another", "hidden"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
@@ -58,6 +81,8 @@ def test_tau_from_yaml_to_page(run: Run, recipe: Path, tmp_path: Path) -> None:
         (["order", "--strategies", "weak_to_strong"], ["--strategies", "besides weak_to_strong"]),
         (["order", "--initial", "some"], ["--initial", "all or declared", "'some'"]),
         (["order", "-s", "model.fusion=concat"], ["model.fusion", "'concat'"]),
+        (["encoders", "-m", "joint"], ["compare.encoders: expected at least two", "got none", "Write for instance"]),
+        (["encoders", "-s", "compare.encoders=[{label: a, encoders: {weak: mpl}}]"], ["(a).weak", "mean 'mlp'"]),
         (["order", "--workers", "many"], ["--workers", "many"]),
         (["order", "nothing.yaml"], ["nothing.yaml", "no such file"]),
     ],

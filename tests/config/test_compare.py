@@ -16,6 +16,10 @@ def test_every_setting_survives_writing_and_reading():
         settings=["emoji", {"label": "few", "data": {"name": "mfeat", "labels": 200}, "training": {"epochs": 3}}],
         primary=["uniform vs joint", {"method": "uniform", "against": "joint", "column": "edm", "setting": "few"}],
         tune={"trials": 3, "grid": {"training.learning_rate": [1e-3, 1e-2]}, "own": {"uniform": {"weight": [0.5, 2]}}},
+        encoders=[
+            {"label": "one", "encoders": {"image": {"name": "cnn", "width": 8}, "text": "gru"}},
+            {"label": "two"},
+        ],
     )
     assert [setting.label for setting in config.compare.settings] == ["emoji", "few"]
     assert config.compare.settings[0].changes == {"data": {"name": "emoji"}}
@@ -26,7 +30,8 @@ def test_every_setting_survives_writing_and_reading():
 
 
 def test_what_is_compared_does_not_change_a_runs_hash():
-    assert compared(seeds=3, settings=["emoji"]).hash() == compared().hash()
+    arms = [{"label": "one"}, {"label": "two", "encoders": {"image": "cnn"}}]
+    assert compared(seeds=3, settings=["emoji"], encoders=arms).hash() == compared().hash()
 
 
 @pytest.mark.parametrize(
@@ -39,6 +44,12 @@ def test_what_is_compared_does_not_change_a_runs_hash():
         ({"tune": {"trials": 2, "grid": {"seed": [1, 2]}}}, "'seed' cannot be tuned"),
         ({"tune": {"trials": 2, "grid": {"training.epochs": []}}}, "at least 1"),
         ({"tune": {"trials": 1}}, "compare.tune.trials"),
+        ({"encoders": [{"encoders": {"image": "cnn"}}]}, "compare.encoders.0.label: field required"),
+        (
+            {"encoders": [{"label": "one", "encoders": {"image": {"name": 3}}}]},
+            "compare.encoders (one).image: expected",
+        ),
+        ({"encoders": [{"label": "one", "encoders": ["cnn"]}]}, "compare.encoders.0.encoders"),
     ],
 )
 def test_wrong_forms_are_errors(content, message):
@@ -57,6 +68,7 @@ def test_wrong_forms_are_errors(content, message):
             "no setting is called 'emojy'. Did you mean 'emoji'?",
         ),
         ({"settings": ["emoji", "emoji"]}, "'emoji' is there twice"),
+        ({"encoders": [{"label": "one"}, {"label": "one"}]}, "compare.encoders: 'one' is there twice"),
         ({"tune": {"trials": 2, "own": {"unifrom": {"weight": [1]}}}}, "no method is called 'unifrom'"),
         ({"tune": {"trials": 2}}, "expected grid or own with some values"),
     ],

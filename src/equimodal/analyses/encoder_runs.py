@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -106,7 +107,7 @@ def by_encoders(config: RunConfig) -> tuple[RunConfig, dict[str, dict[str, Setti
 
 def _place(config: RunConfig, setting: Setting, arm: EncoderArm) -> Setting:
     model = setting.changes.get("model") or {}
-    encoders = arm.over(merge(config.model.encoders, model.get("encoders") or {}))
+    encoders = deepcopy(arm.over(merge(config.model.encoders, model.get("encoders") or {})))  # written without aliases
     return Setting(
         label=f"{setting.label}, {arm.label}",
         changes={**setting.changes, "model": {**model, "encoders": encoders}},

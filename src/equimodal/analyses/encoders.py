@@ -92,7 +92,7 @@ class Encoders(Analysis):
             make_table(
                 "Contribution of each modality",
                 f"{first} Share of the modality in what the model adds to the prior (Shapley). Minor: in how many runs "
-                "its share is below its target though it knows something alone.",
+                "its share is below its target; a modality that knows nothing alone is not minor.",
                 rows,
                 *(column for name in names for column in with_differences(f"share.{name}", f"share of {name}", 2)),
                 _minor(result, rows),
@@ -192,7 +192,7 @@ def _shares_chart(result: SettingResult) -> RowChart:
     return RowChart(
         key="shares",
         title="Contribution of each modality",
-        caption=f"Share of each modality on test, mean over the seeds, and each seed as a point.{aim}",
+        caption=f"Share of each modality on test, mean over the seeds, and each seed below it.{aim}",
         axis="share",
         limits=(-0.5, 1.5),
         legend=tuple(Entry(name, style) for name, style in styles.items()),

@@ -270,3 +270,7 @@ def test_a_path_of_weights_is_seen_from_the_file_that_names_it(tmp_path, monkeyp
     (tmp_path / "recipe" / "study.yaml").write_text(f"compare: {{methods: [joint], settings: {settings}}}")
     changes = load_config("recipe/study.yaml").compare.settings[0].changes
     assert changes["model"]["encoders"]["a"]["weights"] == str(tmp_path / "recipe" / "w.safetensors")
+    arms = "[{label: one, encoders: {a: {name: resnet18, weights: w.safetensors}}}, {label: two}]"
+    (tmp_path / "recipe" / "arms.yaml").write_text(f"compare: {{encoders: {arms}}}")
+    (arm, _) = load_config("recipe/arms.yaml").compare.encoders
+    assert arm.encoders["a"] == {"name": "resnet18", "weights": str(tmp_path / "recipe" / "w.safetensors")}
