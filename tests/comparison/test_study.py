@@ -10,16 +10,22 @@ import yaml
 
 from comparison.made_up import comparison
 from equimodal.comparison import jobs
+from equimodal.comparison import study as study_module
 from equimodal.comparison.compare import run_comparison
 from equimodal.comparison.primary import decide
 from equimodal.comparison.study import Study, load_study, run_study, setting_config
 from equimodal.config.compare import Primary
 from equimodal.config.load import load_config
 from equimodal.config.run import build_config
+from equimodal.data.catalogue import load_unreduced
 from equimodal.errors import ConfigError, RunError
 from equimodal.statistics.ranks import rank
 from equimodal.training.names import NAMES
 
+SETTINGS = [
+    {"label": "few labels", "data": {"labels": 40}},
+    {"label": "more", "data": {"labels": 80}, "training": {"learning_rate": 0.01}},
+]
 CONTENT = {
     "data": {"name": "mfeat"},
     "model": {"width": 4},
@@ -28,10 +34,7 @@ CONTENT = {
     "compare": {
         "methods": ["joint", "alternating"],
         "seeds": 2,
-        "settings": [
-            {"label": "few labels", "data": {"labels": 40}},
-            {"label": "more", "data": {"labels": 80}, "training": {"learning_rate": 0.01}},
-        ],
+        "settings": SETTINGS,
         "primary": ["alternating vs joint"],
     },
 }
@@ -101,6 +104,25 @@ def test_mistakes_of_all_settings_are_told_at_once_and_leave_nothing(tmp_path):
     told = str(raised.value)
     assert "5" in told and "epochz" in told and "nowhere" in told
     assert not (tmp_path / "out").exists()
+
+
+def test_settings_on_the_same_data_load_them_once(tmp_path, monkeypatch):
+    loaded = []
+
+    def counted(data):
+        loaded.append((data.name, data.split_seed))
+        return load_unreduced(data)
+
+    def stop(*arguments: object, **options: object) -> None:
+        raise RunError("enough")
+
+    monkeypatch.setattr(study_module, "load_unreduced", counted)
+    monkeypatch.setattr(jobs, "train", stop)
+    other = {"label": "other split", "data": {"split_seed": 7}}
+    config = build_config({**CONTENT, "compare": {**CONTENT["compare"], "settings": [*SETTINGS, other]}})
+    with pytest.raises(RunError, match="enough"):
+        run_study(config, out=tmp_path / "out", quiet=True)
+    assert loaded == [("mfeat", None), ("mfeat", 7)]
 
 
 def test_a_column_that_does_not_exist_is_told_before_the_first_run(tmp_path):
