@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
+from analyses.made_up import config, write_data
 from comparison.made_up import comparison
 from equimodal.comparison import jobs
 from equimodal.comparison import study as study_module
@@ -110,7 +112,7 @@ def test_settings_on_the_same_data_load_them_once(tmp_path, monkeypatch):
     loaded = []
 
     def counted(data):
-        loaded.append((data.name, data.split_seed))
+        loaded.append((Path(data.name).name, data.split_seed))
         return load_unreduced(data)
 
     def stop(*arguments: object, **options: object) -> None:
@@ -119,10 +121,10 @@ def test_settings_on_the_same_data_load_them_once(tmp_path, monkeypatch):
     monkeypatch.setattr(study_module, "load_unreduced", counted)
     monkeypatch.setattr(jobs, "train", stop)
     other = {"label": "other split", "data": {"split_seed": 7}}
-    config = build_config({**CONTENT, "compare": {**CONTENT["compare"], "settings": [*SETTINGS, other]}})
+    plain = config(write_data(tmp_path, rows=150), methods=["joint"], settings=[*SETTINGS, other])
     with pytest.raises(RunError, match="enough"):
-        run_study(config, out=tmp_path / "out", quiet=True)
-    assert loaded == [("mfeat", None), ("mfeat", 7)]
+        run_study(plain, out=tmp_path / "out", quiet=True)
+    assert loaded == [("own.npz", None), ("own.npz", 7)]
 
 
 def test_a_column_that_does_not_exist_is_told_before_the_first_run(tmp_path):
