@@ -161,12 +161,12 @@ def _split_groups(labels: np.ndarray, units: np.ndarray, fractions: Sequence[flo
 
 def _stratified_folds(labels: np.ndarray, units: np.ndarray, seed: int) -> np.ndarray:
     """Return the fold of each row, at least three folds, numbered from 0."""
-    from sklearn.model_selection import StratifiedGroupKFold
+    from equimodal.data.folds import GroupFolds  # imports scikit-learn
 
     folds = min(FOLDS, len(np.unique(units)), int(np.bincount(labels).max()))
     fold = np.zeros(len(labels), np.int64)
     if folds > len(PARTS):
-        splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+        splitter = GroupFolds(folds, shuffle=True, random_state=seed)
         with warnings.catch_warnings():
             # Classes with fewer rows than folds cannot be in every fold; training gets them all the same.
             warnings.filterwarnings("ignore", "The least populated class", UserWarning)
