@@ -79,6 +79,16 @@ def test_what_the_memory_reads_depends_on_neither_scale_nor_shift_of_a_row(scale
     assert torch.allclose(mapping.bound(rows), mapping.bound(scale * rows + shift), atol=1e-3)
 
 
+def test_maps_that_are_rotations_at_first_keep_the_size_of_every_row():
+    mapping = CrossModalMapping(["a", "b"], 16, rotations=True)
+    rows = torch.randn(9, 16)
+    for name in ("a", "b"):
+        assert torch.allclose(mapping.map(name, rows).norm(dim=1), rows.norm(dim=1), rtol=1e-5)
+    assert not torch.allclose(mapping.map("a", rows), mapping.map("b", rows))
+    shrunk = CrossModalMapping(["a"], 16).map("a", rows).norm(dim=1) / rows.norm(dim=1)
+    assert shrunk.mean() < 0.8  # as torch draws them: about one over the square root of three
+
+
 @pytest.mark.parametrize("feature_level", [True, False])
 def test_an_unknown_modality_is_refused(feature_level):
     mapping = CrossModalMapping(["audio", "image"], 5, feature_level=feature_level)

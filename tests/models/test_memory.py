@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from equimodal.errors import ConfigError
-from equimodal.models.memory import CrossModalMemory
+from equimodal.models.memory import Correction, CrossModalMemory
 from synthetic import make_fusion, random_presence
 
 HERE = {name: torch.ones(1, dtype=torch.bool) for name in "ab"}
@@ -53,6 +53,14 @@ def test_at_the_start_the_papers_memory_adds_nothing_and_learns():
     assert torch.allclose(logits[something], late(encodings, present)[something], atol=1e-6)
     logits[something].square().sum().backward()
     assert fusion.refinement.output.weight.grad.abs().sum() > 0
+
+
+def test_a_correction_keeps_the_size_of_what_it_reads_at_first():
+    torch.manual_seed(0)
+    correction = Correction(width=64, classes=3, hidden=4096)
+    rows = torch.randn(200, 64)
+    hidden = torch.relu(correction.of_representations(rows))
+    assert float(hidden.square().mean()) == pytest.approx(float(rows.square().mean()), rel=0.1)  # He et al., 2015, equation 10
 
 
 def test_a_correction_without_the_state_is_an_mlp_on_all_representations():

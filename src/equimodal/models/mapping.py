@@ -104,6 +104,8 @@ class CrossModalMapping(nn.Module):
         sample_level: mix rows by correlation in training.
         tau: correlations below it are dropped, in (0, 1].
         bounded: bound what the memory reads, see `bound` (ours).
+        rotations: each map is a random rotation at first, so that an encoding keeps its size (ours); else weights are
+            drawn as torch draws them, which shrinks it by about the square root of three.
 
     Raises:
         ConfigError: `tau` is out of its range.
@@ -125,12 +127,14 @@ class CrossModalMapping(nn.Module):
         sample_level: bool = True,
         tau: float = 0.5,
         bounded: bool = False,
+        rotations: bool = False,
     ) -> None:
         super().__init__()
         if not isinstance(tau, (int, float)) or not 0 < tau <= 1:
             raise ConfigError(f"tau: expected a number above 0 and up to 1, got {tau!r}.")
         self.modalities = tuple(modalities)
-        self.maps = for_each(self.modalities if feature_level else (), lambda _: nn.Linear(width, width))
+        make = _rotation if rotations else nn.Linear
+        self.maps = for_each(self.modalities if feature_level else (), lambda _: make(width, width))
         self.sample_level = sample_level
         self.tau = tau
         self.bounded = bounded
@@ -177,3 +181,10 @@ class CrossModalMapping(nn.Module):
         if valid is None:
             valid = torch.ones(len(mapped), dtype=torch.bool, device=mapped.device)
         return self.align(mapped, previous, valid)
+
+
+def _rotation(width: int, outputs: int) -> nn.Linear:
+    layer = nn.Linear(width, outputs)
+    nn.init.orthogonal_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer

@@ -93,7 +93,9 @@ class Correction(nn.Module):
     $$
 
     Each modality has a map of its own, so that the sum is a layer over their concatenation: with A = 0 the correction
-    is that of an MLP on all modalities, which the memory's gates add to.
+    is that of an MLP on all modalities, which the memory's gates add to. B is drawn with the variance 2 / D that keeps
+    the size of what goes through a ReLU (He et al., 2015, arXiv 1502.01852). With torch's own, a sixth of it, the state
+    drowns the representations for most of a short training, and interactions are learnt later.
 
     Args:
         width: size of representations and state.
@@ -111,6 +113,7 @@ class Correction(nn.Module):
         super().__init__()
         self.of_state = nn.Linear(width, hidden)
         self.of_representations = nn.Linear(width, hidden, bias=False)
+        nn.init.kaiming_uniform_(self.of_representations.weight, nonlinearity="relu")  # six times torch's own variance
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden, classes, bias=False)
 

@@ -66,6 +66,7 @@ class ChainFusion(DecisionFusion):
         sample_level: align samples by correlation in training.
         tau: threshold of that correlation.
         bounded: bound what the memory reads.
+        rotations: the maps into the shared space are rotations at first.
         gain: factor of the memory's initial weights.
         memory: have a memory at all.
         heads: "shared", one head for all modalities, or "own".
@@ -87,6 +88,7 @@ class ChainFusion(DecisionFusion):
         memory: bool,
         heads: str,
         bounded: bool,
+        rotations: bool,
         gain: float,
         **options: Any,
     ) -> None:
@@ -109,6 +111,7 @@ class ChainFusion(DecisionFusion):
                 sample_level=sample_level,
                 tau=tau,
                 bounded=bounded,
+                rotations=rotations,
             )
             self.memory = CrossModalMemory(width, gain)
         self.remembers = memory

@@ -78,6 +78,7 @@ class MemoryFusion(ChainFusion):
             dropout=dropout,
             heads=heads,
             bounded=True,
+            rotations=True,
             gain=3.0,
             hidden=hidden,
             pool=pool,

@@ -61,6 +61,7 @@ class RefinedFusion(ChainFusion):
             dropout=dropout,
             heads=heads,
             bounded=False,
+            rotations=False,
             gain=1.0,
         )
         if memory:
