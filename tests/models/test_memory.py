@@ -59,8 +59,8 @@ def test_a_correction_keeps_the_size_of_what_it_reads_at_first():
     torch.manual_seed(0)
     correction = Correction(width=64, classes=3, hidden=4096)
     rows = torch.randn(200, 64)
-    hidden = torch.relu(correction.of_representations(rows))
-    assert float(hidden.square().mean()) == pytest.approx(float(rows.square().mean()), rel=0.1)  # He et al., 2015, equation 10
+    hidden = torch.relu(correction.of_representations(rows))  # He et al., 2015, equation 10: the mean square stays
+    assert float(hidden.square().mean()) == pytest.approx(float(rows.square().mean()), rel=0.1)
 
 
 def test_a_correction_without_the_state_is_an_mlp_on_all_representations():
