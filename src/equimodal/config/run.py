@@ -96,7 +96,11 @@ class TrainingConfig(Section):
         batch_size: samples per batch.
         optimiser: "adamw" or "sgd" (Nesterov momentum .9).
         learning_rate: peak learning rate.
+        learning_rates: peak learning rate by modality, of its encoder and of what else belongs to it alone; the others,
+            and what is shared, have `learning_rate`. Schedule and warm-up act on all alike.
         weight_decay: decoupled for AdamW.
+        decay_norms_and_biases: whether weight decay acts on parameters of one dimension too: biases, scales and shifts
+            of norms, single vectors.
         schedule: of the learning rate, over all epochs of a phase: "cosine", "linear" (both to zero), "constant".
         warmup: share of the steps in which the learning rate rises linearly.
         clip_norm: largest gradient norm of one update; None: no clipping.
@@ -111,7 +115,9 @@ class TrainingConfig(Section):
     batch_size: int = Field(default=64, ge=1)
     optimiser: Literal["adamw", "sgd"] = "adamw"
     learning_rate: float = Field(default=1e-3, gt=0)
+    learning_rates: dict[str, Annotated[float, Field(gt=0)]] = {}
     weight_decay: float = Field(default=0.01, ge=0)
+    decay_norms_and_biases: bool = True
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup: float = Field(default=0.0, ge=0, lt=1)
     clip_norm: float | None = Field(default=1.0, gt=0)
@@ -231,6 +237,9 @@ class RunConfig(Section):
         plain["method"].pop("label", None)
         plain["training"].pop("loader_workers")
         plain["data"] = {key: value for key, value in plain["data"].items() if value != {}}  # no controls, no trace
+        for key, default in {"learning_rates": {}, "decay_norms_and_biases": True}.items():
+            if plain["training"][key] == default:  # runs from before there were these options keep their hash
+                del plain["training"][key]
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
 
 
