@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
@@ -18,6 +18,7 @@ from equimodal.config.names import Names
 from equimodal.config.problems import problems_of, problems_raised
 from equimodal.config.section import Section
 from equimodal.errors import ConfigError
+from equimodal.files import user_path
 
 DEFAULT_METHOD = "equilibrium"
 LARGEST_SEED = 2**32 - 1
@@ -173,7 +174,7 @@ class FeaturesConfig(Section):
         if isinstance(cache, PurePath):
             cache = str(cache)
         if isinstance(cache, str) and cache.strip():
-            return str(Path(cache).expanduser().absolute())  # processes of a comparison may be in another folder
+            return str(user_path(cache).absolute())  # processes of a comparison may be in another folder
         if cache is not None and not isinstance(cache, bool):
             raise ValueError(f"expected a folder, true or null, got {cache!r}")
         return cache

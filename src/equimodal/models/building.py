@@ -39,7 +39,7 @@ def unknown_modalities(where: str, given: Iterable[str], modalities: Sequence[st
 
     Example:
         >>> unknown_modalities("model.encoders", ["txt"], ["image", "text"])
-        ["model.encoders: no modality is called 'txt'. Did you mean 'text'?"]
+        ["model.encoders: no modality is called 'txt'. Did you mean 'text'? Known: image, text."]
     """
     return [
         f"{where}: no modality is called '{name}'.{did_you_mean(name, modalities)}"

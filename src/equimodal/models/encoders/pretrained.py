@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any, cast, get_args
 
 import numpy as np
@@ -15,6 +14,7 @@ from equimodal.batch import Input
 from equimodal.data.columns.base import Column, Spec
 from equimodal.errors import ConfigError, did_you_mean
 from equimodal.features.part import FEATURES, FrozenPart
+from equimodal.files import user_path
 from equimodal.models.encoders.base import ENCODERS, Encoder
 from equimodal.models.encoders.pixels import Pixels, pixels_of
 from equimodal.models.pretrained.families import SENSES, architecture_of, sense_problem, width_of
@@ -283,7 +283,7 @@ def _absolute(model: str | None) -> str | None:
     """Return where a local model is, so that a run finds it again from another folder."""
     if model is None:
         return None
-    path = Path(model).expanduser()
+    path = user_path(model)
     return str(path.resolve()) if path.exists() else model
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from equimodal.errors import ConfigError, did_you_mean
+from equimodal.files import user_path
 from equimodal.models.pretrained.extra import need
 from equimodal.models.pretrained.families import ARCHITECTURES
 from equimodal.models.pretrained.gguf import converted
@@ -65,7 +66,7 @@ def open_source(model: str | None, revision: str | None, config: Mapping[str, An
             raise ConfigError("revision: belongs to a model of the hub; a config has none. Leave it out.")
         return Source(None, None, None, make_config(config))
     assert model is not None
-    path = Path(model).expanduser()
+    path = user_path(model)
     if path.suffix == ".gguf":
         return _local(model, converted(path), revision)
     if path.is_dir():
