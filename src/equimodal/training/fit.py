@@ -22,6 +22,7 @@ from equimodal.models.classifier import Classifier
 from equimodal.models.encoded import encode_all
 from equimodal.models.state import copy_of
 from equimodal.models.user_modules import batch_size_problems
+from equimodal.progress import Reporter
 from equimodal.seeds import derive_seed, seeded
 from equimodal.training.ability import Ability, Reference, plain_reference
 from equimodal.training.folder import hold_folder
@@ -30,7 +31,7 @@ from equimodal.training.groups import parameter_groups
 from equimodal.training.loop import Trainer, make_fabric
 from equimodal.training.measure import Measurement, measure
 from equimodal.training.names import NAMES, resolve
-from equimodal.training.progress import Reporter, make_reporter
+from equimodal.training.progress import make_reporter
 from equimodal.training.run import REFERENCE, Run
 from equimodal.training.weights import MODEL, save_model
 

@@ -23,6 +23,7 @@ from equimodal.errors import NOT_FINITE, ConfigError, Diverged, Interrupted, Run
 from equimodal.methods.base import EpochResult, Method, Phase
 from equimodal.models.encoded import encode_all
 from equimodal.modes import evaluating
+from equimodal.progress import Reporter
 from equimodal.seeds import derive_seed, permutation, seeded
 from equimodal.training import checkpoint
 from equimodal.training.groups import parameter_groups
@@ -30,7 +31,7 @@ from equimodal.training.history import History
 from equimodal.training.measure import Measurement, measure
 from equimodal.training.memory import PeakMemory
 from equimodal.training.optimise import Updater, learning_rate, make_optimiser
-from equimodal.training.progress import Reporter, summary
+from equimodal.training.progress import summary
 from equimodal.training.selection import Selection
 from equimodal.training.weights import Weights
 
