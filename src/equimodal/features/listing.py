@@ -11,8 +11,7 @@ from equimodal.features.earlier import flat, is_stale, named
 from equimodal.features.manifest import FILE, FORMAT, Manifest, read_manifest
 from equimodal.features.place import check_place, entries
 from equimodal.tables.table import Cell, Column, Table
-
-_UNITS = ("B", "kB", "MB", "GB", "TB")
+from equimodal.tables.words import size_in_words
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def table(listed: Sequence[Listed], title: str) -> Table:
         "rows": [f"{each.manifest.rows} of {each.manifest.count}" if each.manifest else "" for each in listed],
         "width": [_width(each.manifest) for each in listed],
         "dtype": [each.manifest.spec.dtype.name if each.manifest else "" for each in listed],
-        "size": [words_of_size(each.size) for each in listed],
+        "size": [size_in_words(each.size) for each in listed],
         "last used": [datetime.fromtimestamp(each.used, UTC).strftime("%Y-%m-%d %H:%M") for each in listed],
         "state": [_state(each) for each in listed],
     }
@@ -101,16 +100,3 @@ def _state(listed: Listed) -> str:
         return "unreadable"
     state = f"{listed.manifest.missing} rows missing" if listed.manifest.missing else "complete"
     return f"{state}, stale" if listed.stale else state
-
-
-def words_of_size(size: float) -> str:
-    """Return a number of bytes in words.
-
-    Example:
-        >>> words_of_size(999), words_of_size(1.5e6), words_of_size(23e9)
-        ('999 B', '1.5 MB', '23.0 GB')
-    """
-    unit = 0
-    while size >= 1000 and unit < len(_UNITS) - 1:
-        size, unit = size / 1000, unit + 1
-    return f"{size:.1f} {_UNITS[unit]}" if unit else f"{size:.0f} B"

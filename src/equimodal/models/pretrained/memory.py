@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from equimodal.errors import ConfigError
+from equimodal.tables.words import size_in_words
 
 _OPTIMISER = 8
 """Bytes of AdamW's two moments of a parameter, in float32."""
@@ -85,12 +86,9 @@ def check_memory(needed: Estimate, source: str, mode: str) -> None:
         "frozen": "Take a smaller model, or dtype: bfloat16.",
         "lora": "Take a smaller model, mode: frozen, or dtype: bfloat16.",
     }
+    each = ", ".join(f"{name} {size_in_words(size)}" for name, size in asdict(needed).items())
     raise ConfigError(
-        f"{source} with mode '{mode}' needs about {_gb(needed.total)} of memory (weights {_gb(needed.weights)}, "
-        f"gradients {_gb(needed.gradients)}, optimiser {_gb(needed.optimiser)}, without what a batch needs), and "
-        f"{_gb(left)} are available. {remedies.get(mode, 'Take mode: lora or frozen, or a smaller model.')}"
+        f"{source} with mode '{mode}' needs about {size_in_words(needed.total)} of memory ({each}, without what a "
+        f"batch needs), and {size_in_words(left)} are available. "
+        f"{remedies.get(mode, 'Take mode: lora or frozen, or a smaller model.')}"
     )
-
-
-def _gb(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
