@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from equimodal.errors import ConfigError, did_you_mean
+from equimodal.errors import PICKLE, ConfigError, did_you_mean
 from equimodal.files import user_path
 from equimodal.models.pretrained.extra import need
 from equimodal.models.pretrained.families import ARCHITECTURES
@@ -92,8 +92,8 @@ def _local(model: str, folder: Path, revision: str | None) -> Source:
         pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
         if pickles:
             raise ConfigError(
-                f"model: {folder}: {pickles[0]} is a pickle, which is never loaded: reading one can run any code. If "
-                f"you trust it, convert it once: AutoModel.from_pretrained({str(folder)!r}).save_pretrained(new)."
+                f"model: {folder}: {pickles[0]} {PICKLE} If you trust it, convert it once: "
+                f"AutoModel.from_pretrained({str(folder)!r}).save_pretrained(new)."
             )
         raise ConfigError(f"model: {folder}: there is no .safetensors file in this folder. Copy the weights there.")
     transformers = need("transformers")
