@@ -61,6 +61,17 @@ def test_the_list_says_what_there_is(three: Path, run: Program):
     assert out.splitlines()[-1] == f"3 columns, {size / 1000:.1f} kB"
 
 
+def test_a_model_in_a_folder_is_called_by_the_folders_name_and_known_by_its_weights(tmp_path: Path, run: Program):
+    part = Doubling()
+    part.identity = lambda: {"name": "transformers", "model": str(tmp_path / "minilm"), "weights": "5c8e21b09fd4abcd"}
+    FeatureCache(tmp_path / "kept").column(part, vectors(), np.arange(7), "a")
+    _, out, _ = run("features", "ls", tmp_path / "kept")
+    assert [line.split()[:4] for line in out.splitlines() if "minilm" in line] == [
+        ["transformers", "minilm", "5c8e21b09fd4", "a"]
+    ]
+    assert str(tmp_path / "minilm") not in out
+
+
 def test_unfinished_features_are_said_to_be_so(tmp_path: Path, run: Program):
     part = Doubling()
     part.encode = lambda column, rows: 1 / 0  # pyright: ignore

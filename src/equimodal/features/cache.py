@@ -15,7 +15,7 @@ from equimodal._version import versions
 from equimodal.data.columns.base import Column, checksum_of
 from equimodal.errors import ConfigError
 from equimodal.features.column import FeaturesColumn
-from equimodal.features.earlier import changes, named
+from equimodal.features.earlier import changes, short_name
 from equimodal.features.entry import LOG, Entry
 from equimodal.features.filling import Filling, fill
 from equimodal.features.manifest import FORMAT, Manifest, read_manifest
@@ -114,7 +114,7 @@ class FeatureCache:
                     "%s: features of another version of %s are there; they are not used (%s). "
                     "'equimodal features prune --stale' removes earlier ones.",
                     entry.empty.modality,
-                    ", ".join(map(str, named(entry.empty.identity).values())) or "the encoder",
+                    short_name(entry.empty.identity) or "the encoder",
                     "; ".join(found),
                 )
                 return

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from equimodal.features.earlier import flat, is_stale, named
+from equimodal.features.earlier import flat, is_stale, short_name
 from equimodal.features.manifest import FILE, FORMAT, Manifest, read_manifest
 from equimodal.features.place import check_place, entries
 from equimodal.tables.table import Cell, Column, Table
@@ -78,13 +78,13 @@ def table(listed: Sequence[Listed], title: str) -> Table:
 
 def encoder_of(listed: Listed) -> str:
     """Return the encoder's name, or the folder's where it is unknown."""
-    names = [] if listed.manifest is None else [str(name) for name in named(listed.manifest.identity).values()]
-    return " ".join(dict.fromkeys(names)) or listed.folder.name[:12]
+    identity = {} if listed.manifest is None else listed.manifest.identity
+    return short_name(identity) or listed.folder.name[:12]
 
 
 def _revision(manifest: Manifest | None) -> str:
     identity = {} if manifest is None else dict(flat(manifest.identity))
-    wanted = ("revision", "checksum", "version")
+    wanted = ("revision", "checksum", "version", "weights")
     found = [value for word in wanted for key, value in identity.items() if key.split(".")[-1] == word]
     return str(found[0])[:12] if found else ""
 
