@@ -11,7 +11,7 @@ from equimodal.features.manifest import Manifest
 
 NAMES = ("encoder", "name", "model", "source")
 """Keys of an identity that say which encoder it is."""
-VERSIONS = ("revision", "version", "checksum", "weights", "preprocessing")
+VERSIONS = ("revision", "version", "checksum", "weights", "config", "preprocessing")
 """Keys that say which version of it. All other keys (tokens or pooled, precision) are forms that exist side by side."""
 
 

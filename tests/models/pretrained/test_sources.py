@@ -16,6 +16,7 @@ from equimodal.errors import ConfigError, DataError
 from equimodal.models.encoders.base import build_encoder
 from equimodal.models.encoders.pretrained import Transformers
 from equimodal.models.pretrained import extra, memory
+from equimodal.models.pretrained.loading import checksum_of_config
 from models.pretrained.tiny import config, options, rows
 
 
@@ -67,6 +68,48 @@ def test_weights_are_named_by_source_and_checksum(folder):
     with torch.no_grad():
         next(again.base.parameters()).add_(1)
     assert one.base_identity()["weights"] != again.base_identity()["weights"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "model_type", "change"),
+    [("image", "vit", {"num_attention_heads": 4}), ("text", "bert", {"hidden_act": "relu"})],
+)
+def test_the_same_weights_read_in_another_way_are_another_encoder(kind, model_type, change):
+    """A cache that took them for one would give the features of the other."""
+    found = []
+    for changes in ({}, {}, change):
+        torch.manual_seed(0)
+        given = options(kind, model_type)
+        found.append(Transformers(**{**given, "config": {**given["config"], **changes}}))
+    one, again, other = (encoder.base_identity() for encoder in found)
+    assert one == again and one["weights"] == other["weights"] and one != other
+    encoded = [encoder.features_of_rows(rows(kind, 1))[0] for encoder in found]
+    assert torch.equal(encoded[0], encoded[1]) and not torch.allclose(encoded[0], encoded[2])
+
+
+def test_a_folder_that_was_loaded_with_weights_is_still_the_same_encoder(folder):
+    """Loading writes into the configuration: precision, origin."""
+    encoder = Transformers(**local(folder))
+    later = transformers.AutoConfig.from_pretrained(folder)
+    (copy := folder.parent / "copy").mkdir()
+    later.save_pretrained(copy)
+    assert checksum_of_config(transformers.AutoConfig.from_pretrained(copy)) == encoder.base_identity()["config"]
+
+
+def test_damaged_files_are_named_and_not_looked_for_on_the_hub(folder):
+    weights, settings = folder / "model.safetensors", folder / "config.json"
+    content = weights.read_bytes()
+    for damaged in (content[: len(content) // 2], b""):
+        weights.write_bytes(damaged)
+        said = message(**local(folder))
+        assert f"model: {folder}: its weights cannot be read (SafetensorError" in said and "hub" not in said
+    weights.write_bytes(content)
+    known = json.loads(settings.read_text())
+    settings.write_text(json.dumps({**known, "hidden_size": 32}))
+    assert "its weights cannot be read" in message(**local(folder))
+    for wrong in ("{", json.dumps({**known, "hidden_size": "many"})):
+        settings.write_text(wrong)
+        assert f"model: {settings}: cannot be read" in message(**local(folder))
 
 
 def test_a_new_model_follows_from_the_seed():

@@ -18,7 +18,7 @@ from equimodal.files import user_path
 from equimodal.models.encoders.base import ENCODERS, Encoder
 from equimodal.models.encoders.pixels import Pixels, pixels_of
 from equimodal.models.pretrained.families import SENSES, architecture_of, sense_problem, width_of
-from equimodal.models.pretrained.loading import on_meta, section_of, with_weights
+from equimodal.models.pretrained.loading import checksum_of_config, on_meta, section_of, with_weights
 from equimodal.models.pretrained.memory import check_memory, estimate
 from equimodal.models.pretrained.modes import Mode, added_by_lora, apply_mode, save_memory, train_last
 from equimodal.models.pretrained.part import FrozenFeatures
@@ -124,6 +124,7 @@ class Transformers(Encoder):
                 f"pooling: {section.model_type} has no first token that stands for the whole. Take 'mean'."
             )
         self.source = origin.model or f"new {section.model_type}"
+        self._settings = checksum_of_config(section)
         self.revision = revision or getattr(origin.config, "_commit_hash", None)
         self.process = process_for(
             origin, section, architecture, self.sense, prompt=prompt, sampling_rate=sampling_rate, seconds=seconds,
@@ -200,6 +201,7 @@ class Transformers(Encoder):
             "model": self.source,
             **({} if self.revision is None else {"revision": self.revision}),
             "weights": self._base_checksum(),
+            "config": self._settings,
             "preprocessing": self.process.identity(),
             "dtype": self.options["dtype"],
             "pooling": "tokens" if self.keeps_tokens else self.pooling,
@@ -231,7 +233,7 @@ class Transformers(Encoder):
         with torch.no_grad(), evaluating(self.base), torch.autocast(device, enabled=False):
             if device != "cpu":
                 return self._pooled(x)
-            found = [self._pooled(row)[0][0] for row in _rows(x, self.process.ragged)]
+            found = [_valid_tokens(*self._pooled(row)) for row in _rows(x, self.process.ragged)]
         if not self.keeps_tokens:
             return torch.stack(found), None
         steps = torch.tensor([len(tokens) for tokens in found])
@@ -261,6 +263,11 @@ class Transformers(Encoder):
 
     def _collated(self, rows: list[Any]) -> dict[str, Tensor]:
         return collate(self.process(rows), self.norm.weight.device)
+
+
+def _valid_tokens(found: Tensor, mask: Tensor | None) -> Tensor:
+    """Return what a batch of one row holds: its vector, or its tokens without those of padding."""
+    return found[0] if mask is None else found[0][mask[0]]
 
 
 def _valid(x: Tensor | np.ndarray, lengths: Tensor | None) -> list[Any]:
