@@ -81,8 +81,8 @@ def prune(
         if not agreed:
             print("Nothing was removed.")
             return
-    busy = remove(chosen)
-    gone = [each for each in chosen if each not in busy]
+    left = remove(chosen)
+    gone = [each for each in chosen if each not in left]
     print(f"Removed {size_in_words(sum(each.size for each in gone))}.")
-    if busy:
-        print(f"{len(busy)} of {len(chosen)} stay: a process is writing them.")
+    if left:
+        print(f"{len(left)} of {len(chosen)} stay: a process is writing them, or they may not be removed.")

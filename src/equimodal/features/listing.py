@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,10 +47,10 @@ def contents(folder: Path) -> list[Listed]:
     found = []
     for entry, manifest in manifests.items():
         stale = manifest is None or manifest.format != FORMAT or is_stale(manifest, known)
-        # Links are not followed, and files that another process removes just now are passed over.
-        files = [path for path in entry.iterdir() if path.is_file() and not path.is_symlink()]
         marked = entry / FILE if manifest is not None else entry
-        found.append(Listed(entry, manifest, marked.stat().st_mtime, sum(_size(path) for path in files), stale))
+        with suppress(FileNotFoundError):  # what another process removes just now is passed over
+            files = [path for path in entry.iterdir() if path.is_file() and not path.is_symlink()]
+            found.append(Listed(entry, manifest, marked.stat().st_mtime, sum(_size(path) for path in files), stale))
     return sorted(found, key=lambda listed: -listed.used)
 
 
