@@ -116,7 +116,7 @@ class TrainingConfig(Section):
     batch_size: int = Field(default=64, ge=1)
     optimiser: Literal["adamw", "sgd"] = "adamw"
     learning_rate: float = Field(default=1e-3, gt=0)
-    learning_rates: dict[str, Annotated[float, Field(gt=0)]] = {}
+    learning_rates: dict[str, float] = {}
     weight_decay: float = Field(default=0.01, ge=0)
     decay_norms_and_biases: bool = True
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
@@ -127,6 +127,15 @@ class TrainingConfig(Section):
     select: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
     patience: int | None = Field(default=None, ge=1)
     loader_workers: int = Field(default=0, ge=0)
+
+    @field_validator("learning_rates")
+    @classmethod
+    def _above_0(cls, rates: dict[str, float]) -> dict[str, float]:
+        where = "training.learning_rates"
+        problems = [f"{where}.{name}: should be above 0, got {rate:g}." for name, rate in rates.items() if rate <= 0]
+        if problems:
+            raise ConfigError(problems)
+        return rates
 
 
 class MeasureConfig(Section):
