@@ -45,6 +45,10 @@ NOT_FINITE = (
 """What to do about a run that diverged."""
 
 
+PICKLE = "is a pickle, which is never loaded: reading one can run any code."
+"""What is said of a file that `torch.save` or the like wrote."""
+
+
 class Interrupted(RunError):
     """The run was asked to stop (Ctrl-C); it wrote a checkpoint from which it can be resumed."""
 

@@ -75,6 +75,19 @@ def write_text(path: Path, text: str, then: str = "continue with --resume") -> N
     write_whole(path, write, then)
 
 
+def user_path(text: str | Path) -> Path:
+    """Return a path in which `~` is the user's home; where there is no such user, it stays a name.
+
+    Example:
+        >>> str(user_path("~nobody-is-called-so/features"))
+        '~nobody-is-called-so/features'
+    """
+    path = Path(text)
+    with suppress(RuntimeError):
+        return path.expanduser()
+    return path
+
+
 def safe_name(label: str) -> str:
     """Return a name that is safe for a file or folder, made of a method's label or a data set's name.
 

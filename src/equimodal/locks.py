@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -35,22 +35,14 @@ def locked(folder: Path, what: str) -> Iterator[None]:
     """
     if folder.exists() and not folder.is_dir():
         raise RunError(f"{folder}: is a file, and {what} needs a folder. Choose another name with --out.")
-    lock = FileLock(folder / FILE)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(blocking=False)
-    except Timeout:
+    held = _acquired(folder / FILE, f"{folder}: could not be locked for writing")
+    if held is None:
         raise RunError(
             f"{folder}: another process is writing {what} into this folder. "
             "Wait until it ends, or choose another folder with --out."
-        ) from None
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise RunError(f"{folder}: could not be locked for writing ({reason}). Choose another folder.") from error
-    try:
+        )
+    with held:
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager
@@ -71,22 +63,14 @@ def taking_turns(file: Path, what: str, say: Callable[[str], None] | None = None
         ...     (Path(folder) / "lock").exists()
         True
     """
-    lock = FileLock(file)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            if say is not None:
-                say(f"Waiting for another process that writes {what}.")
-            lock.acquire()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise RunError(f"{file.parent}: {what} cannot be written there ({reason}). Choose another folder.") from error
-    try:
+    refused = f"{file.parent}: {what} cannot be written there"
+    held = _acquired(file, refused)
+    if held is None:
+        if say is not None:
+            say(f"Waiting for another process that writes {what}.")
+        held = _acquired(file, refused, wait=True)
+    with held or nullcontext():
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager
@@ -96,14 +80,29 @@ def free(file: Path) -> Iterator[bool]:
     Args:
         file: the lock file; its folder is made if needed.
     """
-    lock = FileLock(file)
+    held = None
+    with suppress(RunError):  # it cannot be made: nobody can hold it
+        held = _acquired(file, str(file))
+    with held or nullcontext():
+        yield held is not None
+
+
+def _acquired(file: Path, refused: str, *, wait: bool = False) -> AbstractContextManager[object] | None:
+    """Return a lock that is held, to be released by `with`; None if another process or thread holds it.
+
+    Args:
+        file: the lock file; its folder is made if needed.
+        refused: the beginning of the message.
+        wait: for as long as another holds it.
+
+    Raises:
+        RunError: the file cannot be made.
+    """
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(blocking=False)
-    except (Timeout, OSError):
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
+        return FileLock(file).acquire(blocking=wait)
+    except Timeout:
+        return None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RunError(f"{refused} ({reason}). Choose another folder.") from error

@@ -14,7 +14,7 @@ import equimodal as eq
 from equimodal.comparison import jobs, tuning
 from equimodal.comparison.compare import run_comparison
 from equimodal.comparison.comparison import load_comparison
-from equimodal.comparison.tuning import candidates, choose
+from equimodal.comparison.tuning import candidates, choose, tuned_values
 from equimodal.config.compare import Tuning
 from equimodal.config.run import RunConfig, build_config
 from equimodal.data.splits import Splits
@@ -75,6 +75,15 @@ def test_the_untouched_configuration_comes_first_and_everyone_gets_as_many():
     assert sorted(c.training.learning_rate for c in other) == [0.001, 0.01, 0.1]  # its grid holds no more
     again = list(candidates(config, "uniform", tune))
     assert [c.hash() for c in again] == [c.hash() for c in found]
+
+
+def test_learning_rates_by_modality_are_tuned_as_other_settings_are():
+    config = build_config({**BASE, "method": "joint"})
+    tune = Tuning(trials=3, grid={"training.learning_rates.weak": [1e-4, 1e-5]})
+    found = list(candidates(config, "joint", tune))
+    assert [c.training.learning_rates for c in found] == [{}, {"weak": 1e-4}, {"weak": 1e-5}]
+    assert tuned_values(found, found[2]) == {"training.learning_rates.weak": 1e-5}
+    assert tuned_values(found, found[0]) == {"training.learning_rates.weak": None}
 
 
 def test_an_impossible_value_is_told_with_the_method():

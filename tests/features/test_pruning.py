@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -14,9 +15,9 @@ from equimodal.cli.main import main
 from equimodal.features.cache import FeatureCache
 from equimodal.features.entry import remove
 from equimodal.features.listing import Listed, contents
-from equimodal.features.manifest import FILE
+from equimodal.features.manifest import FILE, read_manifest
 from equimodal.features.place import entries, lock_of
-from equimodal.features.pruning import DAY, Rule
+from equimodal.features.pruning import DAY, Rule, prune
 from equimodal.locks import taking_turns
 from features.toy import Doubling, cache_at, expected, values_of, vectors
 from programs import Program, program
@@ -59,6 +60,17 @@ def test_the_list_says_what_there_is(three: Path, run: Program):
     size = sum(path.stat().st_size for path in three.rglob("*") if path.parent.parent == three and path.is_file())
     size -= sum(path.stat().st_size for path in (three / "locks").iterdir())
     assert out.splitlines()[-1] == f"3 columns, {size / 1000:.1f} kB"
+
+
+def test_a_model_in_a_folder_is_called_by_the_folders_name_and_known_by_its_weights(tmp_path: Path, run: Program):
+    part = Doubling()
+    part.identity = lambda: {"name": "transformers", "model": str(tmp_path / "minilm"), "weights": "5c8e21b09fd4abcd"}
+    FeatureCache(tmp_path / "kept").column(part, vectors(), np.arange(7), "a")
+    _, out, _ = run("features", "ls", tmp_path / "kept")
+    assert [line.split()[:4] for line in out.splitlines() if "minilm" in line] == [
+        ["transformers", "minilm", "5c8e21b09fd4", "a"]
+    ]
+    assert str(tmp_path / "minilm") not in out
 
 
 def test_unfinished_features_are_said_to_be_so(tmp_path: Path, run: Program):
@@ -163,6 +175,27 @@ def test_what_is_being_written_stays(three: Path, run: Program):
     assert code == 0
     assert "1 of 3 stay: a process is writing them" in out
     assert days_left(three) == ["10"]
+
+
+def test_what_the_system_keeps_is_not_said_to_be_removed(three: Path, run: Program, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("equimodal.features.entry.remove_files", lambda folder, names: None)
+    _, out, _ = run("features", "prune", three, "--all", "--yes")
+    assert "Removed 0 B." in out and "3 of 3 stay: a process is writing them, or they may not be removed" in out
+
+
+def test_another_process_that_removes_them_just_now_is_no_error(three: Path, monkeypatch: pytest.MonkeyPatch):
+    listed = contents(three)
+    shutil.rmtree(listed[0].folder)
+    assert prune(listed[:2]) == []
+    assert [each.folder for each in contents(three)] == [listed[2].folder]
+
+    def gone(folder: Path):
+        found = read_manifest(folder)
+        shutil.rmtree(folder)
+        return found
+
+    monkeypatch.setattr("equimodal.features.listing.read_manifest", gone)
+    assert contents(three) == []
 
 
 def test_features_that_are_removed_while_they_are_read_can_be_read_on(tmp_path: Path):

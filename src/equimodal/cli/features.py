@@ -21,9 +21,10 @@ Folder = Annotated[
 @features.command("ls")
 def list_features(folder: Folder = None) -> None:
     """List the features in a cache: of which encoder and column, how many rows, when they were last used."""
-    from equimodal.features.listing import contents, table, words_of_size
+    from equimodal.features.listing import contents, table
     from equimodal.features.place import is_cache, place_of
     from equimodal.tables.text import text_section
+    from equimodal.tables.words import size_in_words
 
     place = place_of(True if folder is None else folder)
     if folder is None and not is_cache(place):
@@ -32,7 +33,7 @@ def list_features(folder: Folder = None) -> None:
     found = contents(place)
     if found:
         print(text_section(table(found, f"Features in {place}")))
-    size = words_of_size(sum(each.size for each in found))
+    size = size_in_words(sum(each.size for each in found))
     print(f"{len(found)} column{'' if len(found) == 1 else 's'}, {size}")
 
 
@@ -56,10 +57,11 @@ def prune(
     import time
 
     from equimodal.errors import ConfigError
-    from equimodal.features.listing import contents, encoder_of, words_of_size
+    from equimodal.features.listing import contents, encoder_of
     from equimodal.features.place import place_of
     from equimodal.features.pruning import Rule
     from equimodal.features.pruning import prune as remove
+    from equimodal.tables.words import size_in_words
 
     rule = Rule(everything=everything, older_than=older_than, stale=stale, keep_size=keep_size)
     place = place_of(True if folder is None else folder)
@@ -69,8 +71,8 @@ def prune(
         return
     for each in chosen:
         modality = each.manifest.modality if each.manifest else "unreadable"
-        print(f"{encoder_of(each)}, {modality}: {words_of_size(each.size)}")
-    size = words_of_size(sum(each.size for each in chosen))
+        print(f"{encoder_of(each)}, {modality}: {size_in_words(each.size)}")
+    size = size_in_words(sum(each.size for each in chosen))
     if not yes:
         try:
             agreed = input(f"Remove these {size} from {place}? [y/N] ").strip().lower() in ("y", "yes")
@@ -79,8 +81,8 @@ def prune(
         if not agreed:
             print("Nothing was removed.")
             return
-    busy = remove(chosen)
-    gone = [each for each in chosen if each not in busy]
-    print(f"Removed {words_of_size(sum(each.size for each in gone))}.")
-    if busy:
-        print(f"{len(busy)} of {len(chosen)} stay: a process is writing them.")
+    left = remove(chosen)
+    gone = [each for each in chosen if each not in left]
+    print(f"Removed {size_in_words(sum(each.size for each in gone))}.")
+    if left:
+        print(f"{len(left)} of {len(chosen)} stay: a process is writing them, or they may not be removed.")

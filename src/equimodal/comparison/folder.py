@@ -7,9 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from equimodal._version import __version__
+from equimodal._version import versions
 from equimodal.config.run import RunConfig, build_config
 from equimodal.config.yaml import read_yaml_file, write_yaml
 from equimodal.data.identifiers import numbered
@@ -35,8 +33,7 @@ def provenance(config: RunConfig, data: Splits, command: str | None) -> dict[str
         "split": _split(config, data),
         "test_groups": _test_groups(data) if config.compare.redraw == "none" else None,
         "command": command,
-        "equimodal": __version__,
-        "torch": str(torch.__version__),
+        **versions("torch"),
     }
 
 
@@ -97,8 +94,7 @@ def _open(folder: Path, config: RunConfig, data: Splits, resume: bool) -> None:
     about = {
         "data": data.name,
         "fingerprint": data.fingerprint(),
-        "equimodal": __version__,
-        "torch": str(torch.__version__),
+        **versions("torch"),
     }
     content = config.for_compare() | {"provenance": about}
     write_text(path, write_yaml(content), then="give the same command again")

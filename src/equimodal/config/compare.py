@@ -38,13 +38,16 @@ class Setting(Section):
     def _parse(cls, value: Any) -> Any:
         if isinstance(value, str):
             return {"label": value, "changes": {"data": {"name": value}}}
-        if not isinstance(value, Mapping) or set(value) == {"label", "changes"}:
+        if not isinstance(value, Mapping):
             return value
         changes = {key: section for key, section in value.items() if key != "label"}
+        if changes.keys() == {"changes"} and isinstance(changes["changes"], Mapping):
+            changes = dict(changes["changes"])  # as it is called in Python
         for key in changes:
             if key not in SETTING_SECTIONS:
                 raise ValueError(f"unknown section '{key}'.{did_you_mean(str(key), SETTING_SECTIONS)}"[:-1])
-        name = (changes.get("data") or {}).get("name")
+        data = changes.get("data")
+        name = data.get("name") if isinstance(data, Mapping) else None
         return {"label": value.get("label", name), "changes": changes}
 
     def to_dict(self) -> dict[str, Any]:

@@ -18,7 +18,9 @@ class TrainingOptions(TypedDict, total=False):
     batch_size: int
     optimiser: Literal["adamw", "sgd"]
     learning_rate: float
+    learning_rates: dict[str, float]
     weight_decay: float
+    decay_norms_and_biases: bool
     schedule: Literal["cosine", "linear", "constant"]
     warmup: float
     clip_norm: float | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
@@ -18,6 +18,7 @@ from equimodal.config.names import Names
 from equimodal.config.problems import problems_of, problems_raised
 from equimodal.config.section import Section
 from equimodal.errors import ConfigError
+from equimodal.files import user_path
 
 DEFAULT_METHOD = "equilibrium"
 LARGEST_SEED = 2**32 - 1
@@ -96,7 +97,11 @@ class TrainingConfig(Section):
         batch_size: samples per batch.
         optimiser: "adamw" or "sgd" (Nesterov momentum .9).
         learning_rate: peak learning rate.
+        learning_rates: peak learning rate by modality, of its encoder and of what else belongs to it alone; the others,
+            and what is shared, have `learning_rate`. Schedule and warm-up act on all alike.
         weight_decay: decoupled for AdamW.
+        decay_norms_and_biases: whether weight decay acts on parameters of one dimension too: biases, scales and shifts
+            of norms, single vectors.
         schedule: of the learning rate, over all epochs of a phase: "cosine", "linear" (both to zero), "constant".
         warmup: share of the steps in which the learning rate rises linearly.
         clip_norm: largest gradient norm of one update; None: no clipping.
@@ -111,7 +116,9 @@ class TrainingConfig(Section):
     batch_size: int = Field(default=64, ge=1)
     optimiser: Literal["adamw", "sgd"] = "adamw"
     learning_rate: float = Field(default=1e-3, gt=0)
+    learning_rates: dict[str, float] = {}
     weight_decay: float = Field(default=0.01, ge=0)
+    decay_norms_and_biases: bool = True
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup: float = Field(default=0.0, ge=0, lt=1)
     clip_norm: float | None = Field(default=1.0, gt=0)
@@ -120,6 +127,15 @@ class TrainingConfig(Section):
     select: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
     patience: int | None = Field(default=None, ge=1)
     loader_workers: int = Field(default=0, ge=0)
+
+    @field_validator("learning_rates")
+    @classmethod
+    def _above_0(cls, rates: dict[str, float]) -> dict[str, float]:
+        where = "training.learning_rates"
+        problems = [f"{where}.{name}: should be above 0, got {rate:g}." for name, rate in rates.items() if rate <= 0]
+        if problems:
+            raise ConfigError(problems)
+        return rates
 
 
 class MeasureConfig(Section):
@@ -167,7 +183,7 @@ class FeaturesConfig(Section):
         if isinstance(cache, PurePath):
             cache = str(cache)
         if isinstance(cache, str) and cache.strip():
-            return str(Path(cache).expanduser().absolute())  # processes of a comparison may be in another folder
+            return str(user_path(cache).absolute())  # processes of a comparison may be in another folder
         if cache is not None and not isinstance(cache, bool):
             raise ValueError(f"expected a folder, true or null, got {cache!r}")
         return cache
@@ -231,6 +247,9 @@ class RunConfig(Section):
         plain["method"].pop("label", None)
         plain["training"].pop("loader_workers")
         plain["data"] = {key: value for key, value in plain["data"].items() if value != {}}  # no controls, no trace
+        for key, default in {"learning_rates": {}, "decay_norms_and_biases": True}.items():
+            if plain["training"][key] == default:  # runs from before there were these options keep their hash
+                del plain["training"][key]
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
 
 

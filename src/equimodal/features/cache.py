@@ -6,24 +6,23 @@ import json
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from equimodal._version import versions
 from equimodal.data.columns.base import Column, checksum_of
 from equimodal.errors import ConfigError
 from equimodal.features.column import FeaturesColumn
-from equimodal.features.earlier import changes, named
+from equimodal.features.earlier import changes, short_name
 from equimodal.features.entry import LOG, Entry
-from equimodal.features.filling import Filling, Progress, fill
+from equimodal.features.filling import Filling, fill
 from equimodal.features.manifest import FORMAT, Manifest, read_manifest
 from equimodal.features.part import FrozenPart
 from equimodal.features.place import entries, is_cache, lock_of, open_place, place_of
 from equimodal.locks import taking_turns
-
-_LIBRARIES = ("equimodal", "torch", "transformers", "numpy")
+from equimodal.progress import Reporter
 
 
 class FeatureCache:
@@ -44,7 +43,7 @@ class FeatureCache:
     """
 
     def __init__(
-        self, folder: Path, progress: Progress | None = None, filling: Callable[..., Filling] = Filling
+        self, folder: Path, progress: Reporter | None = None, filling: Callable[..., Filling] = Filling
     ) -> None:
         self.folder = folder.absolute()
         self._progress, self._filling = progress, filling
@@ -102,7 +101,7 @@ class FeatureCache:
             shape=spec.shape,
             dtype=spec.dtype.str,
             created=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            versions={name: found for name in _LIBRARIES if (found := _version(name))},
+            versions=versions("torch", "transformers", "numpy"),
         )
         return Entry(self.folder / checksum_of([text]), empty)
 
@@ -115,14 +114,14 @@ class FeatureCache:
                     "%s: features of another version of %s are there; they are not used (%s). "
                     "'equimodal features prune --stale' removes earlier ones.",
                     entry.empty.modality,
-                    ", ".join(map(str, named(entry.empty.identity).values())) or "the encoder",
+                    short_name(entry.empty.identity) or "the encoder",
                     "; ".join(found),
                 )
                 return
 
 
 def open_cache(
-    setting: str | Path | bool | None, progress: Progress | None = None, *, make: bool = True
+    setting: str | Path | bool | None, progress: Reporter | None = None, *, make: bool = True
 ) -> FeatureCache | None:
     """Return the cache that `features.cache` stands for; None: no cache.
 
@@ -141,10 +140,3 @@ def open_cache(
     if not make and not (is_cache(folder) and os.access(folder, os.W_OK)):
         return None
     return FeatureCache(folder, progress)
-
-
-def _version(library: str) -> str | None:
-    try:
-        return version(library)
-    except PackageNotFoundError:
-        return None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from equimodal.features.manifest import Manifest
 
 NAMES = ("encoder", "name", "model", "source")
 """Keys of an identity that say which encoder it is."""
-VERSIONS = ("revision", "version", "checksum", "weights", "preprocessing")
+VERSIONS = ("revision", "version", "checksum", "weights", "config", "preprocessing")
 """Keys that say which version of it. All other keys (tokens or pooled, precision) are forms that exist side by side."""
 
 
@@ -31,6 +32,20 @@ def flat(identity: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 def named(identity: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of an identity that says which encoder it is."""
     return {key: value for key, value in flat(identity) if key.split(".")[-1] in NAMES}
+
+
+def short_name(identity: Mapping[str, Any]) -> str:
+    """Return what an encoder is called in a line of text; of a model in a folder, the folder's own name.
+
+    Example:
+        >>> short_name({"name": "transformers", "model": "/home/me/models/minilm"})
+        'transformers minilm'
+        >>> short_name({"model": "facebook/dinov2-small", "name": "transformers"})
+        'transformers facebook/dinov2-small'
+    """
+    found = sorted(named(identity).items(), key=lambda item: NAMES.index(item[0].split(".")[-1]))
+    names = [str(name) for _, name in found]
+    return " ".join(dict.fromkeys(Path(name).name if Path(name).is_absolute() else name for name in names))
 
 
 def version(identity: Mapping[str, Any]) -> dict[str, Any]:

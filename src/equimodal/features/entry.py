@@ -123,8 +123,17 @@ def own_files(folder: Path) -> list[str]:
     return [entry.name for entry in folder.iterdir() if _OURS.fullmatch(entry.name)]
 
 
-def remove(folder: Path) -> None:
-    """Remove the features of a column, the manifest first, and no file that is not ours. Hold the lock for this."""
+def remove(folder: Path) -> bool:
+    """Remove the features of a column, the manifest first, and no file that is not ours. Hold the lock for this.
+
+    Returns:
+        Whether none of ours is left; the system may keep files that are read, or forbid it.
+    """
+    if not folder.exists():
+        return True  # removed by another process
     remove_files(folder, [FILE, *own_files(folder)])
+    if (folder / FILE).exists() or own_files(folder):
+        return False
     with suppress(OSError):  # a file of somebody else is in it
         folder.rmdir()
+    return True

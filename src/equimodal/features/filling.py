@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
 
 import numpy as np
 
 from equimodal.data.columns.base import Column, Selection, Spec, Values
 from equimodal.errors import DataError, RunError
 from equimodal.features.part import FrozenPart
+from equimodal.progress import Reporter
 from equimodal.tables.words import duration
 
 ROWS_AT_ONCE = 256
@@ -19,19 +19,6 @@ ROWS_AT_ONCE = 256
 SHARD_BYTES = 1 << 26
 SHARD_SECONDS = 60.0
 """A shard is written when it is so large or so old: what a kill costs is less than that."""
-
-
-class Progress(Protocol):
-    """Shows how far the encoding is."""
-
-    def start(self, what: str, total: int, done: int) -> None:
-        """Work of `total` steps begins, `done` of them finished before."""
-
-    def step(self, text: str, *, keep: bool = False) -> None:
-        """A step is finished; `text` says what came of it."""
-
-    def finish(self) -> None:
-        """The work ends, finished or interrupted."""
 
 
 class Filling:
@@ -72,7 +59,7 @@ class Filling:
 
 
 def fill(
-    filling: Filling, part: FrozenPart, column: Column, rows: np.ndarray, modality: str, progress: Progress | None
+    filling: Filling, part: FrozenPart, column: Column, rows: np.ndarray, modality: str, progress: Reporter | None
 ) -> None:
     """Encode rows of a column chunk by chunk.
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from equimodal.features.earlier import flat, is_stale, named
+from equimodal.features.earlier import flat, is_stale, short_name
 from equimodal.features.manifest import FILE, FORMAT, Manifest, read_manifest
 from equimodal.features.place import check_place, entries
 from equimodal.tables.table import Cell, Column, Table
-
-_UNITS = ("B", "kB", "MB", "GB", "TB")
+from equimodal.tables.words import size_in_words
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ def contents(folder: Path) -> list[Listed]:
     found = []
     for entry, manifest in manifests.items():
         stale = manifest is None or manifest.format != FORMAT or is_stale(manifest, known)
-        # Links are not followed, and files that another process removes just now are passed over.
-        files = [path for path in entry.iterdir() if path.is_file() and not path.is_symlink()]
         marked = entry / FILE if manifest is not None else entry
-        found.append(Listed(entry, manifest, marked.stat().st_mtime, sum(_size(path) for path in files), stale))
+        with suppress(FileNotFoundError):  # what another process removes just now is passed over
+            files = [path for path in entry.iterdir() if path.is_file() and not path.is_symlink()]
+            found.append(Listed(entry, manifest, marked.stat().st_mtime, sum(_size(path) for path in files), stale))
     return sorted(found, key=lambda listed: -listed.used)
 
 
@@ -69,7 +69,7 @@ def table(listed: Sequence[Listed], title: str) -> Table:
         "rows": [f"{each.manifest.rows} of {each.manifest.count}" if each.manifest else "" for each in listed],
         "width": [_width(each.manifest) for each in listed],
         "dtype": [each.manifest.spec.dtype.name if each.manifest else "" for each in listed],
-        "size": [words_of_size(each.size) for each in listed],
+        "size": [size_in_words(each.size) for each in listed],
         "last used": [datetime.fromtimestamp(each.used, UTC).strftime("%Y-%m-%d %H:%M") for each in listed],
         "state": [_state(each) for each in listed],
     }
@@ -79,13 +79,13 @@ def table(listed: Sequence[Listed], title: str) -> Table:
 
 def encoder_of(listed: Listed) -> str:
     """Return the encoder's name, or the folder's where it is unknown."""
-    names = [] if listed.manifest is None else [str(name) for name in named(listed.manifest.identity).values()]
-    return " ".join(dict.fromkeys(names)) or listed.folder.name[:12]
+    identity = {} if listed.manifest is None else listed.manifest.identity
+    return short_name(identity) or listed.folder.name[:12]
 
 
 def _revision(manifest: Manifest | None) -> str:
     identity = {} if manifest is None else dict(flat(manifest.identity))
-    wanted = ("revision", "checksum", "version")
+    wanted = ("revision", "checksum", "version", "weights")
     found = [value for word in wanted for key, value in identity.items() if key.split(".")[-1] == word]
     return str(found[0])[:12] if found else ""
 
@@ -101,16 +101,3 @@ def _state(listed: Listed) -> str:
         return "unreadable"
     state = f"{listed.manifest.missing} rows missing" if listed.manifest.missing else "complete"
     return f"{state}, stale" if listed.stale else state
-
-
-def words_of_size(size: float) -> str:
-    """Return a number of bytes in words.
-
-    Example:
-        >>> words_of_size(999), words_of_size(1.5e6), words_of_size(23e9)
-        ('999 B', '1.5 MB', '23.0 GB')
-    """
-    unit = 0
-    while size >= 1000 and unit < len(_UNITS) - 1:
-        size, unit = size / 1000, unit + 1
-    return f"{size:.1f} {_UNITS[unit]}" if unit else f"{size:.0f} B"

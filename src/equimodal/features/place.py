@@ -9,7 +9,7 @@ from pathlib import Path
 
 from equimodal.errors import ConfigError, RunError
 from equimodal.features.manifest import FORMAT
-from equimodal.files import write_text
+from equimodal.files import user_path, write_text
 
 MARK = "equimodal-features.json"
 """A folder with this file is a cache of features, and one without it is not."""
@@ -27,7 +27,7 @@ def default_place() -> Path:
 
 def place_of(setting: str | Path | bool) -> Path:
     """Return the folder that `features.cache` stands for: the user's for True, or the one named."""
-    return default_place() if setting is True else Path(str(setting)).expanduser()
+    return default_place() if setting is True else user_path(str(setting))
 
 
 def is_cache(folder: Path) -> bool:

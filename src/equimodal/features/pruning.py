@@ -67,12 +67,10 @@ class Rule:
 
 
 def prune(chosen: Sequence[Listed]) -> list[Listed]:
-    """Remove features, and return those that stay because a process is writing them."""
-    busy = []
+    """Remove features, and return those that stay: a process is writing them, or they may not be removed."""
+    left = []
     for each in chosen:
         with free(lock_of(each.folder)) as held:
-            if held:
-                remove(each.folder)
-            else:
-                busy.append(each)
-    return busy
+            if not held or not remove(each.folder):
+                left.append(each)
+    return left

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,20 @@ def by_modality(encoders: Mapping[str, Any] | None) -> dict[str, Any]:
     return dict(encoders)
 
 
+def unknown_modalities(where: str, given: Iterable[str], modalities: Sequence[str]) -> list[str]:
+    """Return a message for each name that no modality has.
+
+    Example:
+        >>> unknown_modalities("model.encoders", ["txt"], ["image", "text"])
+        ["model.encoders: no modality is called 'txt'. Did you mean 'text'? Known: image, text."]
+    """
+    return [
+        f"{where}: no modality is called '{name}'.{did_you_mean(name, modalities)}"
+        for name in given
+        if name not in modalities
+    ]
+
+
 def module_problems(encoders: Mapping[str, Any]) -> list[str]:
     """Return one message for each encoder that is not a torch module."""
     return [
@@ -62,12 +76,7 @@ def encoders_for(
         ConfigError: see `encoder_for` and `probe`; or a modality is unknown.
         DataError: no built-in encoder serves a modality's kind.
     """
-    problems = [
-        f"model.encoders: no modality is called '{name}'.{did_you_mean(name, train.modalities)}"
-        for name in given
-        if name not in train.modalities
-    ]
-    if problems:
+    if problems := unknown_modalities("model.encoders", given, train.modalities):
         raise ConfigError(problems)
     built: dict[str, nn.Module] = {}
     origins: dict[str, Origin] = {}

@@ -7,7 +7,7 @@ import inspect
 import json
 import sys
 import sysconfig
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from equimodal.config.arguments import check_arguments
 from equimodal.data.columns.base import Spec
 from equimodal.errors import ConfigError, did_you_mean
 from equimodal.models.encoders.base import ENCODERS
+from equimodal.tables.words import join_names
 
 _AXES = {
     "vector": ("features",),
@@ -187,18 +188,13 @@ def check_trust(names: Mapping[str, str], trust: Collection[str]) -> None:
     unknown = sorted({module for module in modules.values() if module not in trust})
     if not unknown:
         return
-    listed = _and(f"{name} (encoder of '{modality}')" for modality, name in names.items())
+    listed = join_names([f"{name} (encoder of '{modality}')" for modality, name in names.items()])
     flags = " ".join(f"--trust {module}" for module in unknown)
     raise ConfigError(
-        f"The model was trained with {listed}. Loading it imports {_and(unknown)}, and so runs code that the run's "
-        f"folder chooses. If you know that code, allow it: {flags}, or in Python equimodal.load(folder, "
+        f"The model was trained with {listed}. Loading it imports {join_names(unknown)}, and so runs code that "
+        f"the run's folder chooses. If you know that code, allow it: {flags}, or in Python equimodal.load(folder, "
         f"trust={sorted(set(modules.values()))})."
     )
-
-
-def _and(parts: Iterable[str]) -> str:
-    *most, last = parts
-    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _named(cls: type[nn.Module]) -> set[str]:

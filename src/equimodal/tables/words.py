@@ -12,6 +12,8 @@ VALUE_WORDS = {
 }
 """Value functions in words."""
 
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
 
 def number(value: float | None, digits: int = 3, *, sign: bool = False) -> str:
     """Return a number as it is shown, a missing one as a dash.
@@ -46,6 +48,19 @@ def join_names(names: Sequence[str]) -> str:
         'a, b and c'
     """
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def size_in_words(size: float) -> str:
+    """Return a number of bytes in words.
+
+    Example:
+        >>> size_in_words(999), size_in_words(1.5e6), size_in_words(23e9)
+        ('999 B', '1.5 MB', '23.0 GB')
+    """
+    unit = 0
+    while size >= 1000 and unit < len(_UNITS) - 1:
+        size, unit = size / 1000, unit + 1
+    return f"{size:.1f} {_UNITS[unit]}" if unit else f"{size:.0f} B"
 
 
 def duration(seconds: float) -> str:

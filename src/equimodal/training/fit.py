@@ -17,18 +17,21 @@ from equimodal.errors import ConfigError, DataError
 from equimodal.features.cache import open_cache
 from equimodal.files import write_text
 from equimodal.methods.base import Method, prepare_fusion
+from equimodal.models.building import unknown_modalities
 from equimodal.models.classifier import Classifier
 from equimodal.models.encoded import encode_all
 from equimodal.models.state import copy_of
 from equimodal.models.user_modules import batch_size_problems
+from equimodal.progress import Reporter
 from equimodal.seeds import derive_seed, seeded
 from equimodal.training.ability import Ability, Reference, plain_reference
 from equimodal.training.folder import hold_folder
 from equimodal.training.given import GivenMethod, MethodLike, read_method
+from equimodal.training.groups import parameter_groups
 from equimodal.training.loop import Trainer, make_fabric
 from equimodal.training.measure import Measurement, measure
 from equimodal.training.names import NAMES, resolve
-from equimodal.training.progress import Reporter, make_reporter
+from equimodal.training.progress import make_reporter
 from equimodal.training.run import REFERENCE, Run
 from equimodal.training.weights import MODEL, save_model
 
@@ -162,6 +165,7 @@ def set_up(
     problems: list[str] = []
     with _gather(problems):
         _check_target(config, data)
+    problems += unknown_modalities("training.learning_rates", config.training.learning_rates, data.modalities)
     with _gather(problems):
         make_fabric(config.training)
     with _gather(problems):
@@ -183,6 +187,7 @@ def set_up(
     with seeded(config.seed, "method"):
         made = None if given is None else given.made
         method = method_class(model, options, config.seed) if made is None else made
+    parameter_groups(method, config.training)  # whether they can be made shows before training
     return Trainer(method, prepared, config, folder, reporter)
 
 

@@ -8,9 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from equimodal._version import __version__
+from equimodal._version import versions
 from equimodal.config.run import RunConfig, build_config
 from equimodal.config.yaml import read_yaml_file, write_yaml
 from equimodal.data.splits import Splits
@@ -80,8 +78,7 @@ def open_folder(
     """
     provenance = {
         "config": config.hash(),
-        "equimodal": __version__,
-        "torch": str(torch.__version__),
+        **versions("torch"),
         "data": data.fingerprint(),
         "split": data.provenance,
         "model": json.loads(json.dumps(specification)),

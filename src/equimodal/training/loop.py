@@ -23,13 +23,15 @@ from equimodal.errors import NOT_FINITE, ConfigError, Diverged, Interrupted, Run
 from equimodal.methods.base import EpochResult, Method, Phase
 from equimodal.models.encoded import encode_all
 from equimodal.modes import evaluating
+from equimodal.progress import Reporter
 from equimodal.seeds import derive_seed, permutation, seeded
 from equimodal.training import checkpoint
+from equimodal.training.groups import parameter_groups
 from equimodal.training.history import History
 from equimodal.training.measure import Measurement, measure
 from equimodal.training.memory import PeakMemory
-from equimodal.training.optimise import Updater, learning_rate, make_optimiser, trainable_parameters
-from equimodal.training.progress import Reporter, summary
+from equimodal.training.optimise import Updater, learning_rate, make_optimiser
+from equimodal.training.progress import summary
 from equimodal.training.selection import Selection
 from equimodal.training.weights import Weights
 
@@ -162,7 +164,7 @@ class Trainer:
 
     def make_updater(self) -> Updater:
         """Return a new optimiser, and what takes steps with it."""
-        optimiser = make_optimiser(trainable_parameters(self.method), self.config.training)
+        optimiser = make_optimiser(parameter_groups(self.method, self.config.training), self.config.training)
         self.updater = Updater(self.fabric, self.method, optimiser, self.config.training.clip_norm)
         return self.updater
 
@@ -210,7 +212,7 @@ class Trainer:
         """Take the steps of the method's updates of one batch, where the model is."""
         cursor, batch = self.cursor, batch.to(self.model.device)
         for group in updater.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["scale"]
         where = ("batch", cursor.phase, cursor.epoch, cursor.visit, cursor.batch)
         try:
             with self._seeded(*where):

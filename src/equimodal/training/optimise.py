@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -14,10 +15,13 @@ from equimodal.config.run import TrainingConfig
 from equimodal.errors import NOT_FINITE, Diverged
 from equimodal.methods.base import Method, Outcome, Update
 from equimodal.training.buffers import EncoderBuffers
+from equimodal.training.groups import owners_of, trainable_parameters
 
 
-def make_optimiser(parameters: Sequence[nn.Parameter], config: TrainingConfig) -> torch.optim.Optimizer:
-    """Return the optimiser that the configuration names."""
+def make_optimiser(
+    parameters: Iterable[nn.Parameter] | Iterable[dict[str, Any]], config: TrainingConfig
+) -> torch.optim.Optimizer:
+    """Return the optimiser that the configuration names, of parameters or of groups of them."""
     if config.optimiser == "sgd":
         return torch.optim.SGD(
             parameters,
@@ -27,11 +31,6 @@ def make_optimiser(parameters: Sequence[nn.Parameter], config: TrainingConfig) -
             weight_decay=config.weight_decay,
         )
     return torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
-
-
-def trainable_parameters(method: Method) -> list[nn.Parameter]:
-    """Return what an optimiser is given: the parameters of the model and of the method that are not frozen."""
-    return [p for p in (*method.model.parameters(), *method.parameters()) if p.requires_grad]
 
 
 def learning_rate(config: TrainingConfig, progress: float, step: float = 0.0) -> float:
@@ -86,12 +85,7 @@ class Updater:
         self.optimiser = optimiser
         self.clip_norm = clip_norm
         self.parameters = trainable_parameters(method)
-        own = {
-            name: {id(p) for p in (*model.own_parameters(name), *method.own_parameters(name))}
-            for name in model.modalities
-        }
-        # Several owners: one encoder may serve several modalities.
-        self.owners = [{m for m, ids in own.items() if id(p) in ids} for p in self.parameters]
+        self.owners = owners_of(method, self.parameters)
         self.buffers = EncoderBuffers(model)
 
     def train_batch(self, batch: Batch) -> Iterator[Outcome]:

@@ -5,20 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
-
-class Reporter(Protocol):
-    """Shows how far some work is: epochs of a run, runs of a comparison."""
-
-    def start(self, what: str, total: int, done: int) -> None:
-        """Work of `total` steps begins, `done` of them finished before."""
-
-    def step(self, text: str, *, keep: bool = False) -> None:
-        """A step is finished; `text` says what came of it. `keep` it on the screen when the next one comes."""
-
-    def finish(self) -> None:
-        """The work ends, finished or interrupted."""
+from equimodal.progress import Reporter
 
 
 def summary(line: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from equimodal.methods.base import Method
 from equimodal.models.classifier import Classifier
 from equimodal.models.encoders.base import Encoder
 from equimodal.models.state import base_of
+from equimodal.tables.words import size_in_words
 from equimodal.training.checkpoint import load_tensors, save_tensors, with_prefix
 
 MODEL = "model.safetensors"
@@ -175,7 +176,7 @@ def _in_words(base: dict[str, Any] | None) -> str:
     if base is None:
         return "none"
     source = "".join(f", {key} {base[key]}" for key in ("source", "revision") if key in base)
-    return f"{base['tensors']} ({base['bytes'] / 1e6:.1f} MB, checksum {base['checksum'][:8]}{source})"
+    return f"{base['tensors']} ({size_in_words(base['bytes'])}, checksum {base['checksum'][:8]}{source})"
 
 
 def _saves_base(model: Classifier, name: str) -> bool:

@@ -199,6 +199,14 @@ def test_adapters_go_to_attention_and_to_convolutions_where_there_is_none():
     assert all("convolution" in name for name in lora_targets(_made("image", "resnet", "frozen").base))
 
 
+@pytest.mark.parametrize("mode", ["frozen", "full"])
+def test_silence_that_fills_up_a_spectrogram_is_no_token(mode):
+    """A token stands for two frames of 10 ms: at 8 kHz, rows of 900 and 1600 samples are 12 and 20 frames."""
+    encoder = Transformers(**options("vector", "whisper", pooling="attention", mode=mode)).eval()
+    with torch.no_grad():
+        assert [len(tokens) for tokens in encoder.features_of_rows(rows("vector", 2))] == [6, 10]
+
+
 def test_raw_rows_and_prepared_rows_give_the_same():
     encoder = made("image", "vit")
     pictures = rows("image")

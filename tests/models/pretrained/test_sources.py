@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,10 +15,12 @@ import pytest
 import torch
 import transformers
 
-from equimodal.errors import ConfigError, DataError
+from equimodal.errors import ConfigError, DataError, RunError
 from equimodal.models.encoders.base import build_encoder
 from equimodal.models.encoders.pretrained import Transformers
 from equimodal.models.pretrained import extra, memory
+from equimodal.models.pretrained.gguf import converted
+from equimodal.models.pretrained.loading import checksum_of_config
 from models.pretrained.tiny import config, options, rows
 
 
@@ -67,6 +72,48 @@ def test_weights_are_named_by_source_and_checksum(folder):
     with torch.no_grad():
         next(again.base.parameters()).add_(1)
     assert one.base_identity()["weights"] != again.base_identity()["weights"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "model_type", "change"),
+    [("image", "vit", {"num_attention_heads": 4}), ("text", "bert", {"hidden_act": "relu"})],
+)
+def test_the_same_weights_read_in_another_way_are_another_encoder(kind, model_type, change):
+    """A cache that took them for one would give the features of the other."""
+    found = []
+    for changes in ({}, {}, change):
+        torch.manual_seed(0)
+        given = options(kind, model_type)
+        found.append(Transformers(**{**given, "config": {**given["config"], **changes}}))
+    one, again, other = (encoder.base_identity() for encoder in found)
+    assert one == again and one["weights"] == other["weights"] and one != other
+    encoded = [encoder.features_of_rows(rows(kind, 1))[0] for encoder in found]
+    assert torch.equal(encoded[0], encoded[1]) and not torch.allclose(encoded[0], encoded[2])
+
+
+def test_a_folder_that_was_loaded_with_weights_is_still_the_same_encoder(folder):
+    """Loading writes into the configuration: precision, origin."""
+    encoder = Transformers(**local(folder))
+    later = transformers.AutoConfig.from_pretrained(folder)
+    (copy := folder.parent / "copy").mkdir()
+    later.save_pretrained(copy)
+    assert checksum_of_config(transformers.AutoConfig.from_pretrained(copy)) == encoder.base_identity()["config"]
+
+
+def test_damaged_files_are_named_and_not_looked_for_on_the_hub(folder):
+    weights, settings = folder / "model.safetensors", folder / "config.json"
+    content = weights.read_bytes()
+    for damaged in (content[: len(content) // 2], b""):
+        weights.write_bytes(damaged)
+        said = message(**local(folder))
+        assert f"model: {folder}: its weights cannot be read (SafetensorError" in said and "hub" not in said
+    weights.write_bytes(content)
+    known = json.loads(settings.read_text())
+    settings.write_text(json.dumps({**known, "hidden_size": 32}))
+    assert "its weights cannot be read" in message(**local(folder))
+    for wrong in ("{", json.dumps({**known, "hidden_size": "many"})):
+        settings.write_text(wrong)
+        assert f"model: {settings}: cannot be read" in message(**local(folder))
 
 
 def test_a_new_model_follows_from_the_seed():
@@ -164,6 +211,9 @@ def test_more_of_what_is_wrong():
         make("vector", "wav2vec2").features_of_rows([np.zeros((50, 13), np.float32)])
     with pytest.raises(DataError, match="should be from 0 to 1 for a pretrained encoder"):
         make().features_of_rows([np.array([[0.0, 255.0]] * 4)])
+    for channels in (2, 5):
+        with pytest.raises(DataError, match=f"1, 3 or 4 channels .* got {channels}"):
+            make().features_of_rows([np.zeros((8, 8, channels), np.uint8)])
 
 
 def test_a_missing_package_names_the_extra(monkeypatch):
@@ -203,6 +253,14 @@ def test_sound_is_resampled_to_the_rate_of_the_model():
     assert np.abs(np.fft.rfft(wave)).argmax() == 440
 
 
+def test_cached_files_of_a_container_are_not_memory_that_is_taken(tmp_path):
+    for name, content in {"max": "1000\n", "current": "700\n", "stat": "anon 90\ninactive_file 500\nfile 9\n"}.items():
+        (tmp_path / f"memory.{name}").write_text(content)
+    assert memory._left_to_a_container(tmp_path) == [1000 - 700 + 500]
+    (tmp_path / "memory.max").write_text("max\n")
+    assert memory._left_to_a_container(tmp_path) == []
+
+
 @pytest.mark.parametrize("name", ["model.gguf", "weights.gguf"])
 def test_a_gguf_file_is_converted_once(tmp_path, monkeypatch, name):
     monkeypatch.setenv("EQUIMODAL_MODELS", str(tmp_path / "converted"))
@@ -217,6 +275,25 @@ def test_a_gguf_file_is_converted_once(tmp_path, monkeypatch, name):
     before = (made[0] / "model.safetensors").stat().st_mtime_ns
     assert torch.equal(Transformers(**given).features_of_rows(["a b"])[0], encoder.features_of_rows(["a b"])[0])
     assert (made[0] / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_a_conversion_that_was_killed_is_made_again_and_a_full_disk_is_one_message(tmp_path, monkeypatch):
+    monkeypatch.setenv("EQUIMODAL_MODELS", str(tmp_path / "converted"))
+    write_gguf(tmp_path / "model.gguf")
+    name = hashlib.sha256((tmp_path / "model.gguf").read_bytes()).hexdigest()
+    (half := tmp_path / "converted" / f".converting-{name}").mkdir(parents=True)
+    (half / "model.safetensors").write_text("half")
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", full_disk)
+        with pytest.raises(RunError, match=r"converted: the converted model cannot be written there \(No space left"):
+            converted(tmp_path / "model.gguf")
+    assert not half.exists()
+    assert "half" not in (converted(tmp_path / "model.gguf") / "config.json").read_text()
+    assert sorted(path.suffix for path in (tmp_path / "converted").iterdir()) == ["", ".lock"]
+
+
+def full_disk(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def write_gguf(path: Path) -> torch.Tensor:

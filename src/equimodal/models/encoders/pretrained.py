@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import nullcontext
-from pathlib import Path
 from typing import Any, cast, get_args
 
 import numpy as np
@@ -15,10 +14,11 @@ from equimodal.batch import Input
 from equimodal.data.columns.base import Column, Spec
 from equimodal.errors import ConfigError, did_you_mean
 from equimodal.features.part import FEATURES, FrozenPart
+from equimodal.files import user_path
 from equimodal.models.encoders.base import ENCODERS, Encoder
 from equimodal.models.encoders.pixels import Pixels, pixels_of
 from equimodal.models.pretrained.families import SENSES, architecture_of, sense_problem, width_of
-from equimodal.models.pretrained.loading import on_meta, section_of, with_weights
+from equimodal.models.pretrained.loading import checksum_of_config, on_meta, section_of, with_weights
 from equimodal.models.pretrained.memory import check_memory, estimate
 from equimodal.models.pretrained.modes import Mode, added_by_lora, apply_mode, save_memory, train_last
 from equimodal.models.pretrained.part import FrozenFeatures
@@ -124,6 +124,7 @@ class Transformers(Encoder):
                 f"pooling: {section.model_type} has no first token that stands for the whole. Take 'mean'."
             )
         self.source = origin.model or f"new {section.model_type}"
+        self._settings = checksum_of_config(section)
         self.revision = revision or getattr(origin.config, "_commit_hash", None)
         self.process = process_for(
             origin, section, architecture, self.sense, prompt=prompt, sampling_rate=sampling_rate, seconds=seconds,
@@ -200,6 +201,7 @@ class Transformers(Encoder):
             "model": self.source,
             **({} if self.revision is None else {"revision": self.revision}),
             "weights": self._base_checksum(),
+            "config": self._settings,
             "preprocessing": self.process.identity(),
             "dtype": self.options["dtype"],
             "pooling": "tokens" if self.keeps_tokens else self.pooling,
@@ -231,7 +233,7 @@ class Transformers(Encoder):
         with torch.no_grad(), evaluating(self.base), torch.autocast(device, enabled=False):
             if device != "cpu":
                 return self._pooled(x)
-            found = [self._pooled(row)[0][0] for row in _rows(x, self.process.ragged)]
+            found = [_valid_tokens(*self._pooled(row)) for row in _rows(x, self.process.ragged)]
         if not self.keeps_tokens:
             return torch.stack(found), None
         steps = torch.tensor([len(tokens) for tokens in found])
@@ -263,6 +265,11 @@ class Transformers(Encoder):
         return collate(self.process(rows), self.norm.weight.device)
 
 
+def _valid_tokens(found: Tensor, mask: Tensor | None) -> Tensor:
+    """Return what a batch of one row holds: its vector, or its tokens without those of padding."""
+    return found[0] if mask is None else found[0][mask[0]]
+
+
 def _valid(x: Tensor | np.ndarray, lengths: Tensor | None) -> list[Any]:
     rows = list(x.cpu().numpy()) if isinstance(x, Tensor) else list(x)
     return rows if lengths is None else [row[:steps] for row, steps in zip(rows, lengths.tolist(), strict=True)]
@@ -283,7 +290,7 @@ def _absolute(model: str | None) -> str | None:
     """Return where a local model is, so that a run finds it again from another folder."""
     if model is None:
         return None
-    path = Path(model).expanduser()
+    path = user_path(model)
     return str(path.resolve()) if path.exists() else model
 
 

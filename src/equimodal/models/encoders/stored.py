@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from equimodal.errors import ConfigError
+from equimodal.errors import PICKLE, ConfigError
 
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 """What a batch norm stores beside its parameters, and a group norm has no use for."""
@@ -61,7 +61,7 @@ def _read(path: Path) -> dict[str, Tensor]:
             beginning = file.read(4)
         if beginning.startswith(_PICKLES):
             raise ConfigError(
-                f"weights: {path} is a pickle, which is never loaded: reading one can run any code. Convert it once: "
+                f"weights: {path} {PICKLE} Convert it once: "
                 f"state = torch.load({path.name!r}, weights_only=True); "
                 f"safetensors.torch.save_file(state, {path.with_suffix('.safetensors').name!r})."
             )

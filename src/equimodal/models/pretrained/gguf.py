@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tempfile
 from pathlib import Path
+from typing import Any
 
-from equimodal.errors import ConfigError
+from equimodal.errors import ConfigError, RunError
 from equimodal.locks import taking_turns
 from equimodal.models.pretrained.extra import need
 from equimodal.models.pretrained.quiet import quiet
@@ -53,32 +53,42 @@ def converted(path: Path) -> Path:
 
 
 def _convert(path: Path, folder: Path) -> None:
+    from safetensors import SafetensorError
+
+    model, tokeniser = _read(path)
+    temporary = folder.with_name(f".converting-{folder.name}")
+    shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed: the lock is ours
+    try:
+        model.save_pretrained(temporary)
+        tokeniser.save_pretrained(temporary)
+        temporary.rename(folder)
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise RunError(
+            f"{folder.parent}: the converted model cannot be written there ({reason}). Free some space, or name "
+            "another folder in EQUIMODAL_MODELS."
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _read(path: Path) -> tuple[Any, Any]:
+    """Return the model of a GGUF file, its weights in float32, and its tokeniser."""
     import torch
 
     transformers = need("transformers")
     need("gguf")
-    temporary = Path(tempfile.mkdtemp(prefix=".converting-", dir=folder.parent))
     where = {"pretrained_model_name_or_path": str(path.absolute().parent), "gguf_file": path.name}
     try:
-        try:
-            with quiet():
-                model = transformers.AutoModel.from_pretrained(
-                    **where, dtype=torch.float32, quantization_config=transformers.GgufConfig(dequantize=True)
-                )
-            model.config.quantization_config = None
-            del model.config.quantization_config
-            tokenizer = transformers.AutoTokenizer.from_pretrained(**where)
-        except ConfigError:
-            raise
-        except Exception as error:  # its readers raise errors of any class
-            raise ConfigError(
-                f"model: {path}: cannot be converted ({type(error).__name__}: {error}). Its architecture must be one "
-                "that transformers reads from GGUF."
-            ) from error
-        for tensor in model.parameters():
-            tensor.requires_grad_(False)
-        model.save_pretrained(temporary)
-        tokenizer.save_pretrained(temporary)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        with quiet():
+            model = transformers.AutoModel.from_pretrained(
+                **where, dtype=torch.float32, quantization_config=transformers.GgufConfig(dequantize=True)
+            )
+        model.config.quantization_config = None
+        del model.config.quantization_config
+        return model.requires_grad_(False), transformers.AutoTokenizer.from_pretrained(**where)
+    except Exception as error:  # its readers raise errors of any class
+        raise ConfigError(
+            f"model: {path}: cannot be converted ({type(error).__name__}: {error}). Its architecture must be one "
+            "that transformers reads from GGUF."
+        ) from error

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import json
 from typing import Any
 
 import torch
 from torch import nn
 
+from equimodal.data.columns.base import checksum_of
 from equimodal.errors import ConfigError
 from equimodal.models.pretrained.extra import need
 from equimodal.models.pretrained.families import Architecture
 from equimodal.models.pretrained.quiet import quiet
-from equimodal.models.pretrained.source import Source, hub_errors
+from equimodal.models.pretrained.source import Source, weight_errors
 
 
 def section_of(source: Source, architecture: Architecture) -> Any:
@@ -23,6 +25,21 @@ def section_of(source: Source, architecture: Architecture) -> Any:
         if hasattr(config, name):
             setattr(config, name, value)
     return config
+
+
+def checksum_of_config(config: Any) -> str:
+    """Return a checksum of what a configuration says of the model: the same weights may be read in several ways.
+
+    Its origin, the library's version, precision and implementation are left out, and so are defaults.
+    """
+    return checksum_of([json.dumps(_settings(config.to_diff_dict()), sort_keys=True, default=str)])
+
+
+def _settings(plain: Any) -> Any:
+    if not isinstance(plain, dict):
+        return plain
+    about = ("transformers_version", "architectures", "dtype", "torch_dtype")
+    return {key: _settings(value) for key, value in plain.items() if key not in about and not key.startswith("_")}
 
 
 def on_meta(source: Source, architecture: Architecture) -> nn.Module:
@@ -40,7 +57,7 @@ def with_weights(source: Source, architecture: Architecture, dtype: torch.dtype)
     if source.place is None:
         return _made(source, architecture).to(dtype)
     cls = getattr(need("transformers"), architecture.cls)
-    with hub_errors(source.name, source.revision), quiet():
+    with weight_errors(source), quiet():
         model, info = cls.from_pretrained(
             source.place,
             config=section_of(source, architecture),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from equimodal.errors import ConfigError
+from equimodal.tables.words import size_in_words
 
 _OPTIMISER = 8
 """Bytes of AdamW's two moments of a parameter, in float32."""
@@ -56,20 +58,24 @@ def estimate(model: nn.Module, dtype: torch.dtype, added: int = 0) -> Estimate:
 def available() -> int | None:
     """Return how many bytes of memory this machine has left; None where that is not known."""
     found = []
-    try:
+    with suppress(OSError):
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         found += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
-    except OSError:
-        pass
-    try:  # what a container may use
-        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
-        used = Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii").strip()
-        found += [] if limit == "max" else [int(limit) - int(used)]
-    except (OSError, ValueError):
-        pass
+    with suppress(OSError, ValueError):
+        found += _left_to_a_container(Path("/sys/fs/cgroup"))
     if torch.cuda.is_available():
         found.append(torch.cuda.mem_get_info()[0])
     return max(0, min(found)) if found else None
+
+
+def _left_to_a_container(group: Path) -> list[int]:
+    """Return what is left of a control group's limit, if it has one; cached files make room when it is needed."""
+    limit = (group / "memory.max").read_text(encoding="ascii").strip()
+    if limit == "max":
+        return []
+    used = int((group / "memory.current").read_text(encoding="ascii"))
+    lines = (group / "memory.stat").read_text(encoding="ascii").splitlines()
+    return [int(limit) - used + sum(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))]
 
 
 def check_memory(needed: Estimate, source: str, mode: str) -> None:
@@ -85,12 +91,9 @@ def check_memory(needed: Estimate, source: str, mode: str) -> None:
         "frozen": "Take a smaller model, or dtype: bfloat16.",
         "lora": "Take a smaller model, mode: frozen, or dtype: bfloat16.",
     }
+    each = ", ".join(f"{name} {size_in_words(size)}" for name, size in asdict(needed).items())
     raise ConfigError(
-        f"{source} with mode '{mode}' needs about {_gb(needed.total)} of memory (weights {_gb(needed.weights)}, "
-        f"gradients {_gb(needed.gradients)}, optimiser {_gb(needed.optimiser)}, without what a batch needs), and "
-        f"{_gb(left)} are available. {remedies.get(mode, 'Take mode: lora or frozen, or a smaller model.')}"
+        f"{source} with mode '{mode}' needs about {size_in_words(needed.total)} of memory ({each}, without what a "
+        f"batch needs), and {size_in_words(left)} are available. "
+        f"{remedies.get(mode, 'Take mode: lora or frozen, or a smaller model.')}"
     )
-
-
-def _gb(count: int) -> str:
-    return f"{count / 1e9:.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"

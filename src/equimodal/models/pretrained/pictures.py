@@ -84,14 +84,14 @@ def rgb(picture: np.ndarray) -> np.ndarray:
     Grey is repeated, an alpha channel is dropped. Floats are on the scale from 0 to 1.
 
     Raises:
-        DataError: the values are on another scale.
+        DataError: the values are on another scale, or there are other channels.
 
     Example:
         >>> rgb(np.array([[0.0, 1.0]]))[0].tolist()
         [[0, 0, 0], [255, 255, 255]]
     """
     values = np.asarray(picture)
-    top = 1 if values.dtype.kind == "f" else 255
+    top = 1 if values.dtype.kind in "fb" else 255
     if values.dtype != np.uint8:
         if values.size and (values.min() < 0 or values.max() > top):
             raise DataError(
@@ -100,6 +100,11 @@ def rgb(picture: np.ndarray) -> np.ndarray:
             )
         values = (values * (255 / top)).round().astype(np.uint8)
     values = values[..., None] if values.ndim == 2 else values
+    if values.shape[2] not in (1, 3, 4):
+        raise DataError(
+            "pictures for a pretrained encoder should have 1, 3 or 4 channels (grey, colour, colour and alpha), got "
+            f"{values.shape[2]}. Choose three of them."
+        )
     return values.repeat(3, axis=2) if values.shape[2] == 1 else values[..., :3]
 
 

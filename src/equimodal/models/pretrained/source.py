@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from equimodal.errors import ConfigError, did_you_mean
+from equimodal.errors import PICKLE, ConfigError, did_you_mean
+from equimodal.files import user_path
 from equimodal.models.pretrained.extra import need
 from equimodal.models.pretrained.families import ARCHITECTURES
 from equimodal.models.pretrained.gguf import converted
@@ -31,6 +32,11 @@ class Source:
     place: str | None
     revision: str | None
     config: Any
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is a folder here."""
+        return self.place is not None and Path(self.place).is_dir()
 
     @property
     def hub(self) -> dict[str, Any]:
@@ -65,7 +71,7 @@ def open_source(model: str | None, revision: str | None, config: Mapping[str, An
             raise ConfigError("revision: belongs to a model of the hub; a config has none. Leave it out.")
         return Source(None, None, None, make_config(config))
     assert model is not None
-    path = Path(model).expanduser()
+    path = user_path(model)
     if path.suffix == ".gguf":
         return _local(model, converted(path), revision)
     if path.is_dir():
@@ -91,15 +97,16 @@ def _local(model: str, folder: Path, revision: str | None) -> Source:
         pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
         if pickles:
             raise ConfigError(
-                f"model: {folder}: {pickles[0]} is a pickle, which is never loaded: reading one can run any code. If "
-                f"you trust it, convert it once: AutoModel.from_pretrained({str(folder)!r}).save_pretrained(new)."
+                f"model: {folder}: {pickles[0]} {PICKLE} If you trust it, convert it once: "
+                f"AutoModel.from_pretrained({str(folder)!r}).save_pretrained(new)."
             )
         raise ConfigError(f"model: {folder}: there is no .safetensors file in this folder. Copy the weights there.")
     transformers = need("transformers")
     try:
         config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        raise ConfigError(f"model: {folder / 'config.json'}: cannot be read ({error}).") from error
+    except Exception as error:  # transformers checks with errors of its own and of huggingface_hub
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"model: {folder / 'config.json'}: cannot be read ({reason}).") from error
     return Source(model, str(folder), None, config)
 
 
@@ -126,6 +133,26 @@ def hub_errors(model: str, revision: str | None) -> Iterator[None]:
             f"model: '{model}'{at} is no folder here, and cannot be had from the hub ({reason}). Where there is no "
             "network, get its files (config.json, model.safetensors, and those of its tokenizer or processor) on "
             f"another machine: 'hf download {model} --local-dir FOLDER'. Then say model: FOLDER."
+        ) from error
+
+
+@contextmanager
+def weight_errors(source: Source) -> Iterator[None]:
+    """Say which weights cannot be read; of those on the hub, see `hub_errors`.
+
+    Raises:
+        ConfigError: the block raised an error.
+    """
+    try:
+        with nullcontext() if source.is_local else hub_errors(source.name, source.revision):
+            yield
+    except ConfigError:
+        raise
+    except Exception as error:  # readers of files and transformers raise errors of any class
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        raise ConfigError(
+            f"model: {source.name}: its weights cannot be read ({reason}). They are damaged, or of another model than "
+            "config.json describes. Get the files again."
         ) from error
 
 
