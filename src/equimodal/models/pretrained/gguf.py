@@ -77,8 +77,9 @@ def _convert(path: Path, folder: Path) -> None:
             ) from error
         for tensor in model.parameters():
             tensor.requires_grad_(False)
-        model.save_pretrained(temporary)
-        tokenizer.save_pretrained(temporary)
+        with quiet():
+            model.save_pretrained(temporary)
+            tokenizer.save_pretrained(temporary)
         temporary.rename(folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
