@@ -23,6 +23,7 @@ import numpy as np
 
 import equimodal as eq
 from equimodal.data.catalogue import load
+from equimodal.data.dataset import Dataset
 from equimodal.data.splits import Splits
 from equimodal.models.encoders.pretrained import Transformers
 from equimodal.models.pretrained.gguf import converted
@@ -53,10 +54,12 @@ def encode(model: str, rows: int) -> None:
 
 def adapters(model: str, rows: int) -> None:
     """Train two epochs; the parts beside training are small."""
-    parts = load("emoji").parts().values()
-    sizes = (rows, BATCH, BATCH)
-    few = [part.subset(np.linspace(0, len(part) - 1, n).astype(int)) for part, n in zip(parts, sizes, strict=True)]
-    data = Splits(*few)
+    parts = load("emoji")
+
+    def some(part: Dataset, count: int) -> Dataset:
+        return part.subset(np.linspace(0, len(part) - 1, count).astype(int))
+
+    data = Splits(some(parts.train, rows), some(parts.validation, BATCH), some(parts.test, BATCH))
     text = {"name": "transformers", "model": model, "mode": "lora"}
     encoders = {"image": {"name": "cnn", "hidden": [8]}, "text": text}
     classifier = eq.Classifier.for_data(data, encoders)

@@ -33,7 +33,8 @@ def emoji(rows: int) -> Splits:
     def some(part: Dataset, count: int) -> Dataset:
         return part.subset(np.linspace(0, len(part) - 1, count).astype(int))
 
-    return Splits(*(some(part, n) for part, n in zip(data.parts().values(), (rows, rows // 4, rows // 4), strict=True)))
+    train, few = some(data.train, rows), rows // 4
+    return Splits(train, some(data.validation, few), some(data.test, few))
 
 
 def epochs(data: Splits, model: eq.Classifier, count: int, cache: str | None) -> tuple[list[float], float]:
