@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SEEDS ?= 3
 WORKERS ?= 2
 
-.PHONY: install demo test lint bench bench-methods bench-memory docs clean
+.PHONY: install demo test test-weights lint bench bench-methods bench-memory docs clean
 
 install: $(STAMP)
 
@@ -23,6 +23,11 @@ demo: install
 
 test: install
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+# Needs real weights: EQUIMODAL_WEIGHTS=folder make test-weights; see benchmarks/accuracy/data/README.md.
+test-weights: install
+	@test -d "$(EQUIMODAL_WEIGHTS)" || { echo "Name a folder of weights: EQUIMODAL_WEIGHTS=folder make test-weights"; exit 1; }
+	$(BIN)/python -m pytest -m weights tests/weights
 
 lint: install
 	$(BIN)/ruff check .

@@ -59,8 +59,9 @@ def _convert(path: Path, folder: Path) -> None:
     temporary = folder.with_name(f".converting-{folder.name}")
     shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed: the lock is ours
     try:
-        model.save_pretrained(temporary)
-        tokeniser.save_pretrained(temporary)
+        with quiet():
+            model.save_pretrained(temporary)
+            tokeniser.save_pretrained(temporary)
         temporary.rename(folder)
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or str(error)
