@@ -21,8 +21,8 @@ class Known(Tensor):
     A device works through what it is asked to do one after the other. The host can go ahead, until it asks for a value
     (`.item()`, `if mask.any()`, `x[mask]`): then it waits, and afterwards the device waits for it. What a batch *has*
     (presence, labels, lengths) came from the host, so that it need not ask. What is made of such tensors alone is
-    computed on the host, and is known too; with another tensor of the device it is an ordinary tensor. Values are uploaded
-    when they are first needed there.
+    computed on the host, and is known too; with another tensor of the device it is an ordinary tensor. Values are
+    uploaded when they are first needed there.
 
     `known` makes one. Tensors of the CPU are never of this class.
 
@@ -43,7 +43,7 @@ class Known(Tensor):
     _there: tuple[int, Tensor] | None  # the version of the values that was uploaded, and what became of it
 
     @staticmethod
-    def __new__(cls, host: Tensor, device: torch.device) -> Known:
+    def __new__(cls, host: Tensor, device: torch.device) -> Known:  # noqa: D102
         made = Tensor._make_wrapper_subclass(cls, host.shape, dtype=host.dtype, device=device)  # pyright: ignore
         made.host, made._there = host, None
         return made
@@ -91,9 +91,9 @@ class Known(Tensor):
 
 
 def known(values: Tensor, device: torch.device | str) -> Tensor:
-    """Return a tensor on `device`; where the values are on the CPU and the device is another, the host knows them there.
+    """Return a tensor on `device` whose values the host knows, where they came from the CPU.
 
-    A tensor of the CPU that stays there is returned as it is.
+    On the CPU itself every tensor is known, and is returned as it is.
     """
     device = torch.device(device)
     if values.device.type == "cpu" != device.type:

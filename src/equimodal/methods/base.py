@@ -56,12 +56,13 @@ class Outcome:
     """The result of an update.
 
     Args:
-        losses: each term's mean.
+        losses: each term's mean, a tensor () without gradient, where the model is. To read one (`float(loss)`) is to
+            wait for the device: keep sums of them in buffers instead.
         stepped: whether a step was taken (not when no sample counted).
         moved: the modalities whose encoders took it.
     """
 
-    losses: dict[str, float]
+    losses: dict[str, Tensor]
     stepped: bool
     moved: tuple[str, ...] = ()
 
