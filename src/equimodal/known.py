@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 _MOVES = (Tensor.to, Tensor.cuda)
 """Functions that may change the device."""
@@ -106,6 +106,56 @@ def upload(tensor: Tensor, device: torch.device) -> Tensor:
     if tensor.device.type == "cpu" and device.type == "cuda":
         tensor = tensor.pin_memory()  # or the driver may wait before it copies
     return tensor.to(device, non_blocking=device.type != "cpu")
+
+
+class Arriving:
+    """The values of a device's tensor on their way to the host, to be read when they have long arrived.
+
+    Args:
+        tensor: what is copied as it is now; a tensor of the CPU is not copied.
+
+    Example:
+        >>> Arriving(torch.ones(2)).read()
+        tensor([1., 1.])
+    """
+
+    def __init__(self, tensor: Tensor) -> None:
+        self._source, self._version, self._host, self._event = tensor, tensor._version, tensor, None
+        if tensor.device.type == "cuda":
+            self._host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+            self._host.copy_(tensor, non_blocking=True)
+            self._event = torch.cuda.current_stream(tensor.device).record_event()
+
+    def read(self) -> Tensor:
+        """Return the values on the CPU: those of now, if the tensor has changed since."""
+        if self._source._version != self._version:
+            return self._source.cpu()
+        if self._event is not None:
+            self._event.synchronize()  # with that copy alone, not with what the device was asked to do after it
+        return self._host.cpu()
+
+
+class HostBuffers(nn.Module):
+    """A module of which some buffers stay on the CPU when the others go to a device: the host reads them in each step.
+
+    Example:
+        >>> class Counting(HostBuffers):
+        ...     hosted = ("count",)
+        ...     def __init__(self):
+        ...         super().__init__()
+        ...         self.register_buffer("count", torch.zeros(()))
+        ...         self.register_buffer("mean", torch.zeros(3))
+        >>> [buffer.device.type for buffer in Counting().to("meta").buffers()]
+        ['cpu', 'meta']
+    """
+
+    hosted: ClassVar[tuple[str, ...]] = ()
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        kept = {name: self._buffers[name] for name in self.hosted}
+        super()._apply(fn, recurse)
+        self._buffers.update(kept)
+        return self
 
 
 def _in_place(name: str) -> bool:

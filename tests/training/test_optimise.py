@@ -12,7 +12,6 @@ from torch import nn
 
 from equimodal.batch import Batch
 from equimodal.config.run import TrainingConfig
-from equimodal.errors import RunError
 from equimodal.methods.base import Method, MethodConfig, Update, cross_entropy
 from equimodal.models.classifier import Classifier
 from equimodal.training.loop import make_fabric

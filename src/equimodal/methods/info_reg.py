@@ -130,7 +130,8 @@ class InfoReg(Method):
         for m, (name, parameters) in enumerate(zip(self.model.modalities, self._encoders(), strict=True)):
             if parameters:  # not frozen
                 way = torch.stack([((p - next(anchors).view_as(p)) ** 2).sum() for p in parameters]).sum()
-                losses[f"{name} regulation"] = (strength[m] / 2 * way, regulated[m].long())
+                term = torch.where(regulated[m], strength[m] / 2 * way, 0.0)
+                losses[f"{name} regulation"] = (term, batch.present[name].any().long())
         return losses
 
     @torch.no_grad()
@@ -144,14 +145,17 @@ class InfoReg(Method):
 
     @torch.no_grad()
     def _add_up(self, gradients: Mapping[str, Gradients]) -> Gradients:
-        """Return the sum of the gradients, as without a `combine`; add up the squared norms of the fused loss's."""
+        """Return the sum of the gradients; add up the squared norms of the fused loss's.
+
+        What the fused loss does not reach has no lead to regulate.
+        """
         fused = gradients["fused"]
         for m, parameters in enumerate(self._encoders()):
             own = [fused[p] for p in parameters if p in fused]
             if own:
                 self._squares[m] += torch.stack([(g.double() ** 2).sum() for g in own]).sum()
                 self._batches[m] += 1
-        return added(gradients.values())
+        return added({p: g for p, g in each.items() if p in fused} for each in gradients.values())
 
     def on_epoch_trained(self) -> None:
         """Store the epoch's Fisher information."""
