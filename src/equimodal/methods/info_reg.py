@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from equimodal.batch import Batch
 from equimodal.data.dataset import Dataset
+from equimodal.known import HostBuffers, known
 from equimodal.methods.base import METHODS, Gradients, Loss, Method, MethodConfig, Outcome, Update, cross_entropy
 from equimodal.methods.gradients import added, encoder_parameters, own_logits
 from equimodal.models.fusions.base import Encodings
@@ -49,7 +50,7 @@ def leads(scores: Tensor, measured: Tensor) -> Tensor:
 
 
 @METHODS.register("info_reg")
-class InfoReg(Method):
+class InfoReg(HostBuffers, Method):
     r"""Joint training in which, early on, the encoders of leading modalities are held near last epoch's weights.
 
     For each modality, with $z_m$ its own part of the logits, over the samples of the batch that have it:
@@ -88,6 +89,7 @@ class InfoReg(Method):
     config: InfoRegConfig
     anchor: Tensor
     traces: Tensor
+    hosted = ("traces",)
     _squares: Tensor
     _batches: Tensor
 
@@ -123,15 +125,15 @@ class InfoReg(Method):
     def _regulation(self, encodings: Encodings, batch: Batch) -> dict[str, Loss]:
         lead = leads(*self._scores(encodings, batch))
         before, last = self.traces
-        regulated = (lead > 0) & (last - before > self.config.threshold * last)
+        in_window = known(last - before > self.config.threshold * last, lead.device)
         strength = torch.exp(self.config.beta * torch.tanh(lead))
         anchors = iter(self.anchor.split([p.numel() for parameters in self._encoders() for p in parameters]))
         losses: dict[str, Loss] = {}
         for m, (name, parameters) in enumerate(zip(self.model.modalities, self._encoders(), strict=True)):
             if parameters:  # not frozen
                 way = torch.stack([((p - next(anchors).view_as(p)) ** 2).sum() for p in parameters]).sum()
-                term = torch.where(regulated[m], strength[m] / 2 * way, 0.0)
-                losses[f"{name} regulation"] = (term, batch.present[name].any().long())
+                term = torch.where(lead[m] > 0, strength[m] / 2 * way, 0.0)
+                losses[f"{name} regulation"] = (term, (in_window[m] & batch.present[name].any()).long())
         return losses
 
     @torch.no_grad()
@@ -159,6 +161,6 @@ class InfoReg(Method):
 
     def on_epoch_trained(self) -> None:
         """Store the epoch's Fisher information."""
-        self.traces.copy_(torch.stack([self.traces[1], self._squares / self._batches.clamp(min=1)]))
+        self.traces.copy_(torch.stack([self.traces[1], (self._squares / self._batches.clamp(min=1)).cpu()]))
         self._squares.zero_()
         self._batches.zero_()
