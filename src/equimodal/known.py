@@ -74,7 +74,7 @@ class Known(Tensor):
             if len(devices) == 1 and None not in devices and "device" not in kwargs and not _moves(func, args, kwargs):
                 found = func(*_each(_on_host, args), **_each(_on_host, kwargs))
                 if name == "cpu":
-                    return found
+                    return found.clone()
                 return (
                     iter(_known_again(tuple(found), *devices)) if name == "__iter__" else _known_again(found, *devices)
                 )
