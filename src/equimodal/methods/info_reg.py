@@ -78,7 +78,8 @@ class InfoReg(HostBuffers, Method):
     says. Ours: (1) the paper prints $s_m$ with a minus sign, as a loss, but calls it a performance and regulates
     the modality that has more of it: we take the log-likelihood, so that it is the better one; (2) $\mathrm{Tr}
     F_m$ is the mean over the epoch's batches of the squared norm of the batch's gradient of CE(z), as in the paper's
-    eq. 13, instead of eq. 7's pass over single samples; batches without the modality do not count.
+    eq. 13, instead of eq. 7's pass over single samples; batches without the modality do not count. In the history the
+    regulation of a modality is the mean over the batches in its window, 0 where it is not ahead.
 
     Source: Huang et al., 2025, "Adaptive Unimodal Regulation for Balanced Multimodal Information Acquisition", CVPR,
     arXiv 2503.18595, eq. 7-16 and algorithm 1.
