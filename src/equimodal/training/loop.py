@@ -6,9 +6,9 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -26,7 +26,7 @@ from equimodal.modes import evaluating
 from equimodal.seeds import derive_seed, permutation, seeded
 from equimodal.training import checkpoint
 from equimodal.training.history import History
-from equimodal.training.losses import UnreadLosses
+from equimodal.training.losses import Tally, UnreadLosses
 from equimodal.training.measure import Measurement, measure
 from equimodal.training.memory import PeakMemory
 from equimodal.training.optimise import Updater, learning_rate, make_optimiser, trainable_parameters
@@ -52,31 +52,6 @@ class Cursor:
     total: int = 0
     visit: int = 0
     batch: int = 0
-
-
-@dataclass
-class Tally:
-    """Sums over an epoch: the loss terms, how often each counted, and the steps of each modality."""
-
-    losses: dict[str, float] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-    updates: dict[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
-
-    def add_losses(self, losses: Iterable[tuple[str, float]]) -> None:
-        """Count loss terms by name."""
-        for name, value in losses:
-            self.losses[name] = self.losses.get(name, 0.0) + value
-            self.counts[name] = self.counts.get(name, 0) + 1
-
-    def add_update(self, modalities: tuple[str, ...]) -> None:
-        """Count a step of these modalities."""
-        for name in modalities:
-            self.updates[name] = self.updates.get(name, 0) + 1
-
-    def means(self) -> dict[str, float]:
-        """Return the mean of each term over its updates."""
-        return {name: total / self.counts[name] for name, total in self.losses.items()}
 
 
 class Trainer:

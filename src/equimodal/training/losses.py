@@ -1,9 +1,10 @@
-"""The losses of the last steps, which stay on the device until they are read together."""
+"""The losses of the last steps, which stay on the device until they are read together, and their sums."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -12,6 +13,31 @@ from equimodal.errors import NOT_FINITE, Diverged
 
 READ_EVERY = 50
 """Batches from one reading to the next. Reading waits for the device: seldom is cheap, and not too late to stop."""
+
+
+@dataclass
+class Tally:
+    """Sums over an epoch: the loss terms, how often each counted, and the steps of each modality."""
+
+    losses: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    updates: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def add_losses(self, losses: Iterable[tuple[str, float]]) -> None:
+        """Count loss terms by name."""
+        for name, value in losses:
+            self.losses[name] = self.losses.get(name, 0.0) + value
+            self.counts[name] = self.counts.get(name, 0) + 1
+
+    def add_update(self, modalities: tuple[str, ...]) -> None:
+        """Count a step of these modalities."""
+        for name in modalities:
+            self.updates[name] = self.updates.get(name, 0) + 1
+
+    def means(self) -> dict[str, float]:
+        """Return the mean of each term over its updates."""
+        return {name: total / self.counts[name] for name, total in self.losses.items()}
 
 
 class UnreadLosses:
