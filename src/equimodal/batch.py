@@ -96,7 +96,7 @@ def uploaded(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
         yield from (batch.to(device) for batch in batches)
         return
     beside = torch.cuda.Stream(device)
-    waiting: tuple[Batch, torch.cuda.Event] | None = None
+    waiting: tuple[Batch, Any] | None = None
     for batch in batches:
         with torch.cuda.stream(beside):
             ahead = batch.to(device), beside.record_event()
@@ -107,7 +107,7 @@ def uploaded(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
         yield _arrived(*waiting)
 
 
-def _arrived(batch: Batch, event: torch.cuda.Event) -> Batch:
+def _arrived(batch: Batch, event: Any) -> Batch:
     """Let the current stream wait for a batch's copies, and the copies' memory for the stream."""
     stream = torch.cuda.current_stream(batch.ids.device)
     stream.wait_event(event)

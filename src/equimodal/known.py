@@ -55,7 +55,7 @@ class Known(Tensor):
             self._there = version, upload(self.host, self.device)
         return self._there[1]
 
-    def __repr__(self) -> str:
+    def __repr__(self, **_: Any) -> str:
         return f"known({self.host!r}, device='{self.device}')"
 
     @classmethod
@@ -70,14 +70,13 @@ class Known(Tensor):
             if isinstance(first, Known) and _in_place(name):  # the values stay known, even if they must be fetched
                 func(*_each(_on_host, args), **_each(_on_host, kwargs))
                 return first
-            devices = _devices((args, kwargs))
-            if len(devices) == 1 and None not in devices and "device" not in kwargs and not _moves(func, args, kwargs):
+            device, *others = _devices((args, kwargs)) or (None,)
+            if device is not None and not others and "device" not in kwargs and not _moves(func, args, kwargs):
                 found = func(*_each(_on_host, args), **_each(_on_host, kwargs))
                 if name == "cpu":
                     return found.clone()
-                return (
-                    iter(_known_again(tuple(found), *devices)) if name == "__iter__" else _known_again(found, *devices)
-                )
+                again = _known_again(tuple(found) if name == "__iter__" else found, device)
+                return iter(again) if name == "__iter__" else again
             if func in _INDEXING:
                 args = (first, _numbers_of_rows(args[1]), *args[2:])
             return func(*_each(_on_device, args), **_each(_on_device, kwargs))
