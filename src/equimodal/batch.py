@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from equimodal.known import known, upload
 
 Input = Tensor | dict[str, Tensor] | np.ndarray
 """What one modality feeds its encoder: a tensor (B, ...), several by name (a tokeniser's output), or an array of
@@ -60,22 +63,59 @@ class Batch:
         return Batch(self.inputs, present, self.labels, self.ids, self.lengths)
 
     def to(self, device: torch.device | str) -> Batch:
-        """Return the batch on `device`."""
+        """Return the batch on `device`, without waiting for it.
 
-        def move(value: Input) -> Input:
-            if isinstance(value, Tensor):
-                return value.to(device)
+        The host still knows presence, labels and lengths there, see `equimodal.known.Known`.
+        """
+        place = torch.device(device)
+
+        def move(value: Any) -> Any:
             if isinstance(value, dict):
-                return {key: tensor.to(device) for key, tensor in value.items()}
-            return value
+                return {key: move(tensor) for key, tensor in value.items()}
+            return upload(value, place) if isinstance(value, Tensor) else value
 
         return Batch(
             {name: move(value) for name, value in self.inputs.items()},
-            {name: mask.to(device) for name, mask in self.present.items()},
-            self.labels.to(device),
-            self.ids.to(device),
-            {name: steps.to(device) for name, steps in self.lengths.items()},
+            {name: known(mask, place) for name, mask in self.present.items()},
+            known(self.labels, place),
+            move(self.ids),
+            {name: known(steps, place) for name, steps in self.lengths.items()},
         )
+
+
+def uploaded(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
+    """Yield batches on `device`; to a CUDA device each is copied while the one before is being worked on.
+
+    Example:
+        >>> here = torch.ones(2, dtype=torch.bool)
+        >>> batch = Batch({"a": torch.zeros(2, 3)}, {"a": here}, labels=torch.tensor([0, 1]), ids=torch.arange(2))
+        >>> [len(one) for one in uploaded([batch, batch], torch.device("cpu"))]
+        [2, 2]
+    """
+    if device.type != "cuda":
+        yield from (batch.to(device) for batch in batches)
+        return
+    beside = torch.cuda.Stream(device)
+    waiting: tuple[Batch, Any] | None = None
+    for batch in batches:
+        with torch.cuda.stream(beside):
+            ahead = batch.to(device), beside.record_event()
+        if waiting is not None:
+            yield _arrived(*waiting)
+        waiting = ahead
+    if waiting is not None:
+        yield _arrived(*waiting)
+
+
+def _arrived(batch: Batch, event: Any) -> Batch:
+    """Let the current stream wait for a batch's copies, and the copies' memory for the stream."""
+    stream = torch.cuda.current_stream(batch.ids.device)
+    stream.wait_event(event)
+    for value in (*batch.inputs.values(), batch.ids):
+        for tensor in value.values() if isinstance(value, dict) else (value,):
+            if isinstance(tensor, Tensor):
+                tensor.record_stream(stream)
+    return batch
 
 
 def rows_of(x: Input, rows: Tensor) -> Input:

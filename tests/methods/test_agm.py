@@ -106,7 +106,7 @@ def test_the_value_is_the_fused_loss_and_without_modulation_it_is_joint_training
     method.model.load_state_dict(joint.model.state_dict())
     data = batches()
     for (_, one), (_, other) in zip(run_updates(joint, data), run_updates(method, data), strict=True):
-        assert one.losses["fused"] == pytest.approx(other.losses["fused"], abs=1e-6)
+        assert float(one.losses["fused"]) == pytest.approx(float(other.losses["fused"]), abs=1e-6)
     assert_same(method.model, joint.model, atol=1e-5)
 
 

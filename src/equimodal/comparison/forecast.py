@@ -44,12 +44,16 @@ def _seconds_of_epoch(trainer: Trainer, phase: Phase) -> float:
     trainer.model.train()
     trainer.method.train()
     rows = list(range(min(size, len(train))))
+    device = trainer.model.device
     spent = 0.0
     for visiting in passes:
         trainer.method.visiting = visiting
-        trainer.train_batch(train.batch(rows), updater, trainer.config.training.learning_rate)  # the first is slow
+        rate = trainer.config.training.learning_rate
+        trainer.train_batch(train.batch(rows).to(device), updater, rate)  # the first is slow
+        trainer.read_losses()  # which waits for a device
         started = time.perf_counter()
         for _ in range(BATCHES):
-            trainer.train_batch(train.batch(rows), updater, 0.0)
+            trainer.train_batch(train.batch(rows).to(device), updater, 0.0)
+        trainer.read_losses()
         spent += (time.perf_counter() - started) / BATCHES
     return before + spent * math.ceil(len(train) / size)

@@ -110,7 +110,6 @@ class AGM(Method):
     Config = AGMConfig
     fusions = LOGIT_FUSIONS
     config: AGMConfig
-    coalitions: Tensor
     operator: Tensor
     _loss_sum: Tensor
     _loss_count: Tensor
@@ -123,7 +122,7 @@ class AGM(Method):
                 f"method 'agm' evaluates all 2**n coalitions of a batch: expected at most {MAX_EXACT} modalities, "
                 f"got {n} ({', '.join(model.modalities)}). Leave some out, or choose another method."
             )
-        self.register_buffer("coalitions", all_coalitions(n), persistent=False)
+        self.coalitions = all_coalitions(n)  # not a buffer: the host reads it
         self.register_buffer("operator", shapley_operator(n).float(), persistent=False)
         self.register_buffer("_loss_sum", torch.zeros(n, dtype=torch.float64))
         self.register_buffer("_loss_count", torch.zeros(n, dtype=torch.float64))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from equimodal.batch import Batch
 from equimodal.config.section import Section
 from equimodal.errors import ConfigError
+from equimodal.known import known
 from equimodal.models.calibration import fit_pool
 from equimodal.modes import ModesByModule
 from equimodal.registry import Registry
@@ -56,12 +57,13 @@ class Outcome:
     """The result of an update.
 
     Args:
-        losses: each term's mean.
+        losses: each term's mean, a tensor () without gradient, where the model is. To read one (`float(loss)`) is to
+            wait for the device: keep sums of them in buffers instead.
         stepped: whether a step was taken (not when no sample counted).
         moved: the modalities whose encoders took it.
     """
 
-    losses: dict[str, float]
+    losses: dict[str, Tensor]
     stepped: bool
     moved: tuple[str, ...] = ()
 
@@ -221,7 +223,7 @@ def cross_entropy(logits: Tensor, labels: Tensor, mask: Tensor | None = None) ->
     """
     each = nn.functional.cross_entropy(logits.float(), labels, reduction="none")
     if mask is None:
-        return each.sum(), torch.tensor(len(labels), device=each.device)
+        return each.sum(), known(torch.tensor(len(labels)), each.device)
     return torch.where(mask, each, 0.0).sum(), mask.sum()
 
 

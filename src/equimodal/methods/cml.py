@@ -55,13 +55,12 @@ class CML(Method):
     Config = CMLConfig
     fusions = LOGIT_FUSIONS
     config: CMLConfig
-    coalitions: Tensor
 
     def __init__(self, model: Any, config: CMLConfig, seed: int = 0) -> None:
         super().__init__(model, config, seed)
         n = len(model.modalities)
         everyone_then_without_each = torch.cat([torch.ones(1, n, dtype=torch.bool), ~torch.eye(n, dtype=torch.bool)])
-        self.register_buffer("coalitions", everyone_then_without_each, persistent=False)
+        self.coalitions = everyone_then_without_each  # not a buffer: the host reads it
 
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
         """Yield one update: the fused loss, and for each modality how far confidence rises without it."""

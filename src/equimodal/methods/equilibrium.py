@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from equimodal.batch import Batch
+from equimodal.known import HostBuffers
 from equimodal.methods.base import METHODS, Loss, Outcome, Update, cross_entropy
 from equimodal.methods.scheduled import MappingConfig, MemoryConfig, Scheduled, ScheduledConfig
 from equimodal.models.encoded import Encoded, joined
@@ -64,7 +65,7 @@ class EquilibriumConfig(ScheduledConfig[MappingConfig, ResidualMemoryConfig]):
 
 
 @METHODS.register("equilibrium")
-class Equilibrium(Scheduled[EquilibriumConfig]):
+class Equilibrium(HostBuffers, Scheduled[EquilibriumConfig]):
     r"""Train each modality by itself, weak to strong, and a memory on what no modality knows alone.
 
     For each batch every encoder runs once, $z_m = f_m(x_m)$. The memory passes over the modalities in ascending order
@@ -106,6 +107,7 @@ class Equilibrium(Scheduled[EquilibriumConfig]):
     Config = EquilibriumConfig
     fusions = ("memory",)
     unimodal_share: Tensor
+    hosted = ("unimodal_share",)
 
     @classmethod
     def fusion_options(cls, config: EquilibriumConfig) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from equimodal.batch import Batch
 from equimodal.data.dataset import Dataset
+from equimodal.known import HostBuffers, known
 from equimodal.methods.base import METHODS, Gradients, Loss, Method, MethodConfig, Outcome, Update, cross_entropy
 from equimodal.methods.gradients import added, encoder_parameters, own_logits
 from equimodal.models.fusions.base import Encodings
@@ -49,7 +50,7 @@ def leads(scores: Tensor, measured: Tensor) -> Tensor:
 
 
 @METHODS.register("info_reg")
-class InfoReg(Method):
+class InfoReg(HostBuffers, Method):
     r"""Joint training in which, early on, the encoders of leading modalities are held near last epoch's weights.
 
     For each modality, with $z_m$ its own part of the logits, over the samples of the batch that have it:
@@ -77,7 +78,8 @@ class InfoReg(Method):
     says. Ours: (1) the paper prints $s_m$ with a minus sign, as a loss, but calls it a performance and regulates
     the modality that has more of it: we take the log-likelihood, so that it is the better one; (2) $\mathrm{Tr}
     F_m$ is the mean over the epoch's batches of the squared norm of the batch's gradient of CE(z), as in the paper's
-    eq. 13, instead of eq. 7's pass over single samples; batches without the modality do not count.
+    eq. 13, instead of eq. 7's pass over single samples; batches without the modality do not count. In the history the
+    regulation of a modality is the mean over the batches in its window, 0 where it is not ahead.
 
     Source: Huang et al., 2025, "Adaptive Unimodal Regulation for Balanced Multimodal Information Acquisition", CVPR,
     arXiv 2503.18595, eq. 7-16 and algorithm 1.
@@ -88,6 +90,7 @@ class InfoReg(Method):
     config: InfoRegConfig
     anchor: Tensor
     traces: Tensor
+    hosted = ("traces",)
     _squares: Tensor
     _batches: Tensor
 
@@ -123,14 +126,15 @@ class InfoReg(Method):
     def _regulation(self, encodings: Encodings, batch: Batch) -> dict[str, Loss]:
         lead = leads(*self._scores(encodings, batch))
         before, last = self.traces
-        regulated = (lead > 0) & (last - before > self.config.threshold * last)
+        in_window = known(last - before > self.config.threshold * last, lead.device)
         strength = torch.exp(self.config.beta * torch.tanh(lead))
         anchors = iter(self.anchor.split([p.numel() for parameters in self._encoders() for p in parameters]))
         losses: dict[str, Loss] = {}
         for m, (name, parameters) in enumerate(zip(self.model.modalities, self._encoders(), strict=True)):
             if parameters:  # not frozen
                 way = torch.stack([((p - next(anchors).view_as(p)) ** 2).sum() for p in parameters]).sum()
-                losses[f"{name} regulation"] = (strength[m] / 2 * way, regulated[m].long())
+                term = torch.where(lead[m] > 0, strength[m] / 2 * way, 0.0)
+                losses[f"{name} regulation"] = (term, (in_window[m] & batch.present[name].any()).long())
         return losses
 
     @torch.no_grad()
@@ -144,17 +148,20 @@ class InfoReg(Method):
 
     @torch.no_grad()
     def _add_up(self, gradients: Mapping[str, Gradients]) -> Gradients:
-        """Return the sum of the gradients, as without a `combine`; add up the squared norms of the fused loss's."""
+        """Return the sum of the gradients; add up the squared norms of the fused loss's.
+
+        What the fused loss does not reach has no lead to regulate.
+        """
         fused = gradients["fused"]
         for m, parameters in enumerate(self._encoders()):
             own = [fused[p] for p in parameters if p in fused]
             if own:
                 self._squares[m] += torch.stack([(g.double() ** 2).sum() for g in own]).sum()
                 self._batches[m] += 1
-        return added(gradients.values())
+        return added({p: g for p, g in each.items() if p in fused} for each in gradients.values())
 
     def on_epoch_trained(self) -> None:
         """Store the epoch's Fisher information."""
-        self.traces.copy_(torch.stack([self.traces[1], self._squares / self._batches.clamp(min=1)]))
+        self.traces.copy_(torch.stack([self.traces[1], (self._squares / self._batches.clamp(min=1)).cpu()]))
         self._squares.zero_()
         self._batches.zero_()

@@ -55,17 +55,16 @@ def integrate(fused: Sequence[Tensor], own: Sequence[Tensor], gamma: float) -> l
         [tensor([2.2188, 3.3282])]
     """
     # Tensor by tensor: concatenating an encoder's gradients would cost more than the arithmetic.
-    agreement = _dot(fused, own)
-    if agreement >= 0:
-        return [gamma * (j + u) for j, u in zip(fused, own, strict=True)]
-    jj, uu = _dot(fused, fused), _dot(own, own)
-    share = ((uu - agreement) / (uu + jj - 2 * agreement)).clamp(0, 1)  # all of one sign: nothing cancels
+    # Both cases are computed, and the device chooses: to ask it which one it is would be to wait for it.
+    agreement, jj, uu = _dot(fused, own), _dot(fused, fused), _dot(own, own)
+    share = ((uu - agreement) / (uu + jj - 2 * agreement)).clamp(0, 1)  # in conflict all of one sign: nothing cancels
+    sums = [j + u for j, u in zip(fused, own, strict=True)]
     shortest = [torch.lerp(u, j, share) for j, u in zip(fused, own, strict=True)]
     length = _dot(shortest, shortest).sqrt()
-    if length <= STATIONARY * (jj.sqrt() + uu.sqrt()):
-        return [torch.zeros_like(j) for j in fused]
-    total = torch.stack([torch.linalg.vector_norm(j + u) for j, u in zip(fused, own, strict=True)]).norm()
-    return [part.mul_(gamma * total / length) for part in shortest]
+    total = torch.stack([torch.linalg.vector_norm(each) for each in sums]).norm()
+    cancel = length <= STATIONARY * (jj.sqrt() + uu.sqrt())
+    factor = torch.where(cancel, 0.0, gamma * total / length)
+    return [torch.where(agreement >= 0, gamma * each, factor * part) for each, part in zip(sums, shortest, strict=True)]
 
 
 def _dot(one: Sequence[Tensor], other: Sequence[Tensor]) -> Tensor:

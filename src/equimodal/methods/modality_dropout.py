@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from equimodal.batch import Batch
+from equimodal.known import known
 from equimodal.methods.base import LOGIT_FUSIONS, METHODS, Method, MethodConfig, Outcome, Update, cross_entropy
 
 
@@ -32,7 +33,7 @@ def drop_modalities(present: Tensor, p: float) -> Tensor:
         >>> bool(kept.any(0).all())
         True
     """
-    draw = torch.rand(present.shape).to(present.device)
+    draw = known(torch.rand(present.shape), present.device)
     kept = present & (draw >= p)
     luckiest = draw.masked_fill(~present, -1.0).argmax(0)
     rescued = torch.zeros_like(present).scatter_(0, luckiest.unsqueeze(0), True) & present

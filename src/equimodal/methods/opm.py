@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from equimodal.batch import Batch
+from equimodal.known import Arriving, known
 from equimodal.methods.base import LOGIT_FUSIONS, METHODS, Method, MethodConfig, Outcome, Update, cross_entropy
 from equimodal.modes import evaluating
 
@@ -92,6 +93,7 @@ class OPM(Method):
     def __init__(self, model: Any, config: OPMConfig, seed: int = 0) -> None:
         super().__init__(model, config, seed)
         self.register_buffer("probabilities", torch.zeros(len(model.modalities)))
+        self._next: Arriving | None = None
 
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
         """Yield one update: the fused loss of what was kept."""
@@ -104,8 +106,10 @@ class OPM(Method):
         yield Update({"fused": cross_entropy(logits, batch.labels, present.any(0))}, batch.modalities)
 
     def _drop(self, present: Tensor) -> Tensor:
-        draw = torch.rand(present.shape).to(present.device)
-        kept = present & (draw >= self.probabilities.unsqueeze(1))
+        # Those that the batch before has left: the host knows what is dropped, and does not wait for this batch's.
+        probabilities = (self._next or Arriving(self.probabilities)).read()
+        stays = torch.rand(present.shape) >= probabilities.unsqueeze(1)
+        kept = present & known(stays, present.device)
         return torch.where(kept.any(0), kept, present)
 
     @torch.no_grad()
@@ -115,7 +119,8 @@ class OPM(Method):
         alone = torch.eye(len(present), dtype=torch.bool)
         with evaluating(fusion):  # a look is not training: it must not count in the running means of encodings
             logits = self.model.coalitions(encodings, batch.present, alone)
-        scores = logits.float().softmax(-1)[:, torch.arange(len(batch)), batch.labels]
+        scores = logits.float().softmax(-1)[:, torch.arange(len(batch), device=batch.ids.device), batch.labels]
         rho = discrepancies(scores, present)
         q = drop_probabilities(rho, self.config.base, self.config.strength)
         self.probabilities.copy_(torch.where(rho.isnan(), self.probabilities, q))
+        self._next = Arriving(self.probabilities)

@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from equimodal.batch import Batch
+from equimodal.known import HostBuffers, known
 from equimodal.methods.base import LOGIT_FUSIONS, METHODS, Loss, Method, MethodConfig, Outcome, Update, cross_entropy
 from equimodal.models.fusions.base import Encodings
 
@@ -63,7 +64,7 @@ def imbalance(scores: Tensor, measured: Tensor) -> Tensor:
 
 
 @METHODS.register("pmr")
-class PMR(Method):
+class PMR(HostBuffers, Method):
     r"""Joint training that draws the slower modality to its class prototypes, and regularises the faster one early on.
 
     With prototypes $c_m$ (C, D), $q_m = \mathrm{softmax}(-\lVert h_m - c_m \rVert)$, and
@@ -92,6 +93,7 @@ class PMR(Method):
     config: PMRConfig
     prototypes: Tensor
     known: Tensor
+    hosted = ("known",)
 
     def __init__(self, model: Any, config: PMRConfig, seed: int = 0) -> None:
         super().__init__(model, config, seed)
@@ -102,19 +104,19 @@ class PMR(Method):
     def updates(self, batch: Batch) -> Generator[Update, Outcome, None]:
         """Yield one update; then update the prototypes."""
         names = self.model.modalities
-        encodings = self.model.encode(batch)
+        encodings, classes = self.model.encode(batch), known(self.known, batch.labels.device)
         losses: dict[str, Loss] = {
             "fused": cross_entropy(self.model.fuse(encodings, batch.present), batch.labels, batch.anything)
         }
-        near = [similarity(encodings[m], self.prototypes[i], self.known[i]) for i, m in enumerate(names)]
-        rows = torch.stack([batch.present[m] & self.known[i, batch.labels] for i, m in enumerate(names)])
+        near = [similarity(encodings[m], self.prototypes[i], classes[i]) for i, m in enumerate(names)]
+        rows = torch.stack([batch.present[m] & classes[i, batch.labels] for i, m in enumerate(names)])
         ratios = self._ratios(torch.stack(near).detach(), rows, batch.labels)
         slower, faster = (1 / ratios - 1).clamp(0, 1), (ratios - 1).clamp(0, 1)
         for i, name in enumerate(names):
             total, count = cross_entropy(near[i], batch.labels, rows[i])
             losses[f"{name} to prototypes"] = (self.config.alpha * slower[i] * total, count)
             if self.epoch < self.config.entropy_epochs:
-                certain = torch.where(rows[i], certainty(near[i], self.known[i]), 0.0).sum()
+                certain = torch.where(rows[i], certainty(near[i], classes[i]), 0.0).sum()
                 losses[f"{name} certainty"] = (self.config.entropy * faster[i] * certain, count)
         yield Update(losses, names)
         self._follow(encodings, batch)
@@ -132,9 +134,11 @@ class PMR(Method):
             labels, seen = batch.labels[here], encodings[name].detach()[here].float()
             sums = torch.zeros_like(self.prototypes[i]).index_add_(0, labels, seen)
             counts = labels.bincount(minlength=len(sums)).unsqueeze(1)
-            step = torch.where(self.known[i], 1 - self.config.momentum, 1.0).unsqueeze(1) * (counts > 0)
+            step = torch.where(known(self.known[i], labels.device), 1 - self.config.momentum, 1.0).unsqueeze(1) * (
+                counts > 0
+            )
             self.prototypes[i] += step * (sums / counts.clamp(min=1) - self.prototypes[i])
-            self.known[i] |= counts.squeeze(1) > 0
+            self.known[i] |= (counts.squeeze(1) > 0).cpu()
 
 
 def certainty(logits: Tensor, known: Tensor) -> Tensor:

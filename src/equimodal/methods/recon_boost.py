@@ -152,7 +152,7 @@ class ReconBoost(Method):
         """Return the ensemble's mean logits (B, C), and which rows (B,) have one of its modalities."""
         if not self.ensemble:
             zeros = torch.zeros(len(batch), len(self.model.classes), device=batch.labels.device)
-            return zeros, torch.zeros(len(batch), dtype=torch.bool, device=batch.labels.device)
+            return zeros, torch.zeros_like(batch.labels, dtype=torch.bool)
         each = []
         for name in self.ensemble:
             with evaluating(self.model.encoders[name]):  # no dropout, and its statistics stay

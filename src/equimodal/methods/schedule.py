@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from numbers import Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from equimodal.errors import ConfigError, did_you_mean
+from equimodal.known import HostBuffers
 
 if TYPE_CHECKING:
     from equimodal.contribution.result import Contribution
 
 
-class Schedule(nn.Module):
+class Schedule(HostBuffers):
     """An order of the modalities, updated after each epoch with the contributions measured on validation.
 
     Its buffers are its state.
@@ -30,6 +31,7 @@ class Schedule(nn.Module):
     """
 
     order_index: Tensor
+    hosted: ClassVar[tuple[str, ...]] = ("order_index",)
 
     def __init__(self, modalities: Sequence[str], initial: Sequence[str] | None = None) -> None:
         super().__init__()
@@ -89,6 +91,7 @@ class WeakToStrong(Schedule):
 
     sign = 1.0
     smoothed: Tensor
+    hosted = ("order_index", "smoothed")
 
     def __init__(
         self,
@@ -161,6 +164,7 @@ class RandomOrder(Schedule):
     """
 
     epochs: Tensor
+    hosted = ("order_index", "epochs")
 
     def __init__(self, modalities: Sequence[str], initial: Sequence[str] | None = None, seed: int = 0) -> None:
         super().__init__(modalities, initial)

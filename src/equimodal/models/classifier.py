@@ -14,6 +14,7 @@ from equimodal.batch import Batch, Input, rows_of
 from equimodal.contribution.prior import prior_logits
 from equimodal.errors import ConfigError, DataError
 from equimodal.features.cache import FeatureCache
+from equimodal.known import known
 from equimodal.models.building import by_modality, encoders_for, module_problems, registered_name
 from equimodal.models.encoders.base import Encoder, call_encoder
 from equimodal.models.fusions.base import Encodings, Fusion, Presence, build_fusion
@@ -281,7 +282,7 @@ class Classifier(ModesByModule):
 
     def coalitions(self, encodings: Encodings, present: Presence, coalitions: Tensor) -> Tensor:
         """Return logits (K, B, C): row k as if only the modalities of `coalitions[k]` (n,) were present."""
-        coalitions = coalitions.to(self.device)
+        coalitions = known(coalitions, self.device)
         here = self.fusion.stacked(present)  # (n, B)
         anything = (coalitions.unsqueeze(-1) & here).any(1)  # (K, B)
         logits = self.fusion.coalitions(encodings, present, coalitions)

@@ -62,7 +62,7 @@ class Diary:
         self.batches.append(losses)
         if len(self.batches) == self.stop_at:
             signal.raise_signal(signal.SIGINT)
-        yield from follow(plain(batch), lambda _, outcome: losses.append(outcome.losses))
+        yield from follow(plain(batch), lambda _, outcome: losses.append(_floats(outcome.losses)))
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,10 @@ class Witness:
         note(Update({}, ()), Outcome({}, stepped=False))  # what moves after the last update belongs to none
 
 
+def _floats(losses: Mapping[str, Tensor]) -> dict[str, float]:
+    return {name: float(loss) for name, loss in losses.items()}
+
+
 def _numbers(update: Update) -> dict[str, tuple[float, float]]:
     return {name: (float(total.detach()), float(count)) for name, (total, count) in update.losses.items()}
 
@@ -178,7 +182,7 @@ def plan(method: Method, plain: Callable[[Batch], Updates], batch: Batch) -> Pla
                 break
             losses = _numbers(update)
             found.append((update.modalities, losses))
-            means = {name: total / count for name, (total, count) in losses.items() if count > 0}
+            means = {name: torch.tensor(total / count) for name, (total, count) in losses.items() if count > 0}
             outcome = Outcome(means, stepped=bool(means))
     for module, state in zip(modules, before, strict=True):
         module.load_state_dict(state)

@@ -8,14 +8,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 
 import torch
 from lightning_fabric import Fabric
 
-from equimodal.batch import Batch
+from equimodal.batch import Batch, uploaded
 from equimodal.config.run import RunConfig, TrainingConfig
 from equimodal.data.dataset import Dataset
 from equimodal.data.splits import Splits
@@ -28,6 +28,7 @@ from equimodal.seeds import derive_seed, permutation, seeded
 from equimodal.training import checkpoint
 from equimodal.training.groups import parameter_groups
 from equimodal.training.history import History
+from equimodal.training.losses import Tally, UnreadLosses
 from equimodal.training.measure import Measurement, measure
 from equimodal.training.memory import PeakMemory
 from equimodal.training.optimise import Updater, learning_rate, make_optimiser
@@ -55,28 +56,6 @@ class Cursor:
     batch: int = 0
 
 
-@dataclass
-class Tally:
-    """Sums over an epoch: the loss terms, how often each counted, and the steps of each modality."""
-
-    losses: dict[str, float] = field(default_factory=dict)
-    counts: dict[str, int] = field(default_factory=dict)
-    updates: dict[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
-
-    def add(self, losses: dict[str, float], modalities: tuple[str, ...]) -> None:
-        """Count one update."""
-        for name, value in losses.items():
-            self.losses[name] = self.losses.get(name, 0.0) + value
-            self.counts[name] = self.counts.get(name, 0) + 1
-        for name in modalities:
-            self.updates[name] = self.updates.get(name, 0) + 1
-
-    def means(self) -> dict[str, float]:
-        """Return the mean of each term over its updates."""
-        return {name: total / self.counts[name] for name, total in self.losses.items()}
-
-
 class Trainer:
     """Train a model by a method, keep the best epoch by validation, and be able to resume after any stop.
 
@@ -101,6 +80,7 @@ class Trainer:
         self.memory = PeakMemory(self.fabric.device)
         self.cursor = Cursor()
         self.tally = Tally()
+        self.unread = UnreadLosses()
         self.selection = Selection(training.select)
         self.outer: Selection | None = None  # the run's selection, while a trial has its own
         self.weights = Weights(method, folder)
@@ -175,16 +155,17 @@ class Trainer:
         self.model.train()
         self.method.train()
         passes = self.method.passes()
-        batches = math.ceil(len(train) / batch_size)
+        count = math.ceil(len(train) / batch_size)
         start, stop = phase.span
-        step = (stop - start) / (phase.epochs * len(passes) * batches)
+        step = (stop - start) / (phase.epochs * len(passes) * count)
         while self.cursor.visit < len(passes):
             self.method.visiting = passes[self.cursor.visit]
             where = (self.cursor.phase, self.cursor.epoch, self.cursor.visit)
             order = permutation(len(train), self.config.seed, "order", *where).numpy()
             left = order[self.cursor.batch * batch_size :]
-            for batch in train.batches(batch_size, left, workers=self.config.training.loader_workers):
-                through = (self.cursor.visit + self.cursor.batch / batches) / len(passes)
+            batches = train.batches(batch_size, left, workers=self.config.training.loader_workers)
+            for batch in uploaded(batches, self.model.device):
+                through = (self.cursor.visit + self.cursor.batch / count) / len(passes)
                 progress = start + (stop - start) * (self.cursor.epoch + through) / phase.epochs
                 rate = learning_rate(self.config.training, progress, step)
                 self.train_batch(batch, updater, rate)
@@ -193,6 +174,7 @@ class Trainer:
                     self.tally.seconds += time.perf_counter() - started
                     self._interrupt()
             self.cursor.visit, self.cursor.batch = self.cursor.visit + 1, 0
+        self.read_losses()  # before anything is made of the epoch
         with self._seeded("epoch trained", self.cursor.total):
             self.method.on_epoch_trained()
         self.tally.seconds += time.perf_counter() - started
@@ -209,23 +191,39 @@ class Trainer:
                 return self.method.training_data(self.data.train)
 
     def train_batch(self, batch: Batch, updater: Updater, rate: float) -> None:
-        """Take the steps of the method's updates of one batch, where the model is."""
-        cursor, batch = self.cursor, batch.to(self.model.device)
+        """Take the steps of the method's updates of one batch, which is where the model is."""
+        cursor = self.cursor
         for group in updater.optimiser.param_groups:
             group["lr"] = rate * group["scale"]
         where = ("batch", cursor.phase, cursor.epoch, cursor.visit, cursor.batch)
         try:
             with self._seeded(*where):
                 for outcome in updater.train_batch(batch):
-                    self.tally.add(outcome.losses, outcome.moved)
+                    self.unread.add(cursor.batch + 1, outcome.losses)
+                    self.tally.add_update(outcome.moved)
+        except Exception as error:
+            self.read_losses()  # a loss that is not finite may be the cause
+            if isinstance(error, RunError):
+                raise type(error)(f"Epoch {cursor.total + 1}, batch {cursor.batch + 1}: {error}") from error
+            raise
+        if self.unread.batch_ends():
+            self.read_losses()
+
+    def read_losses(self) -> None:
+        """Add the losses that are still on the device to the epoch's.
+
+        Raises:
+            Diverged: one of them is not finite.
+        """
+        try:
+            self.tally.add_losses(self.unread.read())
         except Diverged as error:
-            raise Diverged(f"Epoch {cursor.total + 1}, batch {cursor.batch + 1}: {error}") from error
-        except RunError as error:
-            raise RunError(f"Epoch {cursor.total + 1}, batch {cursor.batch + 1}: {error}") from error
+            raise Diverged(f"Epoch {self.cursor.total + 1}, {error}") from error
 
     def _end_epoch(self, phase: Phase) -> None:
         started = time.perf_counter()
-        if not all(bool(parameter.isfinite().all()) for parameter in self._parameters().values()):
+        finite = [parameter.isfinite().all() for parameter in self._parameters().values()]
+        if finite and not bool(torch.stack(finite).all()):
             raise Diverged(f"Epoch {self.cursor.total + 1}: some weights became infinite or NaN. {NOT_FINITE}")
         try:
             measurement = self.measure_validation()
@@ -343,6 +341,7 @@ class Trainer:
         self.history.resume(metadata["history"])
 
     def _interrupt(self) -> None:
+        self.read_losses()
         if self.folder is None:
             raise KeyboardInterrupt
         self._save_checkpoint()

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from equimodal.batch import Batch
 from equimodal.config.run import TrainingConfig
-from equimodal.errors import NOT_FINITE, Diverged
 from equimodal.methods.base import Method, Outcome, Update
 from equimodal.training.buffers import EncoderBuffers
 from equimodal.training.groups import owners_of, trainable_parameters
@@ -21,7 +20,7 @@ from equimodal.training.groups import owners_of, trainable_parameters
 def make_optimiser(
     parameters: Iterable[nn.Parameter] | Iterable[dict[str, Any]], config: TrainingConfig
 ) -> torch.optim.Optimizer:
-    """Return the optimiser that the configuration names, of parameters or of groups of them."""
+    """Return the optimiser that the configuration names, of parameters or groups of them: one kernel for each group."""
     if config.optimiser == "sgd":
         return torch.optim.SGD(
             parameters,
@@ -29,6 +28,7 @@ def make_optimiser(
             momentum=0.9,
             nesterov=True,
             weight_decay=config.weight_decay,
+            fused=True,
         )
     return torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
 
@@ -89,11 +89,7 @@ class Updater:
         self.buffers = EncoderBuffers(model)
 
     def train_batch(self, batch: Batch) -> Iterator[Outcome]:
-        """Take the steps of the method's updates of one batch; yield the result of each.
-
-        Raises:
-            RunError: a loss is not finite.
-        """
+        """Take the steps of the method's updates of one batch; yield the result of each."""
         self.buffers.start_batch()
         updates = self.method.updates(batch)
         outcome = None
@@ -108,23 +104,14 @@ class Updater:
             yield outcome
 
     def apply(self, update: Update) -> Outcome:
-        """Take one step on the sum of the update's mean losses.
-
-        Raises:
-            Diverged: a loss is not finite.
-            RunError: a gradient is sparse.
-        """
+        """Take one step on the sum of the update's mean losses. Whether they are finite is seen when they are read."""
         terms: dict[str, Tensor] = {
             name: total / count for name, (total, count) in update.losses.items() if int(count) > 0
         }
-        values = {name: float(term.detach()) for name, term in terms.items()}
-        for name, value in values.items():
-            if not math.isfinite(value):
-                raise Diverged(f"the loss '{name}' became {value}. {NOT_FINITE}")
         stepped = self._step(update, {name: term for name, term in terms.items() if term.requires_grad})
         moved = tuple(m for m in update.modalities if stepped and self._encoder_moved(m))
         self.buffers.settle({self.model.encoders[m] for m in moved})
-        return Outcome(values, stepped=stepped, moved=moved)
+        return Outcome({name: term.detach() for name, term in terms.items()}, stepped=stepped, moved=moved)
 
     def _step(self, update: Update, terms: Mapping[str, Tensor]) -> bool:
         """Take the step; return False where nothing that trains takes part in any loss."""

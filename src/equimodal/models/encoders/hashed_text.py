@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from equimodal.data.columns.base import Column, Spec
 from equimodal.data.columns.ragged import RaggedColumn
+from equimodal.known import upload
 from equimodal.models.encoders.base import ENCODERS, Encoder
 
 _WORD = re.compile(r"\w+", re.UNICODE)
@@ -119,5 +120,5 @@ class HashedText(Encoder):
             rows = [torch.tensor(hash_text(str(text), *self.hashing), dtype=torch.int64) for text in x]
             # One column at least: an empty bag of the embedding has the mean 0.
             ids = nn.utils.rnn.pad_sequence([torch.zeros(1, dtype=torch.int64), *rows], batch_first=True)[1:]
-            x = ids.to(self.embedding.weight.device)
+            x = upload(ids, self.embedding.weight.device)
         return self.project(self.embedding(x))

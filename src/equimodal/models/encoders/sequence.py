@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from equimodal.known import known
 from equimodal.models.encoders.base import ENCODERS, Encoder
 from equimodal.models.encoders.standardise import Standardise
 
@@ -16,8 +17,8 @@ from equimodal.models.encoders.standardise import Standardise
 def step_mask(x: Tensor, lengths: Tensor | None) -> Tensor:
     """Return (B, T, 1): 1 at the valid steps of `x` (B, T, ...), 0 in the padding."""
     if lengths is None:
-        return torch.ones(*x.shape[:2], 1, dtype=x.dtype, device=x.device)
-    steps = torch.arange(x.shape[1], device=x.device)
+        return known(torch.ones(*x.shape[:2], 1, dtype=x.dtype), x.device)
+    steps = known(torch.arange(x.shape[1]), x.device)
     return (steps < lengths[:, None]).to(x.dtype).unsqueeze(-1)
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from equimodal.errors import ConfigError
+from equimodal.known import HostBuffers
 from equimodal.models.fusions.base import Encodings, Presence
 from equimodal.models.fusions.decisions import DecisionFusion
 from equimodal.models.mapping import CrossModalMapping
@@ -53,7 +54,7 @@ class Visit:
     before: Tensor
 
 
-class ChainFusion(DecisionFusion):
+class ChainFusion(HostBuffers, DecisionFusion):
     """Base of fusions that pass a memory over the modalities in `order`.
 
     The order and the inherited state are buffers and are saved with the model.
@@ -75,6 +76,7 @@ class ChainFusion(DecisionFusion):
 
     absence = "skipped: the memory's state goes through unchanged"
     order_index: Tensor
+    hosted = ("order_index",)
 
     def __init__(
         self,
@@ -222,7 +224,7 @@ class ChainFusion(DecisionFusion):
         first = next(iter(encodings.values()))
         B, device = len(first), coalitions.device
         ordered = coalitions[:, self.order_index.tolist()]  # columns in the order of the visit
-        prefix = torch.zeros(len(coalitions), dtype=torch.long, device=device)
+        prefix = torch.zeros_like(coalitions[:, 0], dtype=torch.long)
         h, c = (tensor.unsqueeze(0) for tensor in self.memory.start(B))
         carried = torch.zeros_like(h)
         before = torch.zeros(1, B, dtype=torch.bool, device=device)
