@@ -20,7 +20,7 @@ from equimodal.training.groups import owners_of, trainable_parameters
 def make_optimiser(
     parameters: Iterable[nn.Parameter] | Iterable[dict[str, Any]], config: TrainingConfig
 ) -> torch.optim.Optimizer:
-    """Return the optimiser that the configuration names, of parameters or groups of them: one kernel for each group."""
+    """Return the optimiser that the configuration names, of parameters or groups of them."""
     if config.optimiser == "sgd":
         return torch.optim.SGD(
             parameters,
@@ -28,8 +28,7 @@ def make_optimiser(
             momentum=0.9,
             nesterov=True,
             weight_decay=config.weight_decay,
-            fused=True,
-        )
+        )  # not fused: torch's fused form raises where parameters take their first steps at different times
     return torch.optim.AdamW(parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
 
 
