@@ -10,6 +10,7 @@ import typer
 from equimodal._version import __version__
 from equimodal.cli.analyse import analyse
 from equimodal.cli.compare import compare
+from equimodal.cli.data import data
 from equimodal.cli.evaluate import evaluate
 from equimodal.cli.features import features
 from equimodal.cli.list import list_known
@@ -29,6 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(prepare)
+app.add_typer(data)
 app.command()(train)
 app.command()(compare)
 app.add_typer(analyse)
