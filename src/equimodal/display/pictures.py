@@ -26,7 +26,7 @@ def data_uri(pixels: np.ndarray) -> str:
     if pixels.ndim == 2 or pixels.shape[2] == 1:
         pixels = np.repeat(pixels.reshape(*pixels.shape[:2], 1), 3, axis=2)
     file = io.BytesIO()
-    imsave(file, pixels, format="png", metadata={"Software": None})  # the same bytes with any version
+    imsave(file, pixels, format="png", metadata={"Software": "equimodal"})  # no version
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
 
 

@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from equimodal.media.needs import need
+from equimodal.media.riff import check_riff
 from equimodal.media.unreadable import Unreadable
 
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,mpeg,mpegts,mpegvideo,ogg,wav,mp3,aac,flac,aiff,amr,gif,m4v,h264"
 )
 """What may be opened. Playlists are not among them: they would lead to other files and to the network."""
+
+
+CLOCK = 1_000_000
+"""Ticks of a container's own clock in a second."""
+_SHARE, _SLACK = 0.9, 0.5
 
 
 @contextmanager
@@ -26,16 +32,18 @@ def opened(path: Path) -> Iterator[Any]:
     av = need("av")
     if not path.stat().st_size:
         raise Unreadable("empty", "holds no byte")
+    check_riff(path)
     av.logging.set_level(av.logging.PANIC)  # what is wrong is said once, by us
     options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
     try:
         with av.open(str(path.absolute()), options=options, metadata_errors="replace") as container:
+            if not container.streams:
+                raise Unreadable("damaged", "holds no stream, and may be cut short")
             yield container
+    except Unreadable:
+        raise
     except (av.error.FFmpegError, av.error.EOFError, ValueError, IndexError) as error:
         raise Unreadable("damaged", f"cannot be decoded ({getattr(error, 'strerror', None) or error})") from error
-
-
-_SHARE, _SLACK = 0.9, 0.5
 
 
 def check_length(container: Any, stream: Any, seconds: float) -> None:
@@ -51,6 +59,6 @@ def check_length(container: Any, stream: Any, seconds: float) -> None:
     """
     claimed = float(stream.duration * stream.time_base) if stream.duration else None
     if claimed is None and len(container.streams) == 1 and container.duration:
-        claimed = container.duration / 1e6  # the container's own clock counts microseconds
+        claimed = container.duration / CLOCK
     if claimed is not None and seconds < _SHARE * claimed - _SLACK:
         raise Unreadable("cut short", f"ends after {seconds:.1f} of {claimed:.1f} seconds")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -10,10 +10,11 @@ from typing import Literal, get_args
 import numpy as np
 
 from equimodal.data.columns.base import Kind, infer_kind
+from equimodal.errors import ConfigError
 from equimodal.media.arrays import open_array, read_stored_array
 from equimodal.media.pictures import read_picture
 from equimodal.media.settings import MediaSettings
-from equimodal.media.sound import read_sound
+from equimodal.media.sound import SOUNDFILE, read_sound
 from equimodal.media.unreadable import Unreadable
 from equimodal.media.video import read_video
 
@@ -87,17 +88,40 @@ def read_row(path: Path, form: Form, settings: MediaSettings) -> Row:
 
     Raises:
         Unreadable: the file cannot become a row.
+        ConfigError: a package that is needed is not installed.
     """
     if not path.is_file():
         raise Unreadable("missing", "there is no such file")
+    try:
+        return _read(path, form, settings)
+    except (Unreadable, ConfigError, OSError):
+        raise
+    except MemoryError as error:
+        raise Unreadable("too large", "needs more memory than there is") from error
+    except Exception as error:  # a damaged file may end a decoder in any way
+        raise Unreadable("damaged", f"cannot be decoded ({type(error).__name__}: {error})") from error
+
+
+def _read(path: Path, form: Form, settings: MediaSettings) -> Row:
     if form.medium == "image":
         return Row(*read_picture(path, settings))
     if form.medium == "video":
         return Row(*read_video(path, settings))
     if form.medium == "audio":
         return Row(read_sound(path, settings))
-    shape = (None, *form.shape[1:]) if form.varies else form.shape
-    return Row(read_stored_array(path, shape))
+    return Row(read_stored_array(path, (None, *form.shape[1:]) if form.varies else form.shape))
+
+
+def packages_for(medium: Medium, files: Iterable[Path]) -> set[str]:
+    """Return the modules that decode these files.
+
+    Example:
+        >>> sorted(packages_for("audio", [Path("a.wav"), Path("b.mp4")]))
+        ['av', 'soundfile']
+    """
+    if medium == "audio":
+        return {"soundfile" if path.suffix.lower() in SOUNDFILE else "av" for path in files}
+    return {"image": {"PIL"}, "video": {"av", "PIL"}}.get(medium, set())
 
 
 def _form_of_arrays(files: Sequence[Path]) -> Form:

@@ -12,6 +12,8 @@ from equimodal.media.needs import need
 from equimodal.media.settings import Fit, MediaSettings
 from equimodal.media.unreadable import Unreadable
 
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000", "AVIF")
+"""What may be opened. EPS is not among them: Pillow would start another program for it."""
 _SMALL = (9, 8)
 _FLAT = 2.0
 """Standard deviation of a small grey picture, from 0 to 255, below which it shows nothing to compare."""
@@ -61,7 +63,8 @@ def _opened(path: Path, most: int) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # large pictures are refused below, by our own limit
-            image = pillow.open(path)
+            pillow.init()
+            image = pillow.open(path, formats=[form for form in FORMATS if form in pillow.OPEN])
             width, height = image.size
             if width * height > most:
                 raise Unreadable(
@@ -74,7 +77,7 @@ def _opened(path: Path, most: int) -> Any:
     except pillow.DecompressionBombError as error:
         raise Unreadable("too large", f"is a picture of too many pixels ({error})") from error
     except pillow.UnidentifiedImageError as error:
-        raise Unreadable("damaged", "is no picture that Pillow knows") from error
+        raise Unreadable("damaged", "is no picture of a known form") from error
     except Exception as error:  # its readers raise errors of many classes
         cause = "cut short" if "truncated" in str(error).lower() else "damaged"
         raise Unreadable(cause, f"cannot be decoded as a picture ({error})") from error

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import struct
 from pathlib import Path
 
 import numpy as np
 
-from equimodal.media.containers import check_length, opened
+from equimodal.media.containers import CLOCK, check_length, opened
 from equimodal.media.needs import need
 from equimodal.media.resampling import resampled
+from equimodal.media.riff import check_riff
 from equimodal.media.settings import MediaSettings
 from equimodal.media.spectrogram import log_spectrogram
 from equimodal.media.unreadable import Unreadable
@@ -30,6 +30,7 @@ def read_sound(path: Path, settings: MediaSettings) -> np.ndarray:
     """
     if not path.stat().st_size:
         raise Unreadable("empty", "holds no byte")
+    check_riff(path)
     read = _with_soundfile if path.suffix.lower() in SOUNDFILE else _with_pyav
     wave, rate = read(path, settings)
     if not len(wave):
@@ -62,18 +63,7 @@ def _with_soundfile(path: Path, settings: MediaSettings) -> tuple[np.ndarray, in
         raise Unreadable("damaged", f"cannot be decoded as sound ({str(reason).rstrip('.')})") from error
     if len(values) < min(total, _enough(rate, settings)):
         raise Unreadable("cut short", f"ends after {len(values)} of {total} samples")
-    _check_wave(path)
     return values.mean(1), rate
-
-
-def _check_wave(path: Path) -> None:
-    """Check that a WAV file is as long as its header says; soundfile reads what is there."""
-    with path.open("rb") as file:
-        head = file.read(12)
-    if head[:4] == b"RIFF" and head[8:] == b"WAVE":
-        claimed, there = struct.unpack("<I", head[4:8])[0] + 8, path.stat().st_size
-        if there < claimed < 0xFFFFFFFF:  # a recorder that streams writes the greatest number, or 0
-            raise Unreadable("cut short", f"has {there} of {claimed} bytes")
 
 
 def _with_pyav(path: Path, settings: MediaSettings) -> tuple[np.ndarray, int]:
@@ -85,7 +75,7 @@ def _with_pyav(path: Path, settings: MediaSettings) -> tuple[np.ndarray, int]:
             raise Unreadable("no sound", "holds no audio stream")
         stream = container.streams.audio[0]
         rate = stream.rate
-        length = float(stream.duration * stream.time_base) if stream.duration else (container.duration or 0) / 1e6
+        length = float(stream.duration * stream.time_base) if stream.duration else (container.duration or 0) / CLOCK
         if length > settings.max_seconds:
             raise Unreadable(
                 "too long", f"lasts {length:.0f} seconds, more than --max-seconds {settings.max_seconds:g}"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from equimodal.media.containers import check_length, opened
+from equimodal.media.containers import CLOCK, check_length, opened
 from equimodal.media.pictures import fitted, likeness
 from equimodal.media.settings import MediaSettings
 from equimodal.media.unreadable import Unreadable
@@ -63,6 +63,8 @@ def _times(container: Any, settings: MediaSettings) -> _Times:
         raise Unreadable(
             "too large", f"has frames of {width} x {height} pixels, more than --max-pixels {settings.max_pixels}"
         )
+    if (container.duration or 0) / CLOCK > settings.max_seconds:
+        raise _too_long(settings)
     tick, begins, lasts = stream.time_base, [], 0
     for packet in container.demux(stream):
         time = packet.dts if packet.pts is None else packet.pts
@@ -71,7 +73,7 @@ def _times(container: Any, settings: MediaSettings) -> _Times:
         begins.append(time)
         lasts = packet.duration or lasts
         if len(begins) > MOST_FRAMES or (time - begins[0]) * tick > settings.max_seconds:
-            raise Unreadable("too long", f"is a video of more than --max-seconds {settings.max_seconds:g}")
+            raise _too_long(settings)
     if not begins:
         raise Unreadable("no pictures", "holds no frame")
     exact = len(set(begins)) == len(begins)
@@ -82,6 +84,10 @@ def _times(container: Any, settings: MediaSettings) -> _Times:
     end = begins[-1] - begins[0] + max(1, lasts)
     check_length(container, stream, float(end * tick))
     return _Times([time - begins[0] for time in begins], end, begins[0], exact)
+
+
+def _too_long(settings: MediaSettings) -> Unreadable:
+    return Unreadable("too long", f"is a video of more than --max-seconds {settings.max_seconds:g}")
 
 
 def _timed(frames: Iterator[Any], times: _Times) -> Iterator[tuple[int, Any]]:

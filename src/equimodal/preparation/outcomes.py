@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from equimodal.media.unreadable import Cause
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of one file.
 
@@ -104,7 +104,7 @@ class Journal:
 
 
 def _plain(outcome: Outcome) -> dict[str, Any]:
-    return {key: value for key, value in vars(outcome).items() if value not in (None, "")}
+    return {key: value for key, value in asdict(outcome).items() if value not in (None, "")}
 
 
 def _piece(content: dict[str, Any]) -> Piece:

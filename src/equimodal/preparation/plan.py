@@ -11,7 +11,8 @@ import numpy as np
 
 from equimodal.data.columns.base import checksum_of
 from equimodal.errors import RunError
-from equimodal.media.forms import Form, form_of
+from equimodal.media.forms import Form, form_of, packages_for
+from equimodal.media.needs import need
 from equimodal.media.settings import MediaSettings
 from equimodal.preparation.layout import Layout
 
@@ -37,13 +38,18 @@ class Plan:
 
     @classmethod
     def make(cls, layout: Layout, settings: MediaSettings) -> Plan:
-        """Return the plan of a layout; shapes of arrays are looked up in their files."""
+        """Return the plan of a layout; shapes of arrays are looked up in their files.
+
+        Raises:
+            ConfigError: a package that is needed is not installed.
+        """
         files = {
             modality: [path for each in layout.samples if isinstance(path := each.cells.get(modality), Path)]
-            for modality, medium in layout.media.items()
-            if medium == "array"
+            for modality in layout.media
         }
-        forms = {name: form_of(medium, settings, files.get(name, ())) for name, medium in layout.media.items()}
+        for module in sorted(set().union(*(packages_for(layout.media[name], files[name]) for name in files))):
+            need(module)
+        forms = {name: form_of(medium, settings, files[name]) for name, medium in layout.media.items()}
         return cls(layout, settings, forms)
 
     def pieces(self) -> list[range]:

@@ -92,7 +92,7 @@ def prepare(
         raise ConfigError(f"--on-error: unknown word '{on_error}'.{did_you_mean(on_error, get_args(OnError))}")
     layout = _layout(source, root, ignore, video_sound, on_error)
     plan = Plan.make(layout, settings or MediaSettings())
-    _check_place(folder, layout)
+    _check_place(folder, layout, source)
     with locked(folder, "prepared data"):
         found = _prepared_before(folder, plan, on_error)
         if found is None:
@@ -122,8 +122,12 @@ def _layout(
     return read_class_folders(source, video_sound)
 
 
-def _check_place(folder: Path, layout: Layout) -> None:
-    """Check that the folder is new, or one of ours."""
+def _check_place(folder: Path, layout: Layout, source: Path) -> None:
+    """Check that the folder is new, or one of ours, and lies outside of the classes' folders."""
+    if source.is_dir() and folder.resolve().is_relative_to(layout.root):
+        raise ConfigError(
+            f"--out: {folder} lies within {source}, where it would be a class. Choose a folder elsewhere."
+        )
     if not folder.is_dir():
         return
     ours = {WORK, COLUMNS, RECORD, DESCRIPTION, UNREADABLE, DUPLICATES, LOCK}

@@ -33,11 +33,13 @@ class Shown:
         modality: its name.
         pictures: addresses of pictures, see `data_uri`.
         words: a text, or what there is to say.
+        drawn: the picture is a drawing, which may be stretched.
     """
 
     modality: str
     pictures: tuple[str, ...] = ()
     words: str = ""
+    drawn: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,9 @@ def _shown(batch: Batch, name: str, kind: Kind) -> Shown:
         frames = np.linspace(0, len(plain) - 1, min(_FRAMES, len(plain))).round().astype(np.int64)
         return Shown(name, tuple(_picture(frame) for frame in plain[frames]))
     if kind == "sequence":
-        return Shown(name, (data_uri(_drawn(plain)),))
+        return Shown(name, (data_uri(_drawn(plain)),), drawn=True)
     if kind == "vector":
-        return Shown(name, (data_uri(heat_map(plain[:_STEPS, None])),))
+        return Shown(name, (data_uri(heat_map(plain[:_STEPS, None])),), drawn=True)
     return Shown(name, words=f"numbers of shape {plain.shape}")
 
 
