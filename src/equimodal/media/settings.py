@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from equimodal.config.section import Section
 
@@ -46,6 +46,15 @@ class MediaSettings(Section):
     encoding: str = "utf-8"
     max_pixels: int = Field(default=100_000_000, ge=1)
     max_seconds: float = Field(default=600.0, gt=0)
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        try:
+            "".encode(value)
+        except LookupError as error:  # also of codecs that are no text encodings
+            raise ValueError(f"unknown encoding '{value}'") from error
+        return value
 
     @property
     def samples(self) -> int:

@@ -11,6 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait as wait_for_any
 
+from equimodal.errors import RunError
 from equimodal.preparation.decoding import Files, Work, decode_piece
 from equimodal.preparation.outcomes import Outcome, Piece
 
@@ -52,28 +53,64 @@ def decode_all(work: Work, pieces: list[range], files_of: Callable[[range], File
                     del running[future]
                     yield result
         except BrokenProcessPool:
-            for piece in running.values():
-                yield _one_by_one(work, piece, files_of(piece))
+            yield from _rescued(work, list(running.values()), files_of)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _one_by_one(work: Work, piece: range, files: Files) -> Piece:
-    """Decode a piece's files each in a process of its own, so that those which end it are found."""
-    outcomes = {}
-    for row, cells in files:
-        outcomes[row] = {}
-        for name, path in cells.items():
-            with _pool(work, 1) as pool:
-                try:
-                    alone = pool.submit(_decode, range(row, row + 1), [(row, {name: path})]).result()
-                    outcomes[row][name] = alone.outcomes[row][name]
-                except BrokenProcessPool:
-                    outcomes[row][name] = Outcome(cause="crash", reason="ended the process that decoded it")
-    good = [(row, {n: path for n, path in cells.items() if outcomes[row][n].cause != "crash"}) for row, cells in files]
-    with _pool(work, 1) as pool:
-        done = pool.submit(_decode, piece, good).result()
-    return Piece(piece.start, {row: outcomes[row] | done.outcomes[row] for row in outcomes}, done.checks)
+def _rescued(work: Work, pieces: list[range], files_of: Callable[[range], Files]) -> Iterator[Piece]:
+    """Yield pieces that were being decoded when a worker ended: whole if they can be, else file by file."""
+    alone = _Alone(work)
+    try:
+        for piece in pieces:
+            files = files_of(piece)
+            yield alone.decode(piece, files) or _without_deadly(alone, piece, files)
+    finally:
+        alone.close()
+
+
+def _without_deadly(alone: _Alone, piece: range, files: Files) -> Piece:
+    """Decode a piece without those of its files that end the process by themselves."""
+    deadly = {
+        (row, name)
+        for row, cells in files
+        for name, path in cells.items()
+        if alone.decode(range(row, row + 1), [(row, {name: path})]) is None
+    }
+    good = [(row, {n: path for n, path in cells.items() if (row, n) not in deadly}) for row, cells in files]
+    done = alone.decode(piece, good)
+    if done is None:
+        raise RunError(
+            f"Decoding rows {piece.start} to {piece.stop - 1} ended the process each time, though none of their files "
+            "does so alone. Is there enough memory? Start again with fewer --workers: what was finished is kept."
+        )
+    for row, name in deadly:
+        done.outcomes[row][name] = Outcome(cause="crash", reason="ends the process that decodes it")
+    return done
+
+
+class _Alone:
+    """One worker, and another one after each that ended."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._pool: ProcessPoolExecutor | None = None
+
+    def decode(self, piece: range, files: Files) -> Piece | None:
+        """Return the piece, or None if the worker ended."""
+        if self._pool is None:
+            self._pool = _pool(self._work, 1)
+        try:
+            return self._pool.submit(_decode, piece, files).result()
+        except BrokenProcessPool:
+            self.close()
+            return None
+
+    def close(self) -> None:
+        """End the worker."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
 
 
 def _pool(work: Work, workers: int) -> ProcessPoolExecutor:
