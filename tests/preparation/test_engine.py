@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import os
 import random
+import resource
+import shutil
 import signal
 import sys
 import time
@@ -205,12 +207,31 @@ def test_rows_that_a_kill_spoiled_are_decoded_again(tmp_path: Path, torn: Path) 
     assert content(tmp_path / "out") == content(tmp_path / "straight")
 
 
-def test_a_disk_that_is_full_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     manifest = write_arrays(tmp_path / "in", 20)
-    usage = module.check_space.__globals__["shutil"].disk_usage(tmp_path)
+    usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage._replace(free=100))
     with pytest.raises(RunError, match=r"are needed, and 0\.0 GB are free"):
         prepare(manifest, tmp_path / "out")
+
+
+@pytest.mark.parametrize("most", [100, 3000, 4500])
+def test_a_disk_that_gets_full(tmp_path: Path, most: int) -> None:
+    """No file may be larger than `most` bytes: rows, the journal or a list cannot be written."""
+    manifest = write_arrays(tmp_path / "in")
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+        try:
+            prepare(manifest, tmp_path / "out")
+        except RunError as error:
+            os._exit(7 if "could not be written (File too large)" in str(error) else 8)
+        finally:
+            os._exit(9)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    prepare(manifest, tmp_path / "out")
+    prepare(manifest, tmp_path / "straight")
+    assert content(tmp_path / "out") == content(tmp_path / "straight")
 
 
 def test_ctrl_c_keeps_what_was_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,6 +90,13 @@ def test_text_in_files_and_an_id_for_each_row(tmp_path: Path) -> None:
     assert plain(read_manifest(tmp_path / "m.csv")) == [("0", "a", None, {"text": "1.txt"})]
 
 
+def test_text_files_among_texts(tmp_path: Path) -> None:
+    files(tmp_path, "1.txt")
+    (tmp_path / "m.csv").write_text("text\n1.txt\na dog\n")
+    with pytest.raises(DataError, match=r"Text files among texts, in line 2 \(text: '1.txt'\)"):
+        read_manifest(tmp_path / "m.csv")
+
+
 def test_all_mistakes_are_reported_together(tmp_path: Path) -> None:
     files(tmp_path / "in", "1.jpg")
     files(tmp_path, "secret.jpg")

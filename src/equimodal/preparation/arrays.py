@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,22 @@ import numpy as np
 
 from equimodal.errors import RunError
 from equimodal.media.forms import Form
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say in words that a file cannot be written, while the block runs.
+
+    Raises:
+        RunError: the disk is full or not writable.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"{path}: could not be written ({error.strerror or error}). Free some space, or choose another folder with "
+            "--out; then start again: what was finished is kept."
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -45,15 +62,9 @@ class Target:
         Raises:
             RunError: the disk is full or not writable.
         """
-        try:
-            with self.path.open("r+b") as file:
-                file.seek(self._offset() + start * self.row_bytes)
-                file.write(np.ascontiguousarray(block).tobytes())
-        except OSError as error:
-            raise RunError(
-                f"{self.path}: could not be written ({error.strerror or error}). Free some space, then start again: "
-                "what was finished is kept."
-            ) from error
+        with writing(self.path), self.path.open("r+b") as file:
+            file.seek(self._offset() + start * self.row_bytes)
+            file.write(np.ascontiguousarray(block).tobytes())
 
     def check(self, piece: range) -> int:
         """Return a checksum of a piece's rows as they are on disk."""

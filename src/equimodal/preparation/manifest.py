@@ -124,11 +124,17 @@ class _Files:
         self.root, self.missing_ok = root, missing_ok
         self.outside: list[str] = []
         self.missing: list[str] = []
+        self.mixed: list[str] = []
 
     def column(self, table: Rows, column: str, medium: Medium, modality: str) -> list[Cell | None]:
         """Return a column's cells: files, or texts where not all of them are `.txt` files."""
         cells = table.cells[column]
         if medium == "text" and not _all_end(cells, ".txt"):
+            self.mixed += [
+                f"{place} ({modality}: {cell[:80]!r})"
+                for cell, place in zip(cells, table.places, strict=True)
+                if cell is not None and cell.lower().endswith(".txt") and (self.root / cell).is_file()
+            ]
             return list(cells)
         return [
             None if cell is None else self._path(cell, place, modality)
@@ -155,6 +161,11 @@ class _Files:
             problems.append(
                 f"Files outside of {self.root}, or no paths at all, in {list_places(self.outside)}. Paths are relative "
                 "to the manifest's folder, and stay below it; name a higher folder with --root."
+            )
+        if self.mixed:
+            problems.append(
+                f"Text files among texts, in {list_places(self.mixed)}. Give .txt files in every cell of the column, "
+                "or texts in every one."
             )
         if self.missing:
             problems.append(

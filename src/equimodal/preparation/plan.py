@@ -94,21 +94,20 @@ class Plan:
                 yield f"{modality} {self.layout.shown(cell)!r} {state}\n"
 
 
-def check_space(plan: Plan, folder: Path, there: int) -> None:
+def check_space(plan: Plan, folder: Path) -> None:
     """Check that the disk has room for what is to be written.
 
     Args:
         plan: what is to be done.
         folder: that will be written to.
-        there: bytes that are written already.
 
     Raises:
         RunError: it has not.
     """
-    need = plan.size() - there
+    wanted = plan.size()
     free = shutil.disk_usage(folder).free
-    if need > free:
+    if wanted > free:
         raise RunError(
-            f"{folder}: {need / 1e9:.1f} GB are needed, and {free / 1e9:.1f} GB are free. Choose another disk with "
+            f"{folder}: {wanted / 1e9:.1f} GB are needed, and {free / 1e9:.1f} GB are free. Choose another disk with "
             "--out, or smaller sizes (--image-size, --frames, --frame-size, --seconds)."
         )

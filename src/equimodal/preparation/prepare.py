@@ -16,7 +16,7 @@ from equimodal.errors import ConfigError, DataError, Interrupted, RunError, did_
 from equimodal.locks import FILE as LOCK
 from equimodal.locks import locked
 from equimodal.media.settings import MediaSettings
-from equimodal.preparation.arrays import Target, checks_of
+from equimodal.preparation.arrays import Target, checks_of, writing
 from equimodal.preparation.class_folders import read_class_folders
 from equimodal.preparation.decoding import Work
 from equimodal.preparation.finishing import COLUMNS, DUPLICATES, UNREADABLE, Decoded, OnError, finish
@@ -158,10 +158,11 @@ def _prepare(plan: Plan, folder: Path, on_error: OnError, workers: int, reporter
     if not journal.fits() or not all(target.path.is_file() for target in targets.values()):
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
-        check_space(plan, folder, 0)
-        for target in targets.values():
-            target.create()
-        journal.begin()
+        check_space(plan, folder)
+        with writing(work):
+            for target in targets.values():
+                target.create()
+            journal.begin()
     pieces = {piece.start: piece for piece in plan.pieces()}
     done = {each.start: each for each in journal.pieces() if _is_sound(each, pieces, targets)}
     left = [piece for start, piece in pieces.items() if start not in done]
@@ -170,7 +171,8 @@ def _prepare(plan: Plan, folder: Path, on_error: OnError, workers: int, reporter
     reporter.start("pieces", len(pieces), len(done))
     try:
         for piece in decoding:
-            journal.add(piece)
+            with writing(journal.path):
+                journal.add(piece)
             done[piece.start] = piece
             rows += len(piece.outcomes)
             seconds = (time.monotonic() - began) / rows * (sum(map(len, left)) - rows)
@@ -180,7 +182,8 @@ def _prepare(plan: Plan, folder: Path, on_error: OnError, workers: int, reporter
     finally:
         reporter.finish()
     outcomes = {row: cells for piece in done.values() for row, cells in piece.outcomes.items()}
-    return finish(Decoded(plan, outcomes, targets), folder, work, on_error)
+    with writing(folder):
+        return finish(Decoded(plan, outcomes, targets), folder, work, on_error)
 
 
 def _is_sound(piece: Piece, pieces: dict[int, range], targets: dict[str, Target]) -> bool:
