@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import av
@@ -54,28 +56,41 @@ def _sound(path: Path) -> int:
         return sum(frame.samples for frame in container.decode(audio=0))
 
 
-def prepare(folder: Path, clips: int, out: Path) -> tuple[float, float]:
-    """Return seconds and the peak memory in MiB of `prepare` in a process of its own, and of its largest worker."""
+def prepare(folder: Path, clips: int) -> None:
+    """Prepare the first clips in a process of its own, with its workers."""
     lines = [f"{n},{'ab'[n % 2]},{n}.mp4,{n}.mp4" for n in range(clips)]
     manifest = folder / f"first{clips}.csv"
     manifest.write_text("\n".join(["id,label,video,audio", *lines]) + "\n")
-    shutil.rmtree(out, ignore_errors=True)
-    command = [sys.executable, "-m", "equimodal.cli.main", "prepare", str(manifest), "--out", str(out), "-q"]
+    shutil.rmtree(folder / "out", ignore_errors=True)
+    command = [sys.executable, "-m", "equimodal.cli.main", "prepare", str(manifest), "--out", str(folder / "out"), "-q"]
+    subprocess.run([*command, "--workers", str(WORKERS)], check=True, stdout=subprocess.DEVNULL)
+
+
+def decode_all(paths: list[Path]) -> None:
+    """Decode clips in as many processes, and nothing else."""
+    with multiprocessing.Pool(WORKERS) as pool:
+        pool.map(decode, paths, chunksize=16)
+
+
+def measured(folder: Path, work: Callable[[], None]) -> tuple[float, float, float]:
+    """Return seconds, seconds of computing, and the peak memory in MiB of the largest process that work starts."""
     child = os.fork()
     if child == 0:
         began = time.perf_counter()
-        subprocess.run([*command, "--workers", str(WORKERS)], check=True, stdout=subprocess.DEVNULL)
+        work()
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-        (folder / "measured").write_text(f"{time.perf_counter() - began} {usage.ru_maxrss / 1024}")
+        seconds, computing = time.perf_counter() - began, usage.ru_utime + usage.ru_stime
+        (folder / "measured").write_text(f"{seconds} {computing} {usage.ru_maxrss / 1024}")
         os._exit(0)
     os.waitpid(child, 0)
-    seconds, peak = (folder / "measured").read_text().split()
-    return float(seconds), float(peak)
+    seconds, computing, peak = map(float, (folder / "measured").read_text().split())
+    return seconds, computing, peak
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clips", type=int, default=500)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", type=Path, help="keep the clips there")
     asked = parser.parse_args()
     folder = asked.folder or Path(tempfile.mkdtemp())
@@ -83,20 +98,15 @@ def main() -> None:
     paths = [folder / f"{n}.mp4" for n in range(asked.clips)]
     with multiprocessing.Pool(WORKERS) as pool:
         pool.starmap(make, [(path, n) for n, path in enumerate(paths) if not path.is_file()])
-        rounds = []
-        for _ in range(3):
-            began = time.perf_counter()
-            pool.map(decode, paths, chunksize=16)
-            plain = time.perf_counter() - began
-            ours, peak = prepare(folder, asked.clips, folder / "out")
-            rounds.append(plain / ours)
-            print(
-                f"plain decoding {asked.clips / plain:.1f} clips/s, prepare {asked.clips / ours:.1f} clips/s with its "
-                f"start and end ({plain / ours:.2f} of it), peak {peak:.0f} MiB",
-                flush=True,
-            )
-    few, least = prepare(folder, max(1, asked.clips // 10), folder / "out")
-    print(f"a tenth of the clips: {few:.1f} s, peak {least:.0f} MiB; median ratio {sorted(rounds)[1]:.2f}")
+    for _ in range(asked.rounds):
+        plain, plain_cpu, _ = measured(folder, partial(decode_all, paths))
+        ours, ours_cpu, peak = measured(folder, partial(prepare, folder, asked.clips))
+        print(f"plain: {asked.clips / plain:.1f} clips/s, {plain_cpu:.0f} s of computing", flush=True)
+        print(
+            f"prepare: {asked.clips / ours:.1f} clips/s, {ours_cpu:.0f} s of computing, peak {peak:.0f} MiB", flush=True
+        )
+    few, _, least = measured(folder, partial(prepare, folder, max(1, asked.clips // 10)))
+    print(f"a tenth of the clips: {few:.1f} s, peak {least:.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -9,11 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from equimodal.media.containers import CLOCK, check_length, opened
+from equimodal.media.needs import need
 from equimodal.media.pictures import fitted, likeness
 from equimodal.media.settings import MediaSettings
 from equimodal.media.unreadable import Unreadable
 
 MOST_FRAMES = 1_000_000
+_KEPT = 1 << 26
+"""Bytes of packets that are kept from looking through a file; larger files are opened again."""
 
 
 class _Times(NamedTuple):
@@ -43,18 +46,15 @@ def read_video(path: Path, settings: MediaSettings) -> tuple[np.ndarray, int | N
         Unreadable: it has no pictures, is damaged, cut short, too long or too large.
     """
     with opened(path) as container:
-        times = _times(container, settings)
-    with opened(path) as container:
-        stream = container.streams.video[0]
-        stream.thread_count = 1  # files are decoded side by side instead
-        chosen = _chosen(_timed(container.decode(stream), times), times.end, settings.frames)
+        times, packets = _look_through(container, settings)
+        chosen = _chosen(_timed(_frames(path, packets), times), times.end, settings.frames)
         pictures = {id(frame): _upright(frame) for frame in chosen}
     small = {key: np.asarray(fitted(image, settings.frame_size, settings.fit)) for key, image in pictures.items()}
     return np.stack([small[id(frame)] for frame in chosen]), likeness(pictures[id(chosen[len(chosen) // 2])])
 
 
-def _times(container: Any, settings: MediaSettings) -> _Times:
-    """Read when frames begin, without decoding them."""
+def _look_through(container: Any, settings: MediaSettings) -> tuple[_Times, list[Any]]:
+    """Return when frames begin, without decoding them, and the packets that hold them; none if they are large."""
     if not container.streams.video:
         raise Unreadable("no pictures", "holds no video stream")
     stream = container.streams.video[0]
@@ -65,14 +65,21 @@ def _times(container: Any, settings: MediaSettings) -> _Times:
         )
     if (container.duration or 0) / CLOCK > settings.max_seconds:
         raise _too_long(settings)
-    tick, begins, lasts = stream.time_base, [], 0
+    stream.thread_count = 1  # files are decoded side by side instead
+    tick, begins, lasts, size = stream.time_base, [], 0, 0
+    packets: list[Any] = []
+    most = settings.max_seconds / float(tick)
     for packet in container.demux(stream):
+        size += packet.size
+        packets.append(packet)
+        if size > _KEPT:
+            packets.clear()
         time = packet.dts if packet.pts is None else packet.pts
         if not packet.size or time is None:
             continue
         begins.append(time)
         lasts = packet.duration or lasts
-        if len(begins) > MOST_FRAMES or (time - begins[0]) * tick > settings.max_seconds:
+        if len(begins) > MOST_FRAMES or time - begins[0] > most:
             raise _too_long(settings)
     if not begins:
         raise Unreadable("no pictures", "holds no frame")
@@ -83,7 +90,20 @@ def _times(container: Any, settings: MediaSettings) -> _Times:
         lasts = round(float(np.median(np.diff(begins)))) if len(begins) > 1 else round(usual)
     end = begins[-1] - begins[0] + max(1, lasts)
     check_length(container, stream, float(end * tick))
-    return _Times([time - begins[0] for time in begins], end, begins[0], exact)
+    times = _Times([time - begins[0] for time in begins], end, begins[0], exact)
+    return times, packets if size <= _KEPT else []
+
+
+def _frames(path: Path, packets: list[Any]) -> Iterator[Any]:
+    """Yield all frames, of the packets or else of the file."""
+    if packets:
+        for packet in packets:
+            yield from packet.decode()
+        return
+    with opened(path) as container:
+        stream = container.streams.video[0]
+        stream.thread_count = 1
+        yield from container.decode(stream)
 
 
 def _too_long(settings: MediaSettings) -> Unreadable:
@@ -114,5 +134,5 @@ def _chosen(timed: Iterator[tuple[int, Any]], end: int, count: int) -> list[Any]
 
 def _upright(frame: Any) -> Any:
     """Return a frame as a Pillow picture, turned as the file says."""
-    image = frame.to_image()
+    image = need("PIL.Image").fromarray(frame.to_ndarray(format="rgb24"))  # to_image takes ten times as long
     return image.rotate(frame.rotation, expand=True) if frame.rotation else image
