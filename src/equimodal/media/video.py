@@ -48,8 +48,12 @@ def read_video(path: Path, settings: MediaSettings) -> tuple[np.ndarray, int | N
     with opened(path) as container:
         times, packets = _look_through(container, settings)
         chosen = _chosen(_timed(_frames(path, packets), times), times.end, settings.frames)
-        pictures = {id(frame): _upright(frame) for frame in chosen}
-    small = {key: np.asarray(fitted(image, settings.frame_size, settings.fit)) for key, image in pictures.items()}
+        converter = need("av.video.reformatter").VideoReformatter()
+        pictures = {id(frame): _upright(frame, converter) for frame in chosen}
+    small = {
+        key: np.asarray(fitted(image, settings.frame_size, settings.fit).convert("RGB"))
+        for key, image in pictures.items()
+    }
     return np.stack([small[id(frame)] for frame in chosen]), likeness(pictures[id(chosen[len(chosen) // 2])])
 
 
@@ -132,7 +136,11 @@ def _chosen(timed: Iterator[tuple[int, Any]], end: int, count: int) -> list[Any]
     return chosen + [latest] * (count - len(chosen))
 
 
-def _upright(frame: Any) -> Any:
-    """Return a frame as a Pillow picture, turned as the file says."""
-    image = need("PIL.Image").fromarray(frame.to_ndarray(format="rgb24"))  # to_image takes ten times as long
+def _upright(frame: Any, converter: Any) -> Any:
+    """Return a frame as a Pillow picture, turned as the file says.
+
+    Pixels of four bytes are what Pillow takes without copying; `frame.to_image` takes ten times as long.
+    """
+    pixels = converter.reformat(frame, format="rgba").to_ndarray()
+    image = need("PIL.Image").frombuffer("RGBX", (frame.width, frame.height), pixels, "raw", "RGBX", 0, 1)
     return image.rotate(frame.rotation, expand=True) if frame.rotation else image
