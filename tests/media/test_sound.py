@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.signal import stft
+from scipy.signal import resample_poly, stft
 
 from equimodal.media.forms import form_of, read_row
+from equimodal.media.resampling import resampled
 from equimodal.media.settings import MediaSettings
 from equimodal.media.sound import read_sound
 from equimodal.media.spectrogram import log_spectrogram
@@ -66,6 +67,13 @@ def test_rates_channels_and_seconds(tmp_path: Path) -> None:
     assert np.abs(found - expected)[50:].max() < 5e-3  # also at the end: the filter saw what comes after
     short = read_sound(sound(tmp_path / "b.wav", tone(300, 0.25)), WAVE)
     assert len(short) == 2000  # its own length
+
+
+@pytest.mark.parametrize(("rate", "target"), [(22050, 16000), (8000, 16000), (44100, 8000)])
+def test_resampling_is_that_of_scipy(rate: int, target: int) -> None:
+    wave = np.random.default_rng(0).normal(size=5000).astype(np.float32)
+    common = np.gcd(rate, target)
+    assert np.array_equal(resampled(wave, rate, target), resample_poly(wave, target // common, rate // common))
 
 
 def test_the_spectrogram_is_the_formula() -> None:
