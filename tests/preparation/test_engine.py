@@ -62,6 +62,7 @@ def test_rows_are_what_the_files_hold(tmp_path: Path) -> None:
     assert content(tmp_path / "out") and not (tmp_path / "out" / WORK).exists()
 
 
+@pytest.mark.slow
 def test_workers_do_not_matter(tmp_path: Path) -> None:
     manifest = write_arrays(tmp_path / "in")
     prepare(manifest, tmp_path / "one", workers=1)
@@ -69,6 +70,7 @@ def test_workers_do_not_matter(tmp_path: Path) -> None:
     assert content(tmp_path / "one") == content(tmp_path / "two")
 
 
+@pytest.mark.slow
 def test_a_file_that_ends_the_process_is_found(tmp_path: Path) -> None:
     for number in range(4):
         np.save(tmp_path / f"{number}.npy", np.array([666.0 if number == 3 else number]))
@@ -91,8 +93,9 @@ def test_again_is_nothing_to_do_and_other_options_are_refused(tmp_path: Path) ->
     first = prepare(manifest, tmp_path / "out")
     before = content(tmp_path / "out")
     assert prepare(manifest, tmp_path / "out") == first and content(tmp_path / "out") == before
+    assert prepare(manifest, tmp_path / "out", on_error="drop") == first  # no file is unreadable
     with pytest.raises(RunError, match="from another manifest or with other options"):
-        prepare(manifest, tmp_path / "out", on_error="drop")
+        prepare(manifest, tmp_path / "out", MediaSettings(encoding="latin-1"))
     (tmp_path / "other").mkdir()
     (tmp_path / "other/thesis.txt").write_text("mine")
     with pytest.raises(RunError, match=r"holds other files \('thesis.txt'\)"):
@@ -276,6 +279,7 @@ def killed(step: int, manifest: Path, out: Path, on_error: str) -> bool:
     return os.waitpid(child, 0)[1] != 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("on_error", ["missing", "drop"])
 def test_kill_9_at_any_step(tmp_path: Path, torn: Path, on_error: str) -> None:
     """At random steps, some of them one after the other in the same folder."""
@@ -292,6 +296,7 @@ def test_kill_9_at_any_step(tmp_path: Path, torn: Path, on_error: str) -> None:
         folder += 1
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
     manifest = write_arrays(tmp_path / "in", 160)
     out = tmp_path / "out"

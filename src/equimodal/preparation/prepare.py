@@ -143,7 +143,8 @@ def _prepared_before(folder: Path, plan: Plan, on_error: OnError) -> Prepared | 
     if not (folder / DESCRIPTION).is_file():
         return None
     record = read_record(folder)
-    if (record.identity, record.on_error) != (plan.identity(), on_error):
+    same = record.on_error == on_error or not record.unreadable
+    if record.identity != plan.identity() or not same:
         raise RunError(
             f"{folder}: holds data that were prepared from another manifest or with other options. Choose another "
             "folder with --out, or remove this one."
