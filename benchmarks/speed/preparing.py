@@ -18,8 +18,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import av
 import numpy as np
+
+from equimodal.media.needs import need
+
+av = need("av")
 
 RATE, SECONDS, HEIGHT, WIDTH = 25, 2, 360, 640
 WORKERS = 2

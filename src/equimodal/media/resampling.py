@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -30,4 +31,5 @@ def _filter(up: int, down: int) -> np.ndarray:
     from scipy.signal import firwin
 
     most = max(up, down)
-    return firwin(20 * most + 1, 1 / most, window=("kaiser", 5.0)).astype(np.float32)
+    kaiser: Any = ("kaiser", 5.0)
+    return np.asarray(firwin(20 * most + 1, 1 / most, window=kaiser), np.float32)
