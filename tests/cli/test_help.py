@@ -10,7 +10,9 @@ import pytest
 HEAVY = ("torch", "numpy", "scipy", "pandas", "sklearn", "matplotlib", "torchmetrics", "lightning_fabric")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"], ["analyse", "tau", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["train", "--help"], ["analyse", "tau", "--help"], ["prepare", "--help"]]
+)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = f"""
 import sys

@@ -10,10 +10,12 @@ import typer
 from equimodal._version import __version__
 from equimodal.cli.analyse import analyse
 from equimodal.cli.compare import compare
+from equimodal.cli.data import data
 from equimodal.cli.evaluate import evaluate
 from equimodal.cli.features import features
 from equimodal.cli.list import list_known
 from equimodal.cli.predict import predict
+from equimodal.cli.prepare import prepare
 from equimodal.cli.report import report
 from equimodal.cli.terminal import print_anywhere
 from equimodal.cli.train import train
@@ -27,6 +29,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(prepare)
+app.add_typer(data)
 app.command()(train)
 app.command()(compare)
 app.add_typer(analyse)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, cast
 from equimodal.config.run import DataConfig
 from equimodal.data.archive import checksum, npz_keys, read_array
 from equimodal.data.dataset import Dataset
-from equimodal.data.own import load_path, load_unlabelled
+from equimodal.data.own import load_as_it_is, load_path, load_unlabelled
 from equimodal.data.rows import concatenate
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, DataError, did_you_mean
@@ -137,6 +137,23 @@ def load_rows(name_or_path: str | Path) -> Dataset:
     if str(name_or_path) in DATASETS.names():
         return concatenate(list(DATASETS.get(str(name_or_path)).load().parts().values()))
     return load_unlabelled(_existing(name_or_path))
+
+
+def load_to_show(name_or_path: str | Path) -> Dataset:
+    """Return all rows of a data set by name, or from a path, as they are: with labels and parts where there are any.
+
+    Raises:
+        ConfigError: neither a known name nor a path.
+        DataError: the data are wrong.
+
+    Example:
+        >>> data = load_to_show("mfeat")
+        >>> len(data), data.parts is None
+        (2000, False)
+    """
+    if str(name_or_path) in DATASETS.names():
+        return load_as_it_is(DATASETS.get(str(name_or_path)).path())
+    return load_as_it_is(_existing(name_or_path))
 
 
 def _existing(path: str | Path) -> Path:

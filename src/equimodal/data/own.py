@@ -81,11 +81,23 @@ def load_labelled(path: str | Path, classes: Sequence[str], part: str | None = N
     """
     files = _read(Path(path))
     _require_labels(files, path)
-    data = files.dataset(labelled=False)
-    numbers, names = encode_labels(files.columns["labels"], files.classes, fewest=1)
-    data = data.with_labels(numbers, names)
+    data = _with_labels(files)
     part = "test" if part is None and data.parts is not None else part
     return _part_of(data, part).with_classes(classes)
+
+
+def load_as_it_is(path: str | Path) -> Dataset:
+    """Return all rows of data at a path, to look at: one modality or class is enough, and labels may be missing.
+
+    Args:
+        path: see `load_path`.
+
+    Raises:
+        DataError: see `load_path`.
+        ConfigError: see `load_path`.
+    """
+    files = _read(Path(path))
+    return files.dataset(labelled=False) if files.columns["labels"] is None else _with_labels(files)
 
 
 @dataclass(frozen=True)
@@ -206,6 +218,12 @@ def _require_labels(files: _Files, path: str | Path) -> None:
             f"{path}: there are no labels. Add labels.npy, labels.txt or labels.csv to a folder, an array "
             "'labels' to an .npz, or the key 'labels' to the YAML."
         )
+
+
+def _with_labels(files: _Files) -> Dataset:
+    """Return rows with their labels, of which one class is enough."""
+    numbers, names = encode_labels(files.columns["labels"], files.classes, fewest=1)
+    return files.dataset(labelled=False).with_labels(numbers, names)
 
 
 def _part_of(data: Dataset, part: str | None) -> Dataset:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from equimodal.errors import ConfigError, DataError
+from equimodal.media.resampling import resampled
 from equimodal.models.pretrained.extra import need
 from equimodal.models.pretrained.pictures import no_processor, plain
 from equimodal.models.pretrained.processed import Fields
@@ -131,21 +132,6 @@ def mono(row: Any) -> np.ndarray:
         )
     scale = 1.0 if values.dtype.kind == "f" else float(np.iinfo(values.dtype).max) + 1
     return (values / scale).astype(np.float32)
-
-
-def resampled(wave: np.ndarray, rate: int, target: int) -> np.ndarray:
-    """Return a waveform at another rate, by a polyphase filter (`scipy.signal.resample_poly`).
-
-    Example:
-        >>> len(resampled(np.zeros(8000, np.float32), 8000, 16000))
-        16000
-    """
-    if rate == target:
-        return wave
-    from scipy.signal import resample_poly
-
-    common = math.gcd(rate, target)
-    return resample_poly(wave, target // common, rate // common).astype(np.float32)
 
 
 def extractor_of(source: Source, config: Any) -> Any:

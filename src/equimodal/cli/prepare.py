@@ -1,0 +1,131 @@
+"""`equimodal prepare`: from media to a data folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from equimodal.cli.options import Out, Quiet
+
+_Size = Annotated[
+    int | None, typer.Option(metavar="PIXELS", help="Height and width of pictures. Default: 64.", show_default=False)
+]
+
+
+def prepare(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SOURCE", help="A manifest (.csv, .jsonl, .parquet), or a folder with one folder per class."
+        ),
+    ],
+    out: Out = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only check that SOURCE, a prepared folder, is whole.")
+    ] = False,
+    on_error: Annotated[
+        str,
+        typer.Option(
+            metavar="stop|missing|drop",
+            help="What an unreadable file means: stop and list all, a missing modality, or a sample less.",
+        ),
+    ] = "stop",
+    image_size: _Size = None,
+    fit: Annotated[
+        str | None,
+        typer.Option(metavar="crop|pad|stretch", help="How pictures become square. Default: crop.", show_default=False),
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option(help="Frames of a video, at equal distances of time. Default: 4.", show_default=False)
+    ] = None,
+    frame_size: Annotated[
+        int | None, typer.Option(metavar="PIXELS", help="Height and width of frames. Default: 64.", show_default=False)
+    ] = None,
+    audio: Annotated[
+        str | None,
+        typer.Option(
+            metavar="spectrogram|waveform", help="What sound becomes. Default: spectrogram.", show_default=False
+        ),
+    ] = None,
+    sampling_rate: Annotated[
+        int | None, typer.Option(metavar="HZ", help="Of sound. Default: 16000.", show_default=False)
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Of sound, from its beginning. Default: 3.", show_default=False)
+    ] = None,
+    window: Annotated[
+        int | None, typer.Option(metavar="SAMPLES", help="Of the spectrogram. Default: 512.", show_default=False)
+    ] = None,
+    hop: Annotated[
+        int | None, typer.Option(metavar="SAMPLES", help="From window to window. Default: 256.", show_default=False)
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of text files. Default: utf-8.", show_default=False)] = None,
+    max_pixels: Annotated[
+        int | None, typer.Option(help="Larger pictures are refused. Default: 100 million.", show_default=False)
+    ] = None,
+    max_seconds: Annotated[
+        float | None, typer.Option(help="Longer sounds and videos are refused. Default: 600.", show_default=False)
+    ] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="The folder that paths are relative to. Default: the manifest's.", show_default=False
+        ),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="A column of the manifest to leave out. Repeatable.", show_default=False),
+    ] = None,
+    video_sound: Annotated[
+        bool, typer.Option("--video-sound", help="Of a folder: take audio out of the videos.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes. Default: one for each core.", min=1, show_default=False)
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Decode your own pictures, sounds, videos and texts into a data folder for --data.
+
+    The same command continues after an interruption. See docs/data/media.md.
+    """
+    from equimodal.errors import ConfigError
+    from equimodal.media.options import settings_of
+    from equimodal.preparation.prepare import prepare as run
+    from equimodal.preparation.record import check as check_folder
+    from equimodal.preparation.summary import words_of
+
+    if check:
+        found = check_folder(source)
+        print(f"{source}: whole, {len(found.files)} files, {found.rows} samples.")
+        return
+    if out is None:
+        raise ConfigError("--out: is missing. Name the folder to make.")
+    settings = settings_of(
+        image_size=image_size,
+        fit=fit,
+        frames=frames,
+        frame_size=frame_size,
+        audio=audio,
+        sampling_rate=sampling_rate,
+        seconds=seconds,
+        window=window,
+        hop=hop,
+        encoding=encoding,
+        max_pixels=max_pixels,
+        max_seconds=max_seconds,
+    )
+    found = run(
+        source,
+        out,
+        settings,
+        root=root,
+        ignore=ignore or (),
+        video_sound=video_sound,
+        on_error=on_error,  # pyright: ignore[reportArgumentType]  # checked there
+        workers=workers,
+        quiet=quiet,
+    )
+    print(words_of(found, out))
+    print(f"Next: equimodal data show {out}, and equimodal train --data {out}")

@@ -1,0 +1,25 @@
+"""WAV and AVI files say how long they are; their readers take what is there."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+from equimodal.media.unreadable import Unreadable
+
+_UNKNOWN = 0xFFFFFFFF
+"""What a recorder writes that does not know the length yet, or that cannot express it."""
+
+
+def check_riff(path: Path) -> None:
+    """Check that a RIFF file is as long as its header says; other files pass.
+
+    Raises:
+        Unreadable: it is shorter.
+    """
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head[:4] == b"RIFF" and len(head) == 8:
+        claimed, there = struct.unpack("<I", head[4:])[0] + 8, path.stat().st_size
+        if there < claimed < _UNKNOWN:
+            raise Unreadable("cut short", f"has {there} of {claimed} bytes")

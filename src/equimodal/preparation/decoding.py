@@ -1,0 +1,81 @@
+"""Decoding one piece: files are read, rows are written at their places, and what came of each is returned."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from equimodal.media.forms import Form, Row, read_row
+from equimodal.media.settings import MediaSettings
+from equimodal.media.texts import read_text
+from equimodal.media.unreadable import Unreadable
+from equimodal.preparation.arrays import Target, checks_of
+from equimodal.preparation.outcomes import Outcome, Outcomes, Piece
+
+_BLOCK = 1 << 20
+Files = Sequence[tuple[int, Mapping[str, Path]]]
+"""Rows, and their files by modality."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every process needs.
+
+    Args:
+        targets: by modality, the file that its rows are written to. Texts have none: they are kept with the outcomes.
+        forms: of all modalities.
+        settings: sizes, lengths and limits.
+    """
+
+    targets: Mapping[str, Target]
+    forms: Mapping[str, Form]
+    settings: MediaSettings
+
+
+def decode_piece(work: Work, piece: range, files: Files) -> Piece:
+    """Decode the files of a piece and write its rows.
+
+    Raises:
+        RunError: the disk is full or not writable.
+        ConfigError: a package that is needed is not installed.
+    """
+    blocks = {name: np.zeros((len(piece), *t.form.shape), t.form.dtype) for name, t in work.targets.items()}
+    outcomes: Outcomes = {}
+    for row, cells in files:
+        outcomes[row] = {}
+        for name, path in cells.items():
+            outcome, decoded = _decode(path, work.forms[name], work.settings)
+            outcomes[row][name] = outcome
+            if decoded is not None:
+                blocks[name][row - piece.start, *(slice(size) for size in decoded.values.shape)] = decoded.values
+    for name, target in work.targets.items():
+        target.write(piece.start, blocks[name])
+    return Piece(piece.start, outcomes, checks_of(work.targets, piece))
+
+
+def _decode(path: Path, form: Form, settings: MediaSettings) -> tuple[Outcome, Row | None]:
+    digest = None
+    try:
+        if not path.is_file():
+            raise Unreadable("missing", "there is no such file")
+        digest = _digest(path)
+        if form.medium == "text":
+            return Outcome(digest, text=read_text(path, settings)), None
+        row = read_row(path, form, settings)
+    except Unreadable as error:
+        return Outcome(digest, cause=error.cause, reason=str(error)), None
+    except OSError as error:
+        return Outcome(digest, cause="damaged", reason=f"cannot be read ({error.strerror or error})"), None
+    return Outcome(digest, len(row.values) if form.varies else None, row.likeness), row
+
+
+def _digest(path: Path) -> str:
+    seen = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            seen.update(block)
+    return seen.hexdigest()

@@ -1,0 +1,113 @@
+"""What is to be done: rows, their pieces, and how each modality is stored."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from equimodal.data.columns.base import checksum_of
+from equimodal.errors import RunError
+from equimodal.media.forms import Form, form_of, packages_for
+from equimodal.media.needs import need
+from equimodal.media.settings import MediaSettings
+from equimodal.preparation.layout import Layout
+
+PIECE = 16
+"""Rows that are decoded and written together; what a kill costs is that much work per worker."""
+FORMAT = 1
+"""Version of what is on disk."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A layout, and what becomes of it.
+
+    Args:
+        layout: the samples.
+        settings: sizes, lengths and limits.
+        forms: by modality, how its rows are stored.
+    """
+
+    layout: Layout
+    settings: MediaSettings
+    forms: dict[str, Form]
+
+    @classmethod
+    def make(cls, layout: Layout, settings: MediaSettings) -> Plan:
+        """Return the plan of a layout; shapes of arrays are looked up in their files.
+
+        Raises:
+            ConfigError: a package that is needed is not installed.
+        """
+        files = {
+            modality: [path for each in layout.samples if isinstance(path := each.cells.get(modality), Path)]
+            for modality in layout.media
+        }
+        for module in sorted(set().union(*(packages_for(layout.media[name], files[name]) for name in files))):
+            need(module)
+        forms = {name: form_of(medium, settings, files[name]) for name, medium in layout.media.items()}
+        return cls(layout, settings, forms)
+
+    def pieces(self) -> list[range]:
+        """Return the rows in pieces."""
+        count = len(self.layout.samples)
+        return [range(start, min(start + PIECE, count)) for start in range(0, count, PIECE)]
+
+    def files(self, piece: range) -> list[tuple[int, dict[str, Path]]]:
+        """Return the files of a piece's rows, by row and modality."""
+        return [
+            (row, {name: cell for name, cell in self.layout.samples[row].cells.items() if isinstance(cell, Path)})
+            for row in piece
+        ]
+
+    def arrays(self) -> dict[str, Form]:
+        """Return the forms of what is stored as arrays: all but texts."""
+        return {name: form for name, form in self.forms.items() if form.medium != "text"}
+
+    def size(self) -> int:
+        """Return how many bytes the arrays will take."""
+        rows = len(self.layout.samples)
+        return sum(rows * int(np.prod(form.shape)) * np.dtype(form.dtype).itemsize for form in self.arrays().values())
+
+    def identity(self) -> str:
+        """Return a checksum of all that decides what is made, but for the files' content."""
+        return checksum_of(self._content(stamped=False))
+
+    def stamp(self) -> str:
+        """Return a checksum like `identity` that also changes with the files' sizes and times."""
+        return checksum_of(self._content(stamped=True))
+
+    def _content(self, stamped: bool) -> Iterator[str]:
+        yield f"{FORMAT} {self.settings.model_dump_json()} {self.forms!r}\n"
+        for each in self.layout.samples:
+            yield f"{each.id!r} {each.label!r} {each.split!r} {each.group!r}\n"
+            for modality, cell in each.cells.items():
+                if isinstance(cell, str):
+                    yield f"{modality} {cell!r}\n"
+                    continue
+                found = cell.stat() if stamped and cell.is_file() else None
+                state = (found.st_size, found.st_mtime_ns) if found else None
+                yield f"{modality} {self.layout.shown(cell)!r} {state}\n"
+
+
+def check_space(plan: Plan, folder: Path) -> None:
+    """Check that the disk has room for what is to be written.
+
+    Args:
+        plan: what is to be done.
+        folder: that will be written to.
+
+    Raises:
+        RunError: it has not.
+    """
+    wanted = plan.size()
+    free = shutil.disk_usage(folder).free
+    if wanted > free:
+        raise RunError(
+            f"{folder}: {wanted / 1e9:.1f} GB are needed, and {free / 1e9:.1f} GB are free. Choose another disk with "
+            "--out, or smaller sizes (--image-size, --frames, --frame-size, --seconds)."
+        )

@@ -1,0 +1,193 @@
+"""Prepare data from a manifest, or from a folder per class."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+from joblib import cpu_count
+
+from equimodal.data.checks import raise_problems
+from equimodal.data.description import DESCRIPTION
+from equimodal.errors import ConfigError, DataError, Interrupted, RunError, did_you_mean
+from equimodal.locks import FILE as LOCK
+from equimodal.locks import locked
+from equimodal.media.settings import MediaSettings
+from equimodal.preparation.arrays import Target, checks_of, writing
+from equimodal.preparation.class_folders import read_class_folders
+from equimodal.preparation.decoding import Work
+from equimodal.preparation.finishing import COLUMNS, DUPLICATES, UNREADABLE, Decoded, OnError, finish
+from equimodal.preparation.layout import Layout
+from equimodal.preparation.manifest import read_manifest
+from equimodal.preparation.outcomes import Journal, Piece
+from equimodal.preparation.plan import Plan, check_space
+from equimodal.preparation.record import FILE as RECORD
+from equimodal.preparation.record import Prepared, check, read_record
+from equimodal.preparation.running import decode_all
+from equimodal.tables.words import duration
+from equimodal.training.progress import Reporter, make_reporter
+
+WORK = ".preparing"
+"""The folder within the data folder where rows are decoded; it is removed at the end."""
+
+
+def prepare(
+    source: str | Path,
+    folder: str | Path,
+    settings: MediaSettings | None = None,
+    *,
+    root: str | Path | None = None,
+    ignore: Sequence[str] = (),
+    video_sound: bool = False,
+    on_error: OnError = "stop",
+    workers: int | None = None,
+    quiet: bool = True,
+) -> Prepared:
+    """Decode the media that a manifest names, or that lie in a folder per class, into a data folder.
+
+    The folder is what `equimodal train --data` and `load` take. The same files and settings give the same bytes,
+    whatever the number of workers. A call that was interrupted or killed is continued by the same call.
+
+    Args:
+        source: a `.csv`, `.jsonl` or `.parquet` (see `equimodal.preparation.manifest.read_manifest`), or a folder (see
+            `equimodal.preparation.class_folders.read_class_folders`).
+        folder: to make.
+        settings: sizes, lengths, rates and limits.
+        root: see `read_manifest`; the folder that paths are relative to.
+        ignore: columns of the manifest that are not looked at.
+        video_sound: of a folder: take the modality `audio` out of the videos.
+        on_error: what an unreadable file means: `stop` (decode the others, then say which), `missing` (the sample lacks
+            that modality) or `drop` (the sample is left out).
+        workers: processes; None: one for each core. More than one are started afresh, so that a script needs its
+            `if __name__ == "__main__":`.
+        quiet: show no progress.
+
+    Returns:
+        What was prepared.
+
+    Raises:
+        DataError: the manifest is wrong (nothing is written then), or files are unreadable.
+        ConfigError: a package that is needed is not installed, or options do not fit.
+        RunError: the folder is in use, holds something else, or cannot be written to.
+        Interrupted: Ctrl-C; what was finished is kept.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> place = Path(tempfile.mkdtemp())
+        >>> for number in range(2):
+        ...     np.save(place / f"{number}.npy", np.full(3, number))
+        >>> _ = (place / "all.csv").write_text("label,touch,text\\nlow,0.npy,nothing\\nhigh,1.npy,\\n")
+        >>> prepare(place / "all.csv", place / "made").rows
+        2
+        >>> from equimodal.data.own import load_path
+        >>> load_path(place / "made")
+        Dataset('made', 2 samples, touch: vector (3,), text: text, 2 classes, 25% absent)
+    """
+    source, folder = Path(source), Path(folder)
+    if on_error not in get_args(OnError):
+        raise ConfigError(f"--on-error: unknown word '{on_error}'.{did_you_mean(on_error, get_args(OnError))}")
+    layout = _layout(source, root, ignore, video_sound, on_error)
+    plan = Plan.make(layout, settings or MediaSettings())
+    _check_place(folder, layout, source)
+    with locked(folder, "prepared data"):
+        found = _prepared_before(folder, plan, on_error)
+        if found is None:
+            found = _prepare(plan, folder, on_error, workers or cpu_count(), make_reporter(quiet))
+        shutil.rmtree(folder / WORK, ignore_errors=True)
+    return found
+
+
+def _layout(
+    source: Path, root: str | Path | None, ignore: Sequence[str], video_sound: bool, on_error: OnError
+) -> Layout:
+    if not source.exists():
+        raise DataError(
+            f"{source}: no such file or folder. Give a manifest (.csv, .jsonl, .parquet), or a folder per class."
+        )
+    if not source.is_dir():
+        if video_sound:
+            raise ConfigError("--video-sound is for folders: in a manifest, name the videos in the column 'audio' too.")
+        return read_manifest(source, None if root is None else Path(root), ignore, missing_ok=on_error != "stop")
+    raise_problems(
+        [
+            f"{name} is for manifests, and {source} is a folder."
+            for name, given in (("--root", root), ("--ignore", ignore))
+            if given
+        ]
+    )
+    return read_class_folders(source, video_sound)
+
+
+def _check_place(folder: Path, layout: Layout, source: Path) -> None:
+    """Check that the folder is new, or one of ours, and lies outside of the classes' folders."""
+    if source.is_dir() and folder.resolve().is_relative_to(layout.root):
+        raise ConfigError(
+            f"--out: {folder} lies within {source}, where it would be a class. Choose a folder elsewhere."
+        )
+    if not folder.is_dir():
+        return
+    ours = {WORK, COLUMNS, RECORD, DESCRIPTION, UNREADABLE, DUPLICATES, LOCK}
+    strange = sorted(path.name for path in folder.iterdir() if path.name not in ours and not path.name.startswith("."))
+    if strange:
+        raise RunError(
+            f"{folder}: holds other files ('{strange[0]}'). Choose a folder that is new or empty with --out."
+        )
+
+
+def _prepared_before(folder: Path, plan: Plan, on_error: OnError) -> Prepared | None:
+    """Return what the folder holds if it is what would be made; None if it holds nothing finished."""
+    if not (folder / DESCRIPTION).is_file():
+        return None
+    record = read_record(folder)
+    same = record.on_error == on_error or not record.unreadable
+    if record.identity != plan.identity() or not same:
+        raise RunError(
+            f"{folder}: holds data that were prepared from another manifest or with other options. Choose another "
+            "folder with --out, or remove this one."
+        )
+    return check(folder)
+
+
+def _prepare(plan: Plan, folder: Path, on_error: OnError, workers: int, reporter: Reporter) -> Prepared:
+    work, count = folder / WORK, len(plan.layout.samples)
+    targets = {name: Target(work / f"{name}.npy", form, count) for name, form in plan.arrays().items()}
+    journal = Journal(work / "journal.jsonl", plan.stamp())
+    if not journal.fits() or not all(target.path.is_file() for target in targets.values()):
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        check_space(plan, folder)
+        with writing(work):
+            for target in targets.values():
+                target.create()
+            journal.begin()
+    pieces = {piece.start: piece for piece in plan.pieces()}
+    done = {each.start: each for each in journal.pieces() if _is_sound(each, pieces, targets)}
+    left = [piece for start, piece in pieces.items() if start not in done]
+    decoding = decode_all(Work(targets, plan.forms, plan.settings), left, plan.files, workers)
+    began, rows = time.monotonic(), 0
+    reporter.start("pieces", len(pieces), len(done))
+    try:
+        for piece in decoding:
+            with writing(journal.path):
+                journal.add(piece)
+            done[piece.start] = piece
+            rows += len(piece.outcomes)
+            seconds = (time.monotonic() - began) / rows * (sum(map(len, left)) - rows)
+            reporter.step(f"{rows / (time.monotonic() - began):.0f} rows/s, {duration(seconds)} left")
+    except KeyboardInterrupt:
+        raise Interrupted(f"Stopped. What was finished is kept: the same command continues in {folder}.") from None
+    finally:
+        reporter.finish()
+    outcomes = {row: cells for piece in done.values() for row, cells in piece.outcomes.items()}
+    with writing(folder):
+        return finish(Decoded(plan, outcomes, targets), folder, work, on_error)
+
+
+def _is_sound(piece: Piece, pieces: dict[int, range], targets: dict[str, Target]) -> bool:
+    """Return whether what the journal says of a piece is what is on disk."""
+    rows = pieces.get(piece.start)
+    return rows is not None and set(piece.outcomes) == set(rows) and piece.checks == checks_of(targets, rows)

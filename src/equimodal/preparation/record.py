@@ -1,0 +1,112 @@
+"""What is known of a prepared folder: `prepared.json`, with a checksum of every file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from equimodal.data.description import DESCRIPTION
+from equimodal.errors import DataError
+from equimodal.files import write_text
+
+FILE = "prepared.json"
+THEN = "start again: what was finished is kept"
+"""What to do once the cause of a failed write is mended."""
+_BLOCK = 1 << 22
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What was prepared.
+
+    Args:
+        identity: of the plan, see `Plan.identity`.
+        on_error: what became of unreadable files.
+        settings: sizes, lengths and limits.
+        given: samples in the manifest.
+        rows: samples in the folder.
+        dropped: by cause, samples that were left out.
+        modalities: for each, what its files hold, kind, shape, and how many rows have it.
+        unreadable: by modality and cause, how many files.
+        duplicates: by modality, how many rows are the same as or near an earlier one, in all and across parts.
+        notes: what the reader noticed.
+        files: by path, size in bytes and SHA-256.
+    """
+
+    identity: str
+    on_error: str
+    settings: Mapping[str, Any]
+    given: int
+    rows: int
+    dropped: Mapping[str, int]
+    modalities: Mapping[str, Mapping[str, Any]]
+    unreadable: Mapping[str, Mapping[str, int]]
+    duplicates: Mapping[str, Mapping[str, int]]
+    notes: tuple[str, ...]
+    files: Mapping[str, tuple[int, str]]
+
+
+def write_record(folder: Path, record: Prepared) -> None:
+    """Write `prepared.json`.
+
+    Raises:
+        RunError: the disk is full or not writable.
+    """
+    write_text(folder / FILE, json.dumps(asdict(record), indent=1, ensure_ascii=False) + "\n", THEN)
+
+
+def read_record(folder: Path) -> Prepared:
+    """Return what is known of a prepared folder.
+
+    Raises:
+        DataError: there is none, or it is unreadable.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise DataError(
+            f"{folder}: is no prepared folder (it has no {FILE}). Make one: equimodal prepare MANIFEST --out DIR."
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        files = {name: (int(size), str(digest)) for name, (size, digest) in content.pop("files").items()}
+        return Prepared(**{**content, "notes": tuple(content["notes"])}, files=files)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: is damaged ({error}). Prepare the folder again.") from error
+
+
+def state_of(path: Path) -> tuple[int, str]:
+    """Return size and SHA-256 of a file."""
+    seen, size = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            seen.update(block)
+            size += len(block)
+    return size, seen.hexdigest()
+
+
+def check(folder: Path) -> Prepared:
+    """Check that a prepared folder is whole: every file is there, and is what was written.
+
+    Raises:
+        DataError: it is not; every file that is not right is named.
+    """
+    record = read_record(folder)
+    problems = []
+    if not (folder / DESCRIPTION).is_file():
+        problems.append("its preparation was not finished: start the same command again")
+    for name, (size, digest) in record.files.items():
+        path = folder / name
+        inside = path.resolve().is_relative_to(folder.resolve())
+        if not inside or not path.is_file():
+            problems.append(f"{name} is missing")
+        elif path.stat().st_size != size:
+            problems.append(f"{name} has {path.stat().st_size} bytes, expected {size}")
+        elif state_of(path)[1] != digest:
+            problems.append(f"{name} is not what was written (its SHA-256 differs)")
+    if problems:
+        raise DataError(f"{folder}: is not whole: {'; '.join(problems)}. Remove the folder and prepare it again.")
+    return record

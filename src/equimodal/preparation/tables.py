@@ -1,0 +1,168 @@
+"""Tables of text in files: CSV, JSON lines, Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from equimodal.data.checks import raise_problems
+from equimodal.data.coerce import is_missing
+from equimodal.errors import ConfigError, DataError
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a table.
+
+    Args:
+        columns: names, in order.
+        cells: by column, one text per row; None where a cell is empty.
+        places: where each row is, for messages: "line 3".
+    """
+
+    columns: tuple[str, ...]
+    cells: dict[str, list[str | None]]
+    places: list[str]
+
+
+def read_table(path: Path) -> Rows:
+    """Return the rows of a `.csv`, `.jsonl` or `.parquet`.
+
+    Raises:
+        DataError: it cannot be read, or is not of its form; all its mistakes are reported at once.
+        ConfigError: a Parquet file where pyarrow is not installed.
+    """
+    readers: dict[str, Callable[[Path], Rows]] = {
+        ".csv": _read_csv,
+        ".jsonl": _read_json_lines,
+        ".parquet": _read_parquet,
+    }
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise DataError(f"{path}: cannot read '{path.suffix}'. Give a manifest as {', '.join(readers)}, or a folder.")
+    rows = reader(path)
+    twice = sorted({name for name in rows.columns if rows.columns.count(name) > 1})
+    nameless = [number for number, name in enumerate(rows.columns, start=1) if not name]
+    problems = [f"{path}: column '{name}' is there twice. Rename one of them." for name in twice]
+    problems += [f"{path}: column {number} has no name. Name it, or leave it out." for number in nameless]
+    raise_problems(problems, str(path))
+    if not rows.places:
+        raise DataError(f"{path}: has no row. Give one line per sample.")
+    return rows
+
+
+def list_places(places: list[str]) -> str:
+    """Return the first few places, and how many there are.
+
+    Example:
+        >>> list_places(["line 2", "line 7"]), list_places([f"line {n}" for n in range(9)])
+        ('line 2, line 7', 'line 0, line 1, line 2, line 3, line 4, ... (9 in all)')
+    """
+    more = f", ... ({len(places)} in all)" if len(places) > _SHOWN else ""
+    return ", ".join(places[:_SHOWN]) + more
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8.") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def _read_csv(path: Path) -> Rows:
+    lines = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+    try:
+        header = [name.strip() for name in next(lines, [])]
+        if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
+            mark = "semicolons" if ";" in header[0] else "tabs"
+            raise DataError(f"{path}: its cells are separated by {mark}, expected commas. Save it with commas.")
+        found: list[tuple[str, list[str]]] = []
+        wrong: list[str] = []
+        for cells in lines:
+            place = f"line {lines.line_num}"
+            if len(cells) == len(header):
+                found.append((place, cells))
+            elif cells:
+                wrong.append(f"{place} ({len(cells)})")
+    except csv.Error as error:
+        raise DataError(f"{path}: line {lines.line_num} is not CSV ({error}). Mend it, or save it again.") from error
+    if wrong:
+        raise DataError(
+            f"{path}: expected {len(header)} cells in each line, as in the first, but not so in {list_places(wrong)}. "
+            "A text that holds a comma or a line break goes into double quotes."
+        )
+    columns = {name: [cells[n].strip() or None for _, cells in found] for n, name in enumerate(header)}
+    return Rows(tuple(header), columns, [place for place, _ in found])
+
+
+def _read_json_lines(path: Path) -> Rows:
+    problems: list[str] = []
+    found: list[tuple[str, dict[str, Any]]] = []
+    for number, line in enumerate(_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            content = json.loads(line)
+        except ValueError as error:
+            problems.append(f"{path}: line {number} is not JSON ({error}).")
+            continue
+        if isinstance(content, dict):
+            found.append((f"line {number}", content))
+        else:
+            problems.append(f'{path}: line {number} is no object, expected {{"id": ..., "label": ...}}.')
+    names = tuple(dict.fromkeys(name for _, content in found for name in content))
+    columns = {
+        name: [_word(path, place, name, content.get(name), problems) for place, content in found] for name in names
+    }
+    many = problems[: 2 * _SHOWN]
+    more = [f"{len(problems) - len(many)} more of the kind."] if len(problems) > len(many) else []
+    raise_problems(many + more, str(path))
+    return Rows(names, columns, [place for place, _ in found])
+
+
+def _read_parquet(path: Path) -> Rows:
+    import pandas
+
+    try:
+        frame = pandas.read_parquet(path, engine="pyarrow")
+    except ImportError as error:
+        raise ConfigError(
+            f"{path}: reading Parquet needs pyarrow, which cannot be imported. Install it (pip install pyarrow), or "
+            "save the manifest as .csv or .jsonl."
+        ) from error
+    except Exception as error:  # pyarrow's errors are of many classes
+        raise DataError(f"{path}: cannot be read as Parquet ({error}).") from error
+    problems: list[str] = []
+    places = [f"row {number}" for number in range(len(frame))]
+    names = tuple(str(name) for name in frame.columns)
+    columns = {
+        name: [_word(path, place, name, value, problems) for place, value in zip(places, frame.iloc[:, n], strict=True)]
+        for n, name in enumerate(names)
+    }
+    raise_problems(problems[: 2 * _SHOWN], str(path))
+    return Rows(names, columns, places)
+
+
+def _word(path: Path, place: str, name: str, value: Any, problems: list[str]) -> str | None:
+    """Return a value as text; a whole float, which is how a table with empty cells holds integers, as an integer."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, (list, dict)) or getattr(value, "ndim", 0):
+        problems.append(
+            f"{path}: {place}: '{name}' holds {type(value).__name__}, expected a text, a number or nothing."
+        )
+        return None
+    if is_missing(value):
+        return None
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
