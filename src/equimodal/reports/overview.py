@@ -8,8 +8,8 @@ import numpy as np
 
 from equimodal.data.assignment import PARTS
 from equimodal.data.dataset import Dataset
-from equimodal.features.listing import words_of_size
 from equimodal.tables.table import Table, table_of_records
+from equimodal.tables.words import size_in_words
 
 MOST_CLASSES = 50
 """Classes in the table; others are counted in its note."""
@@ -36,7 +36,7 @@ def overview(data: Dataset) -> tuple[list[Table], list[str]]:
 def folder_size(path: Path) -> str:
     """Return how large a file is, or all files in a folder, in words."""
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-    return words_of_size(sum(file.stat().st_size for file in files))
+    return size_in_words(sum(file.stat().st_size for file in files))
 
 
 def _parts(data: Dataset) -> dict[str, np.ndarray]:
@@ -58,7 +58,7 @@ def _modalities(data: Dataset) -> Table:
                 "form": str(spec),
                 "present": here,
                 "missing": len(data) - here,
-                "size": words_of_size(values * bytes_each),
+                "size": size_in_words(values * bytes_each),
             }
         )
     return table_of_records("Modalities", records)
