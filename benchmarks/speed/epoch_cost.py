@@ -51,12 +51,12 @@ class Residual(nn.Module):
 
 
 class ResNet18(nn.Module):
-    """A network of ResNet-18's size (11 million parameters) for (B, H, W, C) images."""
+    """A network like ResNet-18 for (B, H, W, C) images: of its size (11 million parameters) with its width of 64."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int = 64) -> None:
         super().__init__()
-        sizes = [64, 64, 64, 128, 128, 256, 256, 512, 512]
-        self.stem = nn.Conv2d(3, 64, 3, 2, 1)
+        sizes = [width * factor for factor in (1, 1, 1, 2, 2, 4, 4, 8, 8)]
+        self.stem = nn.Conv2d(3, width, 3, 2, 1)
         self.blocks = nn.Sequential(
             *(Residual(before, after, 2 if after > before else 1) for before, after in itertools.pairwise(sizes))
         )
@@ -65,12 +65,12 @@ class ResNet18(nn.Module):
         return self.blocks(torch.relu(self.stem(x.permute(0, 3, 1, 2).float() / 255))).mean((2, 3))
 
 
-def resnet_case(samples: int = 420) -> tuple[Splits, dict[str, nn.Module]]:
+def resnet_case(samples: int = 420, width: int = 64) -> tuple[Splits, dict[str, nn.Module]]:
     """Two image modalities of random pixels, 61% of them for training: only time is measured."""
     rng = np.random.default_rng(0)
     arrays = {name: rng.integers(0, 256, (samples, 32, 32, 3), dtype=np.uint8) for name in ("front", "side")}
     data = Dataset(arrays, np.arange(samples) % 6).split(seed=0, fractions=(0.61, 0.19, 0.2))
-    return data, {"front": ResNet18(), "side": ResNet18()}
+    return data, {"front": ResNet18(width), "side": ResNet18(width)}
 
 
 def emoji_case() -> tuple[Splits, dict[str, nn.Module]]:
@@ -129,12 +129,16 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3, help="epochs a round; a first one is not counted")
     parser.add_argument("--accelerator", default="cpu", choices=("cpu", "cuda"), help="where both train")
     parser.add_argument("--samples", type=int, default=420, help="of the random images")
+    parser.add_argument("--case", default="", help="only cases whose title has this in it")
     options = parser.parse_args()
     cases = {
         "emoji, built-in encoders": emoji_case(),
+        "random images, two of 1.6 million parameters": resnet_case(options.samples, width=24),
         "random images, two ResNet-18": resnet_case(options.samples),
     }
     for title, (data, encoders) in cases.items():
+        if options.case not in title:
+            continue
         seconds: dict[str, list[float]] = {name: [] for name in ("plain", *METHODS_TIMED)}
         for _ in range(options.rounds):
             for name in seconds:
@@ -144,12 +148,12 @@ def main() -> None:
                     times = our_epochs(data, encoders, name, options.epochs + 1, options.accelerator)
                 seconds[name].append(statistics.median(times[1:]))
         print(f"\n{title} ({len(data.train)} training samples, batch {BATCH}, {torch.get_num_threads()} threads)")
-        print(f"  {'':14}{'s/epoch':>8}{'x plain':>9}   range of the rounds")
+        print(f"  {'':14}{'s/epoch':>8}{'x plain':>9}   range of the rounds   x alternating")
         for name, each in seconds.items():
-            ratios = [ours / plain for ours, plain in zip(each, seconds["plain"], strict=True)]
+            ratios, beside = ([a / b for a, b in zip(each, seconds[o], strict=True)] for o in ("plain", "alternating"))
             print(
                 f"  {name:14}{statistics.median(each):8.2f}{statistics.median(ratios):9.2f}"
-                f"   {min(ratios):.2f} to {max(ratios):.2f}"
+                f"   {min(ratios):.2f} to {max(ratios):.2f}{statistics.median(beside):22.2f}"
             )
 
 

@@ -246,7 +246,7 @@ def test_order_and_inherited_state_are_those_of_the_best_epoch(splits, tmp_path,
         reference=False,
         quiet=True,
         measure={"bootstrap": 0},
-        seed=4,
+        seed=7,
         **training,
     )
     orders, best = [tuple(line["order"]) for line in run.history], run.best_epoch - 1

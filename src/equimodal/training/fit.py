@@ -80,7 +80,7 @@ def fit(
         >>> rng = np.random.default_rng(0)
         >>> y = rng.integers(0, 2, 200)
         >>> data = eq.Dataset({"a": rng.normal(y[:, None], 1, (200, 3)), "b": rng.normal(0, 1, (200, 2))}, y)
-        >>> run = eq.fit(eq.Classifier.for_data(data.split(seed=0)), data.split(seed=0), epochs=2, quiet=True)
+        >>> run = eq.fit(eq.Classifier.for_data(data.split(seed=0)), data.split(seed=0), epochs=5, quiet=True)
         >>> run.test.contribution.dominant
         ('a',)
     """
