@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import secrets
@@ -73,6 +74,16 @@ def write_text(path: Path, text: str, then: str = "continue with --resume") -> N
         temporary.write_text(text, encoding="utf-8")
 
     write_whole(path, write, then)
+
+
+def file_checksum(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def user_path(text: str | Path) -> Path:

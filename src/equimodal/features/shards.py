@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 
 from equimodal.features.manifest import THEN, Shard
-from equimodal.files import write_whole
+from equimodal.files import file_checksum, write_whole
 
 ROWS, VALUES, OFFSETS = "rows.npy", "features.npy", "offsets.npy"
 """Files of a shard: the numbers of its rows (n,); features (n, width), or all rows' tokens (tokens, width) one after
 another; and, for tokens, where each row begins (n + 1,)."""
 
-_BLOCK = 1 << 22
 _verified: set[tuple[str, int, int]] = set()
 """Files whose checksum this process has seen to be right, as (path, size, time of change)."""
 
@@ -98,11 +97,7 @@ def _is_right(path: Path, size: int, digest: str) -> bool:
     state = (str(path), size, found.st_mtime_ns)
     if state in _verified:
         return True
-    seen = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            seen.update(block)
-    if seen.hexdigest() != digest:
+    if file_checksum(path) != digest:
         return False
     _verified.add(state)
     return True

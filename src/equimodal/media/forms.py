@@ -42,6 +42,11 @@ class Form:
     dtype: str = ""
     varies: bool = False
 
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row that is not text."""
+        return int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
+
 
 @dataclass(frozen=True)
 class Row:

@@ -28,9 +28,6 @@ def read_sound(path: Path, settings: MediaSettings) -> np.ndarray:
     Raises:
         Unreadable: it holds no sound, is damaged, cut short or too long.
     """
-    if not path.stat().st_size:
-        raise Unreadable("empty", "holds no byte")
-    check_riff(path)
     read = _with_soundfile if path.suffix.lower() in SOUNDFILE else _with_pyav
     wave, rate = read(path, settings)
     if not len(wave):
@@ -48,15 +45,20 @@ def _enough(rate: int, settings: MediaSettings) -> int:
     return math.ceil(settings.seconds * rate) + rate // 10  # the filter sees a little beyond the end
 
 
+def _check_seconds(length: float, settings: MediaSettings) -> None:
+    if length > settings.max_seconds:
+        raise Unreadable("too long", f"lasts {length:.0f} seconds, more than --max-seconds {settings.max_seconds:g}")
+
+
 def _with_soundfile(path: Path, settings: MediaSettings) -> tuple[np.ndarray, int]:
     soundfile = need("soundfile")
+    if not path.stat().st_size:
+        raise Unreadable("empty", "holds no byte")
+    check_riff(path)
     try:
         with soundfile.SoundFile(path) as file:
             rate, total = file.samplerate, file.frames
-            if total > settings.max_seconds * rate:
-                raise Unreadable(
-                    "too long", f"lasts {total / rate:.0f} seconds, more than --max-seconds {settings.max_seconds:g}"
-                )
+            _check_seconds(total / rate, settings)
             values = file.read(min(total, _enough(rate, settings)), dtype="float32", always_2d=True)
     except soundfile.SoundFileError as error:
         reason = getattr(error, "error_string", None) or error
@@ -76,10 +78,7 @@ def _with_pyav(path: Path, settings: MediaSettings) -> tuple[np.ndarray, int]:
         stream = container.streams.audio[0]
         rate = stream.rate
         length = float(stream.duration * stream.time_base) if stream.duration else (container.duration or 0) / CLOCK
-        if length > settings.max_seconds:
-            raise Unreadable(
-                "too long", f"lasts {length:.0f} seconds, more than --max-seconds {settings.max_seconds:g}"
-            )
+        _check_seconds(length, settings)
         enough = _enough(rate, settings)
         flat = av.AudioResampler(format="fltp")
         for frame in container.decode(stream):

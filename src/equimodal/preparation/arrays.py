@@ -44,17 +44,12 @@ class Target:
     form: Form
     count: int
 
-    @property
-    def row_bytes(self) -> int:
-        """Bytes of a row."""
-        return int(np.prod(self.form.shape)) * np.dtype(self.form.dtype).itemsize
-
     def create(self) -> None:
         """Make the file, at its full size, with zeros that take no room yet."""
         header = {"descr": np.lib.format.dtype_to_descr(np.dtype(self.form.dtype)), "fortran_order": False}
         with self.path.open("wb") as file:
             np.lib.format.write_array_header_1_0(file, {**header, "shape": (self.count, *self.form.shape)})
-            file.truncate(file.tell() + self.count * self.row_bytes)
+            file.truncate(file.tell() + self.count * self.form.row_bytes)
 
     def write(self, start: int, block: np.ndarray) -> None:
         """Write rows from `start` on.
@@ -63,17 +58,17 @@ class Target:
             RunError: the disk is full or not writable.
         """
         with writing(self.path), self.path.open("r+b") as file:
-            file.seek(self._offset() + start * self.row_bytes)
+            file.seek(self._offset() + start * self.form.row_bytes)
             file.write(np.ascontiguousarray(block).tobytes())
 
     def check(self, piece: range) -> int:
         """Return a checksum of a piece's rows as they are on disk."""
         with self.path.open("rb") as file:
-            file.seek(self._offset() + piece.start * self.row_bytes)
-            return zlib.crc32(file.read(len(piece) * self.row_bytes))
+            file.seek(self._offset() + piece.start * self.form.row_bytes)
+            return zlib.crc32(file.read(len(piece) * self.form.row_bytes))
 
     def _offset(self) -> int:
-        return self.path.stat().st_size - self.count * self.row_bytes
+        return self.path.stat().st_size - self.count * self.form.row_bytes
 
 
 def checks_of(targets: Mapping[str, Target], piece: range) -> dict[str, int]:

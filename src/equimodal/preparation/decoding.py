@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from equimodal.files import file_checksum
 from equimodal.media.forms import Form, Row, read_row
 from equimodal.media.settings import MediaSettings
 from equimodal.media.texts import read_text
@@ -16,7 +16,6 @@ from equimodal.media.unreadable import Unreadable
 from equimodal.preparation.arrays import Target, checks_of
 from equimodal.preparation.outcomes import Outcome, Outcomes, Piece
 
-_BLOCK = 1 << 20
 Files = Sequence[tuple[int, Mapping[str, Path]]]
 """Rows, and their files by modality."""
 
@@ -62,7 +61,7 @@ def _decode(path: Path, form: Form, settings: MediaSettings) -> tuple[Outcome, R
     try:
         if not path.is_file():
             raise Unreadable("missing", "there is no such file")
-        digest = _digest(path)
+        digest = file_checksum(path)
         if form.medium == "text":
             return Outcome(digest, text=read_text(path, settings)), None
         row = read_row(path, form, settings)
@@ -71,11 +70,3 @@ def _decode(path: Path, form: Form, settings: MediaSettings) -> tuple[Outcome, R
     except OSError as error:
         return Outcome(digest, cause="damaged", reason=f"cannot be read ({error.strerror or error})"), None
     return Outcome(digest, len(row.values) if form.varies else None, row.likeness), row
-
-
-def _digest(path: Path) -> str:
-    seen = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            seen.update(block)
-    return seen.hexdigest()

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from equimodal.data.columns.base import checksum_of
 from equimodal.errors import RunError
 from equimodal.media.forms import Form, form_of, packages_for
@@ -70,8 +68,7 @@ class Plan:
 
     def size(self) -> int:
         """Return how many bytes the arrays will take."""
-        rows = len(self.layout.samples)
-        return sum(rows * int(np.prod(form.shape)) * np.dtype(form.dtype).itemsize for form in self.arrays().values())
+        return len(self.layout.samples) * sum(form.row_bytes for form in self.arrays().values())
 
     def identity(self) -> str:
         """Return a checksum of all that decides what is made, but for the files' content."""

@@ -27,8 +27,9 @@ from equimodal.preparation.plan import Plan, check_space
 from equimodal.preparation.record import FILE as RECORD
 from equimodal.preparation.record import Prepared, check, read_record
 from equimodal.preparation.running import decode_all
+from equimodal.progress import Reporter
 from equimodal.tables.words import duration
-from equimodal.training.progress import Reporter, make_reporter
+from equimodal.training.progress import make_reporter
 
 WORK = ".preparing"
 """The folder within the data folder where rows are decoded; it is removed at the end."""

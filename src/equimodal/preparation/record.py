@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,12 +10,11 @@ from typing import Any
 
 from equimodal.data.description import DESCRIPTION
 from equimodal.errors import DataError
-from equimodal.files import write_text
+from equimodal.files import file_checksum, write_text
 
 FILE = "prepared.json"
 THEN = "start again: what was finished is kept"
 """What to do once the cause of a failed write is mended."""
-_BLOCK = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -80,12 +78,7 @@ def read_record(folder: Path) -> Prepared:
 
 def state_of(path: Path) -> tuple[int, str]:
     """Return size and SHA-256 of a file."""
-    seen, size = hashlib.sha256(), 0
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            seen.update(block)
-            size += len(block)
-    return size, seen.hexdigest()
+    return path.stat().st_size, file_checksum(path)
 
 
 def check(folder: Path) -> Prepared:
@@ -105,7 +98,7 @@ def check(folder: Path) -> Prepared:
             problems.append(f"{name} is missing")
         elif path.stat().st_size != size:
             problems.append(f"{name} has {path.stat().st_size} bytes, expected {size}")
-        elif state_of(path)[1] != digest:
+        elif file_checksum(path) != digest:
             problems.append(f"{name} is not what was written (its SHA-256 differs)")
     if problems:
         raise DataError(f"{folder}: is not whole: {'; '.join(problems)}. Remove the folder and prepare it again.")
