@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-KINDS = ("methods", "encoders", "fusions", "data", "recipes")
+KINDS = ("methods", "encoders", "fusions", "data", "benchmarks", "recipes")
 
 
 def list_known(
@@ -14,13 +14,14 @@ def list_known(
         str | None, typer.Argument(metavar="[KIND]", help=f"One of {', '.join(KINDS)}; default: all.")
     ] = None,
 ) -> None:
-    """List methods, encoders, fusions, data sets and recipes."""
+    """List methods, encoders, fusions, data sets, public data sets that can be prepared, and recipes."""
     from equimodal.config.recipes import read_recipe, recipe_names
     from equimodal.data.catalogue import DATASETS
     from equimodal.errors import ConfigError, did_you_mean
     from equimodal.methods.base import METHODS
     from equimodal.models.encoders.base import ENCODERS
     from equimodal.models.fusions.base import FUSIONS
+    from equimodal.preparation.benchmark import BENCHMARKS
     from equimodal.registry import Registry
 
     def described(registry: Registry[Any]) -> list[tuple[str, str]]:
@@ -32,6 +33,7 @@ def list_known(
         "encoders": lambda: described(ENCODERS),
         "fusions": lambda: described(FUSIONS),
         "data": lambda: described(DATASETS),
+        "benchmarks": lambda: described(BENCHMARKS),
         "recipes": lambda: [(name, read_recipe(name).get("about", "")) for name in recipe_names()],
     }
     if kind is not None and kind not in tables:

@@ -18,7 +18,9 @@ def prepare(
     source: Annotated[
         Path,
         typer.Argument(
-            metavar="SOURCE", help="A manifest (.csv, .jsonl, .parquet), or a folder with one folder per class."
+            metavar="SOURCE",
+            help="A manifest (.csv, .jsonl, .parquet), a folder with one folder per class, or a public data set by "
+            "name (equimodal list benchmarks).",
         ),
     ],
     out: Out = None,
@@ -71,7 +73,19 @@ def prepare(
     root: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="The folder that paths are relative to. Default: the manifest's.", show_default=False
+            metavar="DIR",
+            help="Of a public data set: the download. Of a manifest: the folder that paths are relative to.",
+            show_default=False,
+        ),
+    ] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            "-s",
+            metavar="KEY=VALUE",
+            help="An option of the public data set's reader, for instance -s channel=both. Repeatable.",
+            show_default=False,
         ),
     ] = None,
     ignore: Annotated[
@@ -86,12 +100,13 @@ def prepare(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Decode your own pictures, sounds, videos and texts into a data folder for --data.
+    """Decode pictures, sounds, videos and texts, your own or a public data set's, into a data folder for --data.
 
-    The same command continues after an interruption. See docs/data/media.md.
+    The same command continues after an interruption. See docs/data/media.md and docs/benchmarks.md.
     """
     from equimodal.errors import ConfigError
     from equimodal.media.options import settings_of
+    from equimodal.preparation.prepare import default_settings
     from equimodal.preparation.prepare import prepare as run
     from equimodal.preparation.record import check as check_folder
     from equimodal.preparation.summary import words_of
@@ -103,6 +118,7 @@ def prepare(
     if out is None:
         raise ConfigError("--out: is missing. Name the folder to make.")
     settings = settings_of(
+        default_settings(source),
         image_size=image_size,
         fit=fit,
         frames=frames,
@@ -121,6 +137,7 @@ def prepare(
         out,
         settings,
         root=root,
+        options=options or (),
         ignore=ignore or (),
         video_sound=video_sound,
         on_error=on_error,  # pyright: ignore[reportArgumentType]  # checked there

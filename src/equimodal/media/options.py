@@ -10,9 +10,11 @@ from equimodal.config.problems import problems_of
 from equimodal.errors import ConfigError
 from equimodal.media.settings import MediaSettings
 
+DEFAULTS = MediaSettings()
 
-def settings_of(**given: Any) -> MediaSettings:
-    """Return the settings; those that are None keep their default.
+
+def settings_of(base: MediaSettings = DEFAULTS, **given: Any) -> MediaSettings:
+    """Return the settings; those that are None keep the value that they have in `base`.
 
     Raises:
         ConfigError: a value does not fit; all of them together, by the names of the command's options.
@@ -22,7 +24,7 @@ def settings_of(**given: Any) -> MediaSettings:
         'crop'
     """
     try:
-        return MediaSettings(**{name: value for name, value in given.items() if value is not None})
+        return MediaSettings(**{**base.model_dump(), **{name: v for name, v in given.items() if v is not None}})
     except ValidationError as error:
         raise ConfigError([_as_option(problem) for problem in problems_of(error, MediaSettings)]) from error
 

@@ -173,6 +173,9 @@ def _write_columns(decoded: Decoded, kept: np.ndarray, ready: Path) -> dict[str,
     found: dict[str, Any] = {"arrays": arrays, "ids": _write_words(ready, "ids", [each.id for each in samples])}
     if samples[0].label is not None:
         found["labels"] = _write_words(ready, "labels", [str(each.label) for each in samples])
+        if plan.layout.classes is not None:
+            there = {each.label for each in samples}
+            found["classes"] = [name for name in plan.layout.classes if name in there]
     if samples[0].group is not None:
         found["groups"] = _write_words(ready, "groups", [str(each.group) for each in samples])
     if samples[0].split is not None:

@@ -40,12 +40,14 @@ class Layout:
         samples: in the order of the rows to come. Labels, splits and groups are there for all or for none.
         root: the folder that all files lie in; paths are reported as seen from it.
         notes: what a reader noticed, for instance counts that differ from those published.
+        classes: in order; by default the labels, sorted. Those that no sample has are left out.
     """
 
     media: Mapping[str, Medium]
     samples: Sequence[Sample]
     root: Path
     notes: Sequence[str] = field(default_factory=tuple)
+    classes: Sequence[str] | None = None
 
     def shown(self, path: Path) -> str:
         """Return a path as messages and lists write it: as seen from the root, with slashes."""

@@ -80,6 +80,8 @@ class Plan:
 
     def _content(self, stamped: bool) -> Iterator[str]:
         yield f"{FORMAT} {self.settings.model_dump_json()} {self.forms!r}\n"
+        if self.layout.classes is not None:
+            yield f"{tuple(self.layout.classes)!r}\n"
         for each in self.layout.samples:
             yield f"{each.id!r} {each.label!r} {each.split!r} {each.group!r}\n"
             for modality, cell in each.cells.items():

@@ -1,22 +1,22 @@
-"""Prepare data from a manifest, or from a folder per class."""
+"""Prepare data from a manifest, a folder per class, or the download of a public data set."""
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
 from joblib import cpu_count
 
-from equimodal.data.checks import raise_problems
 from equimodal.data.description import DESCRIPTION
 from equimodal.errors import ConfigError, DataError, Interrupted, RunError, did_you_mean
 from equimodal.locks import FILE as LOCK
 from equimodal.locks import locked
 from equimodal.media.settings import MediaSettings
 from equimodal.preparation.arrays import Target, checks_of, writing
+from equimodal.preparation.benchmark import BENCHMARKS, read_benchmark
 from equimodal.preparation.class_folders import read_class_folders
 from equimodal.preparation.decoding import Work
 from equimodal.preparation.finishing import COLUMNS, DUPLICATES, UNREADABLE, Decoded, OnError, finish
@@ -41,23 +41,26 @@ def prepare(
     settings: MediaSettings | None = None,
     *,
     root: str | Path | None = None,
+    options: Sequence[str] = (),
     ignore: Sequence[str] = (),
     video_sound: bool = False,
     on_error: OnError = "stop",
     workers: int | None = None,
     quiet: bool = True,
 ) -> Prepared:
-    """Decode the media that a manifest names, or that lie in a folder per class, into a data folder.
+    """Decode media into a data folder: those of a manifest, of a folder per class, or of a public data set.
 
     The folder is what `equimodal train --data` and `load` take. The same files and settings give the same bytes,
     whatever the number of workers. A call that was interrupted or killed is continued by the same call.
 
     Args:
-        source: a `.csv`, `.jsonl` or `.parquet` (see `equimodal.preparation.manifest.read_manifest`), or a folder (see
-            `equimodal.preparation.class_folders.read_class_folders`).
+        source: a `.csv`, `.jsonl` or `.parquet` (see `equimodal.preparation.manifest.read_manifest`); a folder (see
+            `equimodal.preparation.class_folders.read_class_folders`); or the name of a public data set (see
+            `equimodal.preparation.benchmark`), which goes before a folder of that name.
         folder: to make.
-        settings: sizes, lengths, rates and limits.
-        root: see `read_manifest`; the folder that paths are relative to.
+        settings: sizes, lengths, rates and limits; None: the defaults, or those of the public data set.
+        root: of a manifest: the folder that paths are relative to. Of a public data set: the download.
+        options: of the public data set's reader, `key=value`.
         ignore: columns of the manifest that are not looked at.
         video_sound: of a folder: take the modality `audio` out of the videos.
         on_error: what an unreadable file means: `stop` (decode the others, then say which), `missing` (the sample lacks
@@ -91,8 +94,8 @@ def prepare(
     source, folder = Path(source), Path(folder)
     if on_error not in get_args(OnError):
         raise ConfigError(f"--on-error: unknown word '{on_error}'.{did_you_mean(on_error, get_args(OnError))}")
-    layout = _layout(source, root, ignore, video_sound, on_error)
-    plan = Plan.make(layout, settings or MediaSettings())
+    layout = _layout(source, root, options, ignore, video_sound, on_error)
+    plan = Plan.make(layout, settings or default_settings(source))
     _check_place(folder, layout, source)
     with locked(folder, "prepared data"):
         found = _prepared_before(folder, plan, on_error)
@@ -102,25 +105,51 @@ def prepare(
     return found
 
 
+def default_settings(source: str | Path) -> MediaSettings:
+    """Return how media of a source are decoded where nothing else is said.
+
+    Example:
+        >>> default_settings("clips/all.csv").sampling_rate
+        16000
+    """
+    return BENCHMARKS.get(str(source)).settings if _is_benchmark(source) else MediaSettings()
+
+
+def _is_benchmark(source: str | Path) -> bool:
+    return str(source) in BENCHMARKS.names()
+
+
 def _layout(
-    source: Path, root: str | Path | None, ignore: Sequence[str], video_sound: bool, on_error: OnError
+    source: Path,
+    root: str | Path | None,
+    options: Sequence[str],
+    ignore: Sequence[str],
+    video_sound: bool,
+    on_error: OnError,
 ) -> Layout:
+    if _is_benchmark(source):
+        _refuse({"--ignore": ignore, "--video-sound": video_sound}, "not for public data sets", source)
+        return read_benchmark(str(source), None if root is None else Path(root), options)
+    _refuse({"-s": options}, "for public data sets", source)
     if not source.exists():
         raise DataError(
-            f"{source}: no such file or folder. Give a manifest (.csv, .jsonl, .parquet), or a folder per class."
+            f"{source}: no such file or folder. Give a manifest (.csv, .jsonl, .parquet), a folder per class, or a "
+            f"public data set.{did_you_mean(str(source), BENCHMARKS.names())}"
         )
     if not source.is_dir():
         if video_sound:
             raise ConfigError("--video-sound is for folders: in a manifest, name the videos in the column 'audio' too.")
         return read_manifest(source, None if root is None else Path(root), ignore, missing_ok=on_error != "stop")
-    raise_problems(
-        [
-            f"{name} is for manifests, and {source} is a folder."
-            for name, given in (("--root", root), ("--ignore", ignore))
-            if given
-        ]
-    )
+    _refuse({"--root": root, "--ignore": ignore}, "for manifests", source)
     return read_class_folders(source, video_sound)
+
+
+def _refuse(options: Mapping[str, object], why: str, source: Path) -> None:
+    problems = [
+        f"{name} is {why}, and the source is {source}. Leave it out." for name, given in options.items() if given
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _check_place(folder: Path, layout: Layout, source: Path) -> None:

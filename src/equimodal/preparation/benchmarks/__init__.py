@@ -1,0 +1,1 @@
+"""Public data sets: one file each, which knows how the download lies on disk."""

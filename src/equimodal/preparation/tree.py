@@ -1,0 +1,90 @@
+"""The files of a download, looked through once; and what to say where they are not those that were expected."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from equimodal.errors import DataError
+
+_SHOWN = 6
+
+
+class Tree:
+    """A folder and all files below it, sorted; hidden ones are passed over, and links to folders are not followed.
+
+    Args:
+        root: the folder.
+        expected: what it should look like, for messages.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "a1.wav").touch()
+        >>> [(match["n"], path.name) for match, path in Tree(folder, "a<n>.wav").named(r"a(?P<n>\\d)\\.wav")]
+        [('1', 'a1.wav')]
+    """
+
+    def __init__(self, root: Path, expected: str) -> None:
+        self.root = root.resolve()
+        self.expected = expected
+
+    @cached_property
+    def files(self) -> list[Path]:
+        """All files, sorted by their path."""
+        found: list[Path] = []
+        for folder, below, names in os.walk(self.root):
+            below[:] = [name for name in below if not name.startswith(".") and name != "__MACOSX"]
+            found += [Path(folder, name) for name in names if not name.startswith(".")]
+        return sorted(found)
+
+    def named(self, pattern: str) -> Iterator[tuple[re.Match[str], Path]]:
+        """Yield the files whose name matches a regular expression as a whole, in any letter case, wherever they are."""
+        form = re.compile(pattern, re.IGNORECASE)
+        return ((match, path) for path in self.files if (match := form.fullmatch(path.name)))
+
+    def placed(self, pattern: str) -> Iterator[tuple[re.Match[str], Path]]:
+        """Yield the files whose path ends as a regular expression says, with slashes, after any folders or none."""
+        form = re.compile(rf"(?:.*/)?(?:{pattern})", re.IGNORECASE)
+        return (
+            (match, path) for path in self.files if (match := form.fullmatch(path.relative_to(self.root).as_posix()))
+        )
+
+    def unlike(self, looked_for: str, advice: str = "") -> DataError:
+        """Return the error that what was looked for is not there; it says what is.
+
+        Args:
+            looked_for: in words.
+            advice: what to do, beyond giving the right folder.
+        """
+        endings = Counter(path.suffix.lower() or "no ending" for path in self.files)
+        listed = ", ".join(f"{count} {ending}" for ending, count in endings.most_common(_SHOWN)) or "none"
+        folders = sorted(path.name for path in self.root.iterdir() if path.is_dir())
+        shown = ", ".join(folders[:_SHOWN]) + (", ..." if len(folders) > _SHOWN else "") if folders else "none"
+        zipped = any(ending in (".zip", ".tar", ".gz", ".tgz", ".rar", ".7z") for ending in endings)
+        unpack = " Unpack the archives first." if zipped else ""
+        tree = "\n".join(f"    {line}" for line in self.expected.strip().splitlines())
+        return DataError(
+            f"{self.root}: {looked_for} not found. Files below it: {len(self.files)} ({listed}); folders: {shown}."
+            f"{unpack} {advice or 'Name the folder of the download with --root.'} Expected below it:\n{tree}"
+        )
+
+
+def count_notes(found: Mapping[str, int], published: Mapping[str, int]) -> list[str]:
+    """Return a sentence for each count that is not the published one.
+
+    Example:
+        >>> count_notes({"clips": 7440, "actors": 91}, {"clips": 7442, "actors": 91})
+        ['7440 clips, published are 7442 (2 fewer).']
+    """
+    notes = []
+    for what, expected in published.items():
+        count = found.get(what, 0)
+        if count != expected:
+            word = "fewer" if count < expected else "more"
+            notes.append(f"{count} {what}, published are {expected} ({abs(count - expected)} {word}).")
+    return notes
