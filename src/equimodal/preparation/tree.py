@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
 from equimodal.errors import DataError
 
 _SHOWN = 6
+_POINTER_BYTES = 1024
 
 
 class Tree:
@@ -96,6 +97,21 @@ class Tree:
             f"{self.root}: {looked_for} not found. Files below it: {len(self.files)} ({listed}); folders: {shown}."
             f"{unpack} {advice or 'Name the folder of the download with --root.'} Expected below it:\n{tree}"
         )
+
+    def check_content(self, paths: Iterable[Path]) -> None:
+        """Check that files hold media, and not what a clone without Git LFS has in their place.
+
+        Raises:
+            DataError: some are pointers of Git LFS.
+        """
+        files = list(paths)
+        small = (path for path in files if path.stat().st_size < _POINTER_BYTES)
+        pointers = [path for path in small if path.read_bytes().startswith(b"version https://git-lfs")]
+        if pointers:
+            raise DataError(
+                f"{self.root}: {len(pointers)} of {len(files)} files are pointers of Git LFS, and not the media (the "
+                f"first is {pointers[0].relative_to(self.root).as_posix()}). Run git lfs pull in the clone."
+            )
 
 
 def count_notes(found: Mapping[str, int], published: Mapping[str, int]) -> list[str]:
