@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,11 @@ class Rows:
     columns: tuple[str, ...]
     cells: dict[str, list[str | None]]
     places: list[str]
+
+    def without(self, names: Sequence[str]) -> Rows:
+        """Return the rows without some of the columns."""
+        kept = tuple(name for name in self.columns if name not in names)
+        return Rows(kept, {name: self.cells[name] for name in kept}, self.places)
 
 
 def read_table(path: Path) -> Rows:
