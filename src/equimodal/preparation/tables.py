@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,11 @@ class Rows:
     columns: tuple[str, ...]
     cells: dict[str, list[str | None]]
     places: list[str]
+
+    def without(self, names: Sequence[str]) -> Rows:
+        """Return the rows without some of the columns."""
+        kept = tuple(name for name in self.columns if name not in names)
+        return Rows(kept, {name: self.cells[name] for name in kept}, self.places)
 
 
 def read_table(path: Path) -> Rows:
@@ -69,7 +74,12 @@ def list_places(places: list[str]) -> str:
     return ", ".join(places[:_SHOWN]) + more
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Return the text of a file in UTF-8, without the mark that some programs put first.
+
+    Raises:
+        DataError: it cannot be read, or is in another encoding.
+    """
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -79,7 +89,7 @@ def _text(path: Path) -> str:
 
 
 def _read_csv(path: Path) -> Rows:
-    lines = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+    lines = csv.reader(io.StringIO(text_of(path), newline=""), strict=True)
     try:
         header = [name.strip() for name in next(lines, [])]
         if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
@@ -107,7 +117,7 @@ def _read_csv(path: Path) -> Rows:
 def _read_json_lines(path: Path) -> Rows:
     problems: list[str] = []
     found: list[tuple[str, dict[str, Any]]] = []
-    for number, line in enumerate(_text(path).split("\n"), start=1):
+    for number, line in enumerate(text_of(path).split("\n"), start=1):
         if not line.strip():
             continue
         try:

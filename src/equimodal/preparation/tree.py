@@ -55,6 +55,30 @@ class Tree:
             (match, path) for path in self.files if (match := form.fullmatch(path.relative_to(self.root).as_posix()))
         )
 
+    def one(self, name: str) -> Path | None:
+        """Return the file of this name that is least deep, or None. Of several at one depth it is the first by name."""
+        found = [path for _, path in self.named(re.escape(name))]
+        return min(found, key=lambda path: (len(path.parts), path), default=None)
+
+    def check_whole(self, listed: Mapping[str, int], found: Mapping[str, int], what: str) -> None:
+        """Check that something of all that a list names is there: a folder that is missing as a whole is no accident.
+
+        Args:
+            listed: how many files the list names, by folder, class or part.
+            found: how many of them are there.
+            what: they are, before a name: "images of".
+
+        Raises:
+            DataError: none of some folder's files is there.
+        """
+        none = sorted(name for name, count in listed.items() if count and not found.get(name))
+        if none:
+            shown = ", ".join(none[:_SHOWN]) + (", ..." if len(none) > _SHOWN else "")
+            raise self.unlike(
+                f"{what} {shown} ({len(none)} of {len(listed)} for which the list names files) were",
+                "Finish the download and unpack all of it.",
+            )
+
     def unlike(self, looked_for: str, advice: str = "") -> DataError:
         """Return the error that what was looked for is not there; it says what is.
 
