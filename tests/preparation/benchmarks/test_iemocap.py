@@ -150,6 +150,16 @@ def test_a_wrong_root_and_half_a_download_are_told_what_is_missing(download: Pat
     assert not (tmp_path / "data").exists()
 
 
+def test_a_dialogue_without_its_video_lacks_it_in_every_turn(download: Path, tmp_path: Path) -> None:
+    root = tmp_path / "less"
+    shutil.copytree(download, root)
+    (root / "Session1" / "dialog" / "avi" / "DivX" / "Ses01M_script01_1b.avi").unlink()
+    layout = read_benchmark("iemocap", root)
+    assert layout.notes[-1] == "Recordings of dialogues that are not there: 1."
+    missing = [each.id for each in layout.samples if not Path(each.cells["video"].path).is_file()]  # pyright: ignore
+    assert missing == [name for name, label, _ in turns("Ses01M_script01_1b") if label not in ("fru", "xxx")]
+
+
 def test_all_lines_of_another_form_are_told_at_once(download: Path, tmp_path: Path) -> None:
     root = tmp_path / "changed"
     shutil.copytree(download, root)
