@@ -50,7 +50,7 @@ def sound(path: Path, wave: np.ndarray, rate: int = RATE, subtype: str | None = 
 
 def video(
     path: Path,
-    greys: Sequence[int],
+    greys: Sequence[int | np.ndarray],
     times: Sequence[float] | None = None,
     *,
     codec: str = "libx264",
@@ -64,7 +64,7 @@ def video(
 
     Args:
         path: whose ending says the form.
-        greys: of the frames.
+        greys: of the frames; of their columns, where arrays (width, 1) are given.
         times: when they begin, in seconds; at the given rate by default.
         codec: of the frames.
         rate: frames per second.

@@ -82,10 +82,11 @@ def form_of(medium: Medium, settings: MediaSettings, files: Sequence[Path] = ())
     if medium == "video":
         return Form(medium, "video", (settings.frames, settings.frame_size, settings.frame_size, 3), "uint8")
     if medium == "audio":
+        varies = settings.short == "own"
         if settings.audio == "waveform":
-            return Form(medium, "sequence", (settings.samples, 1), "float32", varies=True)
+            return Form(medium, "sequence", (settings.samples, 1), "float32", varies)
         steps = 1 + settings.samples // settings.hop
-        return Form(medium, "sequence", (steps, settings.window // 2 + 1), "float32", varies=True)
+        return Form(medium, "sequence", (steps, settings.window // 2 + 1), "float32", varies)
     return _form_of_arrays(files)
 
 

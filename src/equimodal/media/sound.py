@@ -30,7 +30,7 @@ def read_sound(file: Path | Clip, settings: MediaSettings) -> np.ndarray:
     """Return a sound as it is stored: float32, (times, frequencies) or (samples, 1).
 
     Channels are averaged. The beginning of `settings.seconds` is resampled to `settings.sampling_rate`; what is shorter
-    keeps its own length. A section is as exact as a sample of the file.
+    keeps its own length, or is repeated (`settings.short`). A section is as exact as a sample of the file.
 
     Raises:
         Unreadable: it holds no sound, is damaged, cut short or too long, or has no such section.
@@ -43,6 +43,8 @@ def read_sound(file: Path | Clip, settings: MediaSettings) -> np.ndarray:
     wave = resampled(wave, rate, settings.sampling_rate)[: settings.samples]
     if not np.isfinite(wave).all():
         raise Unreadable("not finite", "holds samples that are NaN or infinite")
+    if settings.short == "tile":
+        wave = np.resize(wave, settings.samples)
     if settings.audio == "waveform":
         return wave[:, None]
     return log_spectrogram(wave, settings.window, settings.hop)

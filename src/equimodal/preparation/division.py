@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from equimodal.data.assignment import assign
 from equimodal.data.checks import raise_problems
 from equimodal.errors import ConfigError, did_you_mean
 from equimodal.preparation.layout import Sample
@@ -59,32 +60,37 @@ def hold_out(samples: Sequence[Sample], share: float) -> list[Sample]:
 
     Args:
         samples: in parts.
-        share: of each class's samples (or groups), at least one where there are two or more.
+        share: of each class's samples, at least one where there are two or more; of all samples where there are groups.
+
+    Raises:
+        DataError: there are groups, and fewer than three in training.
 
     Example:
         >>> given = [Sample(str(n), {}, label="ab"[n % 2], split="train") for n in range(40)]
         >>> sorted(str(each.label) for each in hold_out(given, 0.05) if each.split == "validation")
         ['a', 'b']
     """
-    units: dict[str, dict[str, None]] = defaultdict(dict)
-    seen: set[str] = set()
-    for each in samples:
-        unit = each.id if each.group is None else each.group
-        if each.split == "train" and unit not in seen:
-            seen.add(unit)
-            units[str(each.label)][unit] = None
+    train = sorted((each for each in samples if each.split == "train"), key=lambda each: each.id)
     held: set[str] = set()
-    generator = np.random.default_rng(0)
-    for label in sorted(units):
-        names = sorted(units[label])
-        count = max(round(share * len(names)), 1) if len(names) > 1 else 0
-        held.update(names[int(place)] for place in generator.permutation(len(names))[:count])
-    return [
-        replace(each, split="validation")
-        if each.split == "train" and (each.id if each.group is None else each.group) in held
-        else each
-        for each in samples
-    ]
+    if any(each.group is not None for each in train):
+        held = _whole_groups(train, share)
+    else:
+        rows: dict[str, list[str]] = defaultdict(list)
+        for each in train:
+            rows[str(each.label)].append(each.id)
+        generator = np.random.default_rng(0)
+        for label in sorted(rows):
+            count = max(round(share * len(rows[label])), 1) if len(rows[label]) > 1 else 0
+            held.update(rows[label][int(place)] for place in generator.permutation(len(rows[label]))[:count])
+    return [replace(each, split="validation") if each.id in held else each for each in samples]
+
+
+def _whole_groups(train: Sequence[Sample], share: float) -> set[str]:
+    """Return the ids of whole groups, about a share of the rows, of which no class is missing in what is left."""
+    labels = np.unique([str(each.label) for each in train], return_inverse=True)[1]
+    groups = np.array([str(each.group) for each in train])
+    part = assign(labels, groups, (1 - share, share / 2, share / 2), seed=0)  # two of its parts together
+    return {each.id for each, number in zip(train, part.tolist(), strict=True) if number > 0}
 
 
 def _by_file(samples: Sequence[Sample], split: str, ways: Sequence[str]) -> tuple[list[Sample], list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from equimodal.errors import DataError
@@ -51,13 +52,18 @@ def read_lines(path: Path, form: str, example: str, header: str | None = None) -
     return found
 
 
-def read_columns(path: Path, columns: tuple[str, ...]) -> Rows:
+def read_columns(path: Path, columns: tuple[str, ...], text: Callable[[Path], str] = text_of) -> Rows:
     """Return a table that has certain columns, and perhaps others.
+
+    Args:
+        path: of the table.
+        columns: that it must have.
+        text: how a `.csv` or `.jsonl` becomes text, see `equimodal.preparation.encodings`.
 
     Raises:
         DataError: it cannot be read, or a column is missing.
     """
-    table = read_table(path)
+    table = read_table(path, text)
     missing = [name for name in columns if name not in table.columns]
     if missing:
         raise DataError(
