@@ -50,7 +50,7 @@ def sound(path: Path, wave: np.ndarray, rate: int = RATE, subtype: str | None = 
 
 def video(
     path: Path,
-    greys: Sequence[int],
+    greys: Sequence[int | np.ndarray],
     times: Sequence[float] | None = None,
     *,
     codec: str = "libx264",
@@ -58,18 +58,20 @@ def video(
     size: tuple[int, int] = (48, 64),
     wave: np.ndarray | None = None,
     sound_codec: str = "aac",
+    every: int | None = None,
 ) -> Path:
     """Write a video of plain frames.
 
     Args:
         path: whose ending says the form.
-        greys: of the frames.
+        greys: of the frames; of their columns, where arrays (width, 1) are given.
         times: when they begin, in seconds; at the given rate by default.
         codec: of the frames.
         rate: frames per second.
         size: height and width.
         wave: sound at 22050 Hz.
         sound_codec: of the sound.
+        every: how many frames from one key frame to the next.
     """
     import av
 
@@ -80,6 +82,8 @@ def video(
         stream.height, stream.width = size
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = clock
+        if every is not None:
+            stream.codec_context.gop_size = every
         speech = None if wave is None else container.add_stream(sound_codec, rate=22050, layout="mono")
         for grey, time in zip(greys, times, strict=True):
             frame = av.VideoFrame.from_ndarray(np.full((*size, 3), grey, np.uint8), format="rgb24")
@@ -87,7 +91,9 @@ def video(
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
         if speech is not None and wave is not None:
-            part = av.AudioFrame.from_ndarray(wave[None], format="fltp", layout="mono")
+            values = (wave * 32767).astype(np.int16) if sound_codec == "pcm_s16le" else wave
+            form = "s16" if sound_codec == "pcm_s16le" else "fltp"
+            part = av.AudioFrame.from_ndarray(values[None], format=form, layout="mono")
             part.sample_rate, part.pts = 22050, 0
             container.mux(speech.encode(part))
             container.mux(speech.encode(None))

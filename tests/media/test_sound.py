@@ -69,6 +69,23 @@ def test_rates_channels_and_seconds(tmp_path: Path) -> None:
     assert len(short) == 2000  # its own length
 
 
+@pytest.mark.parametrize("audio", ["waveform", "spectrogram"])
+def test_short_sounds_are_repeated(tmp_path: Path, audio: str) -> None:
+    """As in the published code for CREMA-D: `np.tile(samples, 10)[: rate * seconds]`."""
+    settings = MediaSettings(audio=audio, sampling_rate=8000, seconds=1, short="tile")
+    wave = tone(300, 0.3)
+    form = form_of("audio", settings)
+    found = read_row(sound(tmp_path / "a.wav", wave, subtype="FLOAT"), form, settings).values
+    expected = np.tile(wave, 10)[:8000]
+    if audio == "waveform":
+        assert np.array_equal(found[:, 0], expected)
+    else:
+        assert np.array_equal(found, log_spectrogram(expected, settings.window, settings.hop))
+    assert found.shape == form.shape and not form.varies
+    long = read_row(sound(tmp_path / "b.wav", tone(300, 1.3), subtype="FLOAT"), form, settings).values
+    assert long.shape == form.shape
+
+
 @pytest.mark.parametrize(("rate", "target"), [(22050, 16000), (8000, 16000), (44100, 8000)])
 def test_resampling_is_that_of_scipy(rate: int, target: int) -> None:
     wave = np.random.default_rng(0).normal(size=5000).astype(np.float32)

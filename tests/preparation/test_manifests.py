@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from equimodal.errors import ConfigError, DataError
+from equimodal.media.clip import Clip
 from equimodal.preparation.class_folders import read_class_folders
-from equimodal.preparation.layout import Layout
+from equimodal.preparation.layout import Layout, Sample
 from equimodal.preparation.manifest import read_manifest
 from equimodal.preparation.prepare import prepare
 
@@ -159,6 +160,48 @@ def test_a_manifest_that_is_not_utf8(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_bytes("id,text\n1,é\n".encode("latin-1"))
     with pytest.raises(DataError, match="not UTF-8 text"):
         read_manifest(tmp_path / "m.csv")
+
+
+def test_sections(tmp_path: Path) -> None:
+    """`start` and `end` are of all sounds and videos of a line, and of nothing else."""
+    files(tmp_path, "a.avi", "1.jpg")
+    (tmp_path / "m.csv").write_text(
+        "start,end,video,audio,image,text\n1.5,2,a.avi,a.avi,1.jpg,x\n,2,a.avi,,,y\n3,,a.avi,,,z\n,,a.avi,,,z\n"
+    )
+    layout = read_manifest(tmp_path / "m.csv")
+    path = (tmp_path / "a.avi").resolve()
+    assert [each.cells["video"] for each in layout.samples] == [
+        Clip(path, 1.5, 2.0),
+        Clip(path, None, 2.0),
+        Clip(path, 3.0),
+        Clip(path),
+    ]
+    assert layout.samples[0].cells["audio"] == Clip(path, 1.5, 2.0)
+    assert layout.samples[0].cells["image"] == (tmp_path / "1.jpg").resolve()
+    assert layout.shown(Clip(path, 1.5, 2.0)) == "a.avi [1.5 to 2.0 s]"
+    whole = read_manifest(tmp_path / "m.csv", ignore=["start", "end"])
+    assert [each.cells["video"] for each in whole.samples] == [path] * 4
+
+
+def test_what_is_wrong_with_sections(tmp_path: Path) -> None:
+    files(tmp_path, "a.avi")
+    (tmp_path / "m.csv").write_text(
+        "start,end,video\n1,2,a.avi\nx,2,a.avi\n2,2,a.avi\n-1,2,a.avi\n,0,a.avi\nnan,inf,a.avi\n1,2,b.avi\n"
+    )
+    with pytest.raises(DataError) as error:
+        read_manifest(tmp_path / "m.csv")
+    for part in (
+        "2 problems",
+        "no section in line 3 (start 'x', end '2'), line 4 (start '2', end '2'), line 5 (start '-1', end '2'), "
+        "line 6 (start None, end '0'), line 7 (start 'nan', end 'inf'). Give seconds, with 0 <= start < end",
+        "line 8 (video: 'b.avi')",
+    ):
+        assert part in str(error.value)
+    (tmp_path / "m.csv").write_text("start,text\n1,x\n")
+    with pytest.raises(DataError, match="there is no sound and no video"):
+        read_manifest(tmp_path / "m.csv")
+    with pytest.raises(ValueError, match="s: text is text; only audio and video have sections"):
+        Layout({"text": "text"}, [Sample("s", {"text": Clip(tmp_path / "t.txt", 1)})], tmp_path)
 
 
 def test_a_folder_per_class(tmp_path: Path) -> None:

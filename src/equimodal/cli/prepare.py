@@ -57,6 +57,14 @@ def prepare(
     seconds: Annotated[
         float | None, typer.Option(help="Of sound, from its beginning. Default: 3.", show_default=False)
     ] = None,
+    short: Annotated[
+        str | None,
+        typer.Option(
+            metavar="own|tile",
+            help="A shorter sound keeps its own length, or is repeated until it is full. Default: own.",
+            show_default=False,
+        ),
+    ] = None,
     window: Annotated[
         int | None, typer.Option(metavar="SAMPLES", help="Of the spectrogram. Default: 512.", show_default=False)
     ] = None,
@@ -126,6 +134,7 @@ def prepare(
         audio=audio,
         sampling_rate=sampling_rate,
         seconds=seconds,
+        short=short,
         window=window,
         hop=hop,
         encoding=encoding,

@@ -12,6 +12,7 @@ import numpy as np
 from equimodal.data.columns.base import Kind, infer_kind
 from equimodal.errors import ConfigError
 from equimodal.media.arrays import open_array, read_stored_array
+from equimodal.media.clip import Clip, as_clip
 from equimodal.media.pictures import read_picture
 from equimodal.media.settings import MediaSettings
 from equimodal.media.sound import SOUNDFILE, read_sound
@@ -81,24 +82,26 @@ def form_of(medium: Medium, settings: MediaSettings, files: Sequence[Path] = ())
     if medium == "video":
         return Form(medium, "video", (settings.frames, settings.frame_size, settings.frame_size, 3), "uint8")
     if medium == "audio":
+        varies = settings.short == "own"
         if settings.audio == "waveform":
-            return Form(medium, "sequence", (settings.samples, 1), "float32", varies=True)
+            return Form(medium, "sequence", (settings.samples, 1), "float32", varies)
         steps = 1 + settings.samples // settings.hop
-        return Form(medium, "sequence", (steps, settings.window // 2 + 1), "float32", varies=True)
+        return Form(medium, "sequence", (steps, settings.window // 2 + 1), "float32", varies)
     return _form_of_arrays(files)
 
 
-def read_row(path: Path, form: Form, settings: MediaSettings) -> Row:
-    """Return one file of a modality that is not text as a row.
+def read_row(file: Path | Clip, form: Form, settings: MediaSettings) -> Row:
+    """Return one file of a modality that is not text, or a section of a sound or video, as a row.
 
     Raises:
         Unreadable: the file cannot become a row.
         ConfigError: a package that is needed is not installed.
     """
-    if not path.is_file():
+    clip = as_clip(file)
+    if not clip.path.is_file():
         raise Unreadable("missing", "there is no such file")
     try:
-        return _read(path, form, settings)
+        return _read(clip, form, settings)
     except (Unreadable, ConfigError, OSError):
         raise
     except MemoryError as error:
@@ -107,14 +110,14 @@ def read_row(path: Path, form: Form, settings: MediaSettings) -> Row:
         raise Unreadable("damaged", f"cannot be decoded ({type(error).__name__}: {error})") from error
 
 
-def _read(path: Path, form: Form, settings: MediaSettings) -> Row:
+def _read(clip: Clip, form: Form, settings: MediaSettings) -> Row:
     if form.medium == "image":
-        return Row(*read_picture(path, settings))
+        return Row(*read_picture(clip.path, settings))
     if form.medium == "video":
-        return Row(*read_video(path, settings))
+        return Row(*read_video(clip, settings))
     if form.medium == "audio":
-        return Row(read_sound(path, settings))
-    return Row(read_stored_array(path, (None, *form.shape[1:]) if form.varies else form.shape))
+        return Row(read_sound(clip, settings))
+    return Row(read_stored_array(clip.path, (None, *form.shape[1:]) if form.varies else form.shape))
 
 
 def packages_for(medium: Medium, files: Iterable[Path]) -> set[str]:

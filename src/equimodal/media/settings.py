@@ -22,7 +22,8 @@ class MediaSettings(Section):
         frame_size: height and width of a frame, in pixels.
         audio: `spectrogram` (see `equimodal.media.spectrogram`) or `waveform`.
         sampling_rate: of sound, in Hz.
-        seconds: of sound that are kept, from its beginning; shorter sounds keep their own length.
+        seconds: of sound that are kept, from its beginning.
+        short: what becomes of a shorter sound: `own` keeps its length; `tile` repeats it until it lasts `seconds`.
         window: samples of the spectrogram's window.
         hop: samples from one window to the next.
         encoding: of text files.
@@ -41,6 +42,7 @@ class MediaSettings(Section):
     audio: Literal["spectrogram", "waveform"] = "spectrogram"
     sampling_rate: int = Field(default=16_000, ge=100, le=768_000)
     seconds: float = Field(default=3.0, gt=0)
+    short: Literal["own", "tile"] = "own"
     window: int = Field(default=512, ge=2)
     hop: int = Field(default=256, ge=1)
     encoding: str = "utf-8"

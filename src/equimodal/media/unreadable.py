@@ -15,6 +15,7 @@ Cause = Literal[
     "no pictures",
     "too large",
     "too long",
+    "out of range",
     "not text",
     "wrong shape",
     "not finite",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from equimodal.files import file_checksum
+from equimodal.media.clip import Clip, as_clip
 from equimodal.media.forms import Form, Row, read_row
 from equimodal.media.settings import MediaSettings
 from equimodal.media.texts import read_text
@@ -16,7 +18,7 @@ from equimodal.media.unreadable import Unreadable
 from equimodal.preparation.arrays import Target, checks_of
 from equimodal.preparation.outcomes import Outcome, Outcomes, Piece
 
-Files = Sequence[tuple[int, Mapping[str, Path]]]
+Files = Sequence[tuple[int, Mapping[str, Path | Clip]]]
 """Rows, and their files by modality."""
 
 
@@ -46,8 +48,8 @@ def decode_piece(work: Work, piece: range, files: Files) -> Piece:
     outcomes: Outcomes = {}
     for row, cells in files:
         outcomes[row] = {}
-        for name, path in cells.items():
-            outcome, decoded = _decode(path, work.forms[name], work.settings)
+        for name, file in cells.items():
+            outcome, decoded = _decode(file, work.forms[name], work.settings)
             outcomes[row][name] = outcome
             if decoded is not None:
                 blocks[name][row - piece.start, *(slice(size) for size in decoded.values.shape)] = decoded.values
@@ -56,17 +58,25 @@ def decode_piece(work: Work, piece: range, files: Files) -> Piece:
     return Piece(piece.start, outcomes, checks_of(work.targets, piece))
 
 
-def _decode(path: Path, form: Form, settings: MediaSettings) -> tuple[Outcome, Row | None]:
-    digest = None
+def _decode(file: Path | Clip, form: Form, settings: MediaSettings) -> tuple[Outcome, Row | None]:
+    digest, path = None, as_clip(file).path
     try:
         if not path.is_file():
             raise Unreadable("missing", "there is no such file")
-        digest = file_checksum(path)
+        state = path.stat()
+        digest = _checksum(path, state.st_size, state.st_mtime_ns)
         if form.medium == "text":
             return Outcome(digest, text=read_text(path, settings)), None
-        row = read_row(path, form, settings)
+        row = read_row(file, form, settings)
     except Unreadable as error:
         return Outcome(digest, cause=error.cause, reason=str(error)), None
     except OSError as error:
         return Outcome(digest, cause="damaged", reason=f"cannot be read ({error.strerror or error})"), None
     return Outcome(digest, len(row.values) if form.varies else None, row.likeness), row
+
+
+@lru_cache(maxsize=1024)
+def _checksum(path: Path, size: int, changed: int) -> str:
+    """Return the SHA-256 of a file; it is read once for all its modalities and sections, unless it changes."""
+    del size, changed
+    return file_checksum(path)

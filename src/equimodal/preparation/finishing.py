@@ -22,6 +22,7 @@ from equimodal.data.description import DESCRIPTION
 from equimodal.data.identifiers import sortable
 from equimodal.errors import DataError
 from equimodal.files import write_text, write_whole
+from equimodal.media.clip import Clip
 from equimodal.media.texts import one_line
 from equimodal.preparation.arrays import Target
 from equimodal.preparation.duplicates import Pair, find_duplicates
@@ -75,12 +76,13 @@ class Decoded:
         return outcome is not None and outcome.cause is None
 
     def digest(self, row: int, modality: str) -> str | None:
-        """Return a checksum of a row's file, or of its text."""
+        """Return a checksum of a row's file, with its section, or of its text."""
         if not self.present(row, modality):
             return None
         if self.plan.forms[modality].medium == "text":
             return checksum_of([self.text(row, modality)])
-        return self.outcomes[row][modality].digest
+        cell, digest = self.plan.layout.samples[row].cells[modality], self.outcomes[row][modality].digest
+        return f"{digest} {cell.section}".strip() if isinstance(cell, Clip) else digest
 
 
 def finish(decoded: Decoded, folder: Path, work: Path, on_error: OnError) -> Prepared:
@@ -241,7 +243,7 @@ def _bad_lines(plan: Plan, bad: Sequence[tuple[int, str, Outcome]]) -> list[tupl
 
 def _shown(plan: Plan, row: int, modality: str) -> str:
     cell = plan.layout.samples[row].cells[modality]
-    return plan.layout.shown(cell) if isinstance(cell, Path) else cell
+    return cell if isinstance(cell, str) else plan.layout.shown(cell)
 
 
 def _pair_line(plan: Plan, pair: Pair, kept: np.ndarray) -> tuple[str, ...]:

@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from equimodal.media.clip import Clip, as_clip
 from equimodal.media.forms import Medium
 
-Cell = Path | str
-"""A file, or a text itself."""
+Cell = Path | Clip | str
+"""A file, a section of a sound or video, or a text itself."""
+TIMED: tuple[Medium, ...] = ("audio", "video")
+"""Media that have sections."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,9 @@ class Layout:
         root: the folder that all files lie in; paths are reported as seen from it.
         notes: what a reader noticed, for instance counts that differ from those published.
         classes: in order; by default the labels, sorted. Those that no sample has are left out.
+
+    Raises:
+        ValueError: a section of a file that is neither sound nor video.
     """
 
     media: Mapping[str, Medium]
@@ -49,6 +55,16 @@ class Layout:
     notes: Sequence[str] = field(default_factory=tuple)
     classes: Sequence[str] | None = None
 
-    def shown(self, path: Path) -> str:
-        """Return a path as messages and lists write it: as seen from the root, with slashes."""
-        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+    def __post_init__(self) -> None:
+        for each in self.samples:
+            for name, cell in each.cells.items():
+                if isinstance(cell, Clip) and cell.section and self.media[name] not in TIMED:
+                    raise ValueError(
+                        f"{each.id}: {name} is {self.media[name]}; only {' and '.join(TIMED)} have sections"
+                    )
+
+    def shown(self, file: Path | Clip) -> str:
+        """Return a file as messages and lists write it: as seen from the root, with slashes, and with its section."""
+        clip = as_clip(file)
+        name = clip.path.relative_to(self.root).as_posix() if clip.path.is_relative_to(self.root) else str(clip.path)
+        return f"{name} [{clip.section}]" if clip.section else name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import cast
 from equimodal.data.assignment import PARTS
 from equimodal.data.checks import name_problems, raise_problems
 from equimodal.errors import did_you_mean
+from equimodal.media.clip import Clip
 from equimodal.media.forms import MEDIA, Medium
-from equimodal.preparation.layout import Cell, Layout, Sample
+from equimodal.preparation.layout import TIMED, Cell, Layout, Sample
 from equimodal.preparation.tables import Rows, list_places, read_table
 
 COLUMNS = ("id", "label", "split", "group")
+TIMES = ("start", "end")
 SPLITS = {
     **{part: part for part in PARTS},
     **{str(number): part for number, part in enumerate(PARTS)},
@@ -34,7 +37,8 @@ def read_manifest(path: Path, root: Path | None = None, ignore: Sequence[str] = 
     Args:
         path: a `.csv`, `.jsonl` or `.parquet`. Columns are `id`, `label`, `split` and `group`, each of which may be
             left out, and one per modality: `image`, `audio`, `video` or `text`; any other name with `:image` and so on
-            behind it; or one whose cells are all `.npy` files. An empty cell is a missing modality.
+            behind it; or one whose cells are all `.npy` files. An empty cell is a missing modality. `start` and `end`,
+            in seconds, choose a section of all sounds and videos of a line; either may be empty.
         root: the folder that paths are relative to, and must not leave; the manifest's own by default.
         ignore: names of columns that are not looked at.
         missing_ok: a file that is not there is no mistake.
@@ -50,11 +54,17 @@ def read_manifest(path: Path, root: Path | None = None, ignore: Sequence[str] = 
         for name in ignore
         if name not in table.columns
     ]
-    media, named = _media(table, ignore, problems)
+    table = table.without(ignore)
+    media, named = _media(table, problems)
     problems += name_problems(media, fewest=1)
     files = _Files(root, missing_ok)
     cells = {modality: files.column(table, column, media[modality], modality) for modality, column in named.items()}
     problems += files.problems()
+    sections = _sections(table, problems)
+    if sections and not any(medium in TIMED for medium in media.values()):
+        problems.append("Columns 'start' and 'end': there is no sound and no video. Leave them out with --ignore.")
+    if sections:
+        cells |= {name: _cut(column, sections) for name, column in cells.items() if media[name] in TIMED}
     ids = table.cells.get("id") or [str(number) for number in range(len(table.places))]
     problems += _column_problems(table)
     empty = [
@@ -79,12 +89,12 @@ def read_manifest(path: Path, root: Path | None = None, ignore: Sequence[str] = 
     return Layout(media, samples, root)
 
 
-def _media(table: Rows, ignore: Sequence[str], problems: list[str]) -> tuple[dict[str, Medium], dict[str, str]]:
+def _media(table: Rows, problems: list[str]) -> tuple[dict[str, Medium], dict[str, str]]:
     """Return what each modality's cells hold, and the name of its column."""
     media: dict[str, Medium] = {}
     named: dict[str, str] = {}
     for column in table.columns:
-        if column in COLUMNS or column in ignore:
+        if column in (*COLUMNS, *TIMES):
             continue
         name, colon, said = column.partition(":")
         word = said if colon else name if name in MEDIA else "array" if _all_end(table.cells[column], ".npy") else ""
@@ -107,8 +117,9 @@ def _unknown(column: str, name: str, said: str | None) -> str:
     if said is not None:
         return f"Column '{column}': '{said}' is no kind of media.{did_you_mean(said, MEDIA)}"
     return (
-        f"Column '{column}': unknown, and its cells are no .npy files.{did_you_mean(name, (*COLUMNS, *MEDIA))} Say "
-        f"what it holds, for instance '{name}:image', or leave it out with --ignore {name}."
+        f"Column '{column}': unknown, and its cells are no .npy files."
+        f"{did_you_mean(name, (*COLUMNS, *TIMES, *MEDIA))} Say what it holds, for instance '{name}:image', "
+        f"or leave it out with --ignore {name}."
     )
 
 
@@ -173,6 +184,41 @@ class _Files:
                 "or take these as missing modalities with --on-error missing."
             )
         return problems
+
+
+def _sections(table: Rows, problems: list[str]) -> list[tuple[float | None, float | None]]:
+    """Return start and end of each row in seconds; none if the table has no such columns."""
+    if not any(name in table.columns for name in TIMES):
+        return []
+    wrong: list[str] = []
+    times = {name: [_seconds(cell) for cell in table.cells.get(name, [None] * len(table.places))] for name in TIMES}
+    sections = list(zip(*times.values(), strict=True))
+    for row, (start, end) in enumerate(sections):
+        given = ", ".join(f"{name} {table.cells[name][row]!r}" for name in TIMES if name in table.cells)
+        strange = any(time is not None and not 0 <= time < math.inf for time in (start, end))
+        if strange or (end is not None and end <= (start or 0)):
+            wrong.append(f"{table.places[row]} ({given})")
+    if wrong:
+        problems.append(
+            f"Columns 'start' and 'end': no section in {list_places(wrong)}. Give seconds, with 0 <= start < end, or "
+            "leave the cell empty for the file's own beginning or end."
+        )
+    return sections
+
+
+def _cut(cells: Sequence[Cell | None], sections: Sequence[tuple[float | None, float | None]]) -> list[Cell | None]:
+    """Return files as sections of them."""
+    return [
+        Clip(cell, *section) if isinstance(cell, Path) else cell for cell, section in zip(cells, sections, strict=True)
+    ]
+
+
+def _seconds(cell: str | None) -> float | None:
+    """Return a cell as a number; NaN where it is none."""
+    try:
+        return None if cell is None else float(cell)
+    except ValueError:
+        return math.nan
 
 
 def _column_problems(table: Rows) -> list[str]:

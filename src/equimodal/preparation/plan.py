@@ -9,6 +9,7 @@ from pathlib import Path
 
 from equimodal.data.columns.base import checksum_of
 from equimodal.errors import RunError
+from equimodal.media.clip import Clip, as_clip
 from equimodal.media.forms import Form, form_of, packages_for
 from equimodal.media.needs import need
 from equimodal.media.settings import MediaSettings
@@ -42,7 +43,11 @@ class Plan:
             ConfigError: a package that is needed is not installed.
         """
         files = {
-            modality: [path for each in layout.samples if isinstance(path := each.cells.get(modality), Path)]
+            modality: [
+                as_clip(cell).path
+                for each in layout.samples
+                if (cell := each.cells.get(modality)) is not None and not isinstance(cell, str)
+            ]
             for modality in layout.media
         }
         for module in sorted(set().union(*(packages_for(layout.media[name], files[name]) for name in files))):
@@ -55,10 +60,10 @@ class Plan:
         count = len(self.layout.samples)
         return [range(start, min(start + PIECE, count)) for start in range(0, count, PIECE)]
 
-    def files(self, piece: range) -> list[tuple[int, dict[str, Path]]]:
+    def files(self, piece: range) -> list[tuple[int, dict[str, Path | Clip]]]:
         """Return the files of a piece's rows, by row and modality."""
         return [
-            (row, {name: cell for name, cell in self.layout.samples[row].cells.items() if isinstance(cell, Path)})
+            (row, {name: cell for name, cell in self.layout.samples[row].cells.items() if not isinstance(cell, str)})
             for row in piece
         ]
 
@@ -88,7 +93,8 @@ class Plan:
                 if isinstance(cell, str):
                     yield f"{modality} {cell!r}\n"
                     continue
-                found = cell.stat() if stamped and cell.is_file() else None
+                path = as_clip(cell).path
+                found = path.stat() if stamped and path.is_file() else None
                 state = (found.st_size, found.st_mtime_ns) if found else None
                 yield f"{modality} {self.layout.shown(cell)!r} {state}\n"
 

@@ -74,10 +74,10 @@ def _without_deadly(alone: _Alone, piece: range, files: Files) -> Piece:
     deadly = {
         (row, name)
         for row, cells in files
-        for name, path in cells.items()
-        if alone.decode(range(row, row + 1), [(row, {name: path})]) is None
+        for name, file in cells.items()
+        if alone.decode(range(row, row + 1), [(row, {name: file})]) is None
     }
-    good = [(row, {n: path for n, path in cells.items() if (row, n) not in deadly}) for row, cells in files]
+    good = [(row, {n: file for n, file in cells.items() if (row, n) not in deadly}) for row, cells in files]
     done = alone.decode(piece, good)
     if done is None:
         raise RunError(

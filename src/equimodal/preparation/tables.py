@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,23 +31,46 @@ class Rows:
     cells: dict[str, list[str | None]]
     places: list[str]
 
+    def without(self, names: Sequence[str]) -> Rows:
+        """Return the rows without some of the columns."""
+        kept = tuple(name for name in self.columns if name not in names)
+        return Rows(kept, {name: self.cells[name] for name in kept}, self.places)
 
-def read_table(path: Path) -> Rows:
+
+def text_of(path: Path) -> str:
+    """Return the text of a file in UTF-8, without the mark that some programs put first.
+
+    Raises:
+        DataError: it cannot be read, or is in another encoding.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8.") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
+
+
+def read_table(path: Path, text: Callable[[Path], str] = text_of) -> Rows:
     """Return the rows of a `.csv`, `.jsonl` or `.parquet`.
+
+    Args:
+        path: of the table.
+        text: how a `.csv` or `.jsonl` becomes text.
 
     Raises:
         DataError: it cannot be read, or is not of its form; all its mistakes are reported at once.
         ConfigError: a Parquet file where pyarrow is not installed.
     """
-    readers: dict[str, Callable[[Path], Rows]] = {
-        ".csv": _read_csv,
-        ".jsonl": _read_json_lines,
-        ".parquet": _read_parquet,
+    readers: dict[str, Callable[[], Rows]] = {
+        ".csv": lambda: _read_csv(path, text(path)),
+        ".jsonl": lambda: _read_json_lines(path, text(path)),
+        ".parquet": lambda: _read_parquet(path),
     }
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise DataError(f"{path}: cannot read '{path.suffix}'. Give a manifest as {', '.join(readers)}, or a folder.")
-    rows = reader(path)
+    rows = reader()
     twice = sorted({name for name in rows.columns if rows.columns.count(name) > 1})
     nameless = [number for number, name in enumerate(rows.columns, start=1) if not name]
     problems = [f"{path}: column '{name}' is there twice. Rename one of them." for name in twice]
@@ -69,17 +92,8 @@ def list_places(places: list[str]) -> str:
     return ", ".join(places[:_SHOWN]) + more
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8.") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}).") from error
-
-
-def _read_csv(path: Path) -> Rows:
-    lines = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+def _read_csv(path: Path, text: str) -> Rows:
+    lines = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = [name.strip() for name in next(lines, [])]
         if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
@@ -104,10 +118,10 @@ def _read_csv(path: Path) -> Rows:
     return Rows(tuple(header), columns, [place for place, _ in found])
 
 
-def _read_json_lines(path: Path) -> Rows:
+def _read_json_lines(path: Path, text: str) -> Rows:
     problems: list[str] = []
     found: list[tuple[str, dict[str, Any]]] = []
-    for number, line in enumerate(_text(path).split("\n"), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:

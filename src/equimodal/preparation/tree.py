@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 
 from equimodal.errors import DataError
 
 _SHOWN = 6
+_POINTER_BYTES = 1024
 
 
 class Tree:
@@ -54,6 +55,30 @@ class Tree:
             (match, path) for path in self.files if (match := form.fullmatch(path.relative_to(self.root).as_posix()))
         )
 
+    def one(self, name: str) -> Path | None:
+        """Return the file of this name that is least deep, or None. Of several at one depth it is the first by name."""
+        found = [path for _, path in self.named(re.escape(name))]
+        return min(found, key=lambda path: (len(path.parts), path), default=None)
+
+    def check_whole(self, listed: Mapping[str, int], found: Mapping[str, int], what: str) -> None:
+        """Check that something of all that a list names is there: a folder that is missing as a whole is no accident.
+
+        Args:
+            listed: how many files the list names, by folder, class or part.
+            found: how many of them are there.
+            what: they are, before a name: "images of".
+
+        Raises:
+            DataError: none of some folder's files is there.
+        """
+        none = sorted(name for name, count in listed.items() if count and not found.get(name))
+        if none:
+            shown = ", ".join(none[:_SHOWN]) + (", ..." if len(none) > _SHOWN else "")
+            raise self.unlike(
+                f"{what} {shown} ({len(none)} of {len(listed)} for which the list names files) were",
+                "Finish the download and unpack all of it.",
+            )
+
     def unlike(self, looked_for: str, advice: str = "") -> DataError:
         """Return the error that what was looked for is not there; it says what is.
 
@@ -72,6 +97,21 @@ class Tree:
             f"{self.root}: {looked_for} not found. Files below it: {len(self.files)} ({listed}); folders: {shown}."
             f"{unpack} {advice or 'Name the folder of the download with --root.'} Expected below it:\n{tree}"
         )
+
+    def check_content(self, paths: Iterable[Path]) -> None:
+        """Check that files hold media, and not what a clone without Git LFS has in their place.
+
+        Raises:
+            DataError: some are pointers of Git LFS.
+        """
+        files = list(paths)
+        small = (path for path in files if path.stat().st_size < _POINTER_BYTES)
+        pointers = [path for path in small if path.read_bytes().startswith(b"version https://git-lfs")]
+        if pointers:
+            raise DataError(
+                f"{self.root}: {len(pointers)} of {len(files)} files are pointers of Git LFS, and not the media (the "
+                f"first is {pointers[0].relative_to(self.root).as_posix()}). Run git lfs pull in the clone."
+            )
 
 
 def count_notes(found: Mapping[str, int], published: Mapping[str, int]) -> list[str]:
