@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from equimodal.extras import need
 from equimodal.media.containers import CLOCK, check_length, opened
-from equimodal.media.needs import need
 from equimodal.media.resampling import resampled
 from equimodal.media.riff import check_riff
 from equimodal.media.settings import MediaSettings

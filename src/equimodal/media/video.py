@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from equimodal.extras import need
 from equimodal.media.containers import CLOCK, check_length, opened
-from equimodal.media.needs import need
 from equimodal.media.pictures import fitted, likeness
 from equimodal.media.settings import MediaSettings
 from equimodal.media.unreadable import Unreadable

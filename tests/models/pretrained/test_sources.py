@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import transformers
 from equimodal.errors import ConfigError, DataError, RunError
 from equimodal.models.encoders.base import build_encoder
 from equimodal.models.encoders.pretrained import Transformers
-from equimodal.models.pretrained import extra, memory
+from equimodal.models.pretrained import memory
 from equimodal.models.pretrained.gguf import converted
 from equimodal.models.pretrained.loading import checksum_of_config
 from equimodal.models.pretrained.text import Tokens
@@ -218,10 +219,7 @@ def test_more_of_what_is_wrong():
 
 
 def test_a_missing_package_names_the_extra(monkeypatch):
-    def missing(name: str) -> None:
-        raise ImportError(f"No module named '{name}'")
-
-    monkeypatch.setattr(extra.importlib, "import_module", missing)
+    monkeypatch.setitem(sys.modules, "transformers", None)
     assert "pip install 'equimodal[encoders]'" in message(**options("image", "vit"))
 
 

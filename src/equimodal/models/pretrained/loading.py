@@ -11,7 +11,7 @@ from torch import nn
 
 from equimodal.data.columns.base import checksum_of
 from equimodal.errors import ConfigError
-from equimodal.models.pretrained.extra import need
+from equimodal.extras import need
 from equimodal.models.pretrained.families import Architecture
 from equimodal.models.pretrained.quiet import quiet
 from equimodal.models.pretrained.source import Source, weight_errors

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from equimodal.errors import ConfigError, DataError
-from equimodal.models.pretrained.extra import need
+from equimodal.extras import need
 from equimodal.models.pretrained.processed import PROCESSOR, Fields
 from equimodal.models.pretrained.running import PIXELS
 from equimodal.models.pretrained.source import Source

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from equimodal.errors import ConfigError, DataError
+from equimodal.extras import need
 from equimodal.media.resampling import resampled
-from equimodal.models.pretrained.extra import need
 from equimodal.models.pretrained.pictures import no_processor, plain
 from equimodal.models.pretrained.processed import PROCESSOR, Fields
 from equimodal.models.pretrained.running import FRAMES, MASK, WAVE

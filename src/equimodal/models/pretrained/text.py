@@ -9,7 +9,7 @@ import numpy as np
 
 from equimodal.data.columns.base import checksum_of
 from equimodal.errors import ConfigError
-from equimodal.models.pretrained.extra import need
+from equimodal.extras import need
 from equimodal.models.pretrained.processed import TOKENISER, Fields
 from equimodal.models.pretrained.running import IDS, MASK
 from equimodal.models.pretrained.source import Source
