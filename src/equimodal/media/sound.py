@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from equimodal.extras import need
 from equimodal.media.clip import Clip, as_clip
 from equimodal.media.containers import CLOCK, check_length, opened
-from equimodal.media.needs import need
 from equimodal.media.resampling import resampled
 from equimodal.media.riff import check_riff
 from equimodal.media.settings import MediaSettings
