@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+import numpy as np
+
 from equimodal.data.catalogue import DATASETS, load, load_configured, load_rows
 from equimodal.data.dataset import Dataset
-from equimodal.data.own import load_labelled, load_unlabelled
+from equimodal.data.own import load_label_names, load_labelled, load_unlabelled
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, DataError, did_you_mean
 from equimodal.models.encoded import encode_all
@@ -82,6 +84,17 @@ def rows_to_predict(run: Run, data: str, split: str | None) -> Dataset:
     if _is_own(run, data):
         return _part(_own(run), split)
     return _part(load(data), split) if data in DATASETS.names() else load_unlabelled(data, split)
+
+
+def labels_beside(rows: Dataset, data: str, split: str | None) -> np.ndarray | None:
+    """Return the label of each of `rows_to_predict` by name; None where the data have none that can be read.
+
+    Labels decide nothing of a prediction, so that a mistake in them is none here.
+    """
+    if rows.labels is not None or data in DATASETS.names():
+        return rows.label_names
+    found = load_label_names(data, split)
+    return found if found is not None and len(found) == len(rows) else None
 
 
 def _own(run: Run) -> Splits:
