@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from equimodal.config.controls import Controls
 from equimodal.data.catalogue import DATASETS, load, load_configured, load_rows
 from equimodal.data.dataset import Dataset
 from equimodal.data.own import load_label_names, load_labelled, load_unlabelled
@@ -71,13 +72,14 @@ def rows_to_predict(run: Run, data: str, split: str | None) -> Dataset:
 
     Raises:
         ConfigError: an unknown split, or one of data that are not split; or all rows of the run's own data, where it
-            was trained with noise or distractors.
+            was trained with controls.
         DataError: the data are wrong.
     """
-    if split is None and _is_own(run, data) and (run.config.data.noise or run.config.data.distractors):
+    controlled = any(getattr(run.config.data, name) for name in Controls.model_fields)
+    if split is None and controlled and _is_own(run, data):
         raise ConfigError(
-            "--split: the run was trained on these data with noise or distractors, which are drawn for each part. "
-            "Name a part: --split test."
+            "--split: the run was trained on these data with noise, distractors or missing entries, which are drawn "
+            "for each part. Name a part: --split test."
         )
     if split is None:
         return load_rows(data)
