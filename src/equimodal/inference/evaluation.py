@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, DataError, did_you_mean
 from equimodal.models.encoded import encode_all
 from equimodal.models.predict import restrict
+from equimodal.training.ability import Ability
 from equimodal.training.folder import read_provenance
 from equimodal.training.measure import Measurement, measure
 from equimodal.training.run import Run
@@ -45,26 +47,49 @@ def evaluate_run(
         RunError: there is no finished run.
     """
     run = load_run(folder, trust=trust)
-    classes = run.model.classes
-    reference = None
-    if data is None or _is_own(run, data):
-        name = split or "test"
-        part = _part(_own(run), name)
-        reference = (run.reference or {}).get(name) if present is None else None
-    elif data in DATASETS.names():
-        name = split or "test"
-        part = _part(load(data), name).with_classes(classes)
-    else:
-        part = load_labelled(data, classes, split)
-        name = split or part.name
+    chosen = rows_to_measure(run, data, split=split, present=present)
     return measure(
         run.model,
-        encode_all(run.model, run.model.prepare(restrict(part, run.model, present), run.cache())),
+        encode_all(run.model, run.model.prepare(chosen.rows, run.cache())),
         run.config.measure,
-        split=name,
-        reference=reference,
+        split=chosen.split,
+        reference=chosen.reference,
         seed=run.config.seed,
     )
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Labelled rows to measure a run's model on.
+
+    Args:
+        rows: as they were given, not prepared for the encoders.
+        split: name of the part.
+        reference: what each modality can do alone on them, where the run knows it.
+        own: whether they are the run's own test rows, with all their modalities.
+    """
+
+    rows: Dataset
+    split: str
+    reference: Ability | None = None
+    own: bool = False
+
+
+def rows_to_measure(
+    run: Run, data: str | None = None, *, split: str | None = None, present: Collection[str] | None = None
+) -> Chosen:
+    """Return the rows to measure a run's model on; see `evaluate_run`, whose arguments and errors these are."""
+    classes = run.model.classes
+    if data is None or _is_own(run, data):
+        name = split or "test"
+        rows = restrict(_part(_own(run), name), run.model, present)
+        whole = present is None
+        return Chosen(rows, name, (run.reference or {}).get(name) if whole else None, whole and name == "test")
+    if data in DATASETS.names():
+        part = _part(load(data), split or "test").with_classes(classes)
+        return Chosen(restrict(part, run.model, present), split or "test")
+    part = load_labelled(data, classes, split)
+    return Chosen(restrict(part, run.model, present), split or part.name)
 
 
 def rows_to_predict(run: Run, data: str, split: str | None) -> Dataset:
