@@ -163,5 +163,8 @@ def load_to_show(name_or_path: str | Path) -> Dataset:
 def _existing(path: str | Path) -> Path:
     if not Path(path).exists():
         hint = did_you_mean(str(path), DATASETS.names())
-        raise ConfigError(f"No data set and no file or folder is called '{path}'.{hint}")
+        raise ConfigError(
+            f"No data set and no file or folder is called '{path}'.{hint} A public data set "
+            "is made ready first: equimodal prepare NAME (equimodal list benchmarks names them)."
+        )
     return Path(path).resolve()
