@@ -30,8 +30,8 @@ def read_sound(file: Path | Clip, settings: MediaSettings) -> np.ndarray:
     """Return a sound as it is stored: float32, (times, frequencies) or (samples, 1).
 
     Channels are averaged. The beginning of `settings.seconds` is resampled to `settings.sampling_rate`. What is shorter
-    keeps its own length, is repeated (`settings.short`), or is followed by silence (in a picture). A section is as exact
-    as a sample of the file.
+    keeps its own length, is repeated (`settings.short`), or is followed by silence (in a picture). A section is as
+    exact as a sample of the file.
 
     Raises:
         Unreadable: it holds no sound, is damaged, cut short or too long, or has no such section.
