@@ -110,7 +110,8 @@ class Meld(Benchmark):
             text, speaker, emotion, sentiment, dialogue, number = (cell or "" for cell in cells)
             label = (emotion if self.labels == "emotion" else sentiment).lower()
             name = f"{part}/dia{dialogue}_utt{number}"
-            if label not in known or not (dialogue + number).isdigit() or not speaker or name in rows:
+            numbered = dialogue.isdigit() and number.isdigit()
+            if label not in known or not numbered or not speaker or name in rows:
                 wrong.append(f"{place} ('{','.join(filter(None, cells))[:60]}')")
                 continue
             group = speaker if self.groups == "speakers" else f"{part} dialogue {dialogue}"
