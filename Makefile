@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 SEEDS ?= 3
 WORKERS ?= 2
 
-.PHONY: install demo test test-weights lint bench bench-methods bench-memory docs clean
+.PHONY: install demo test test-weights test-browser lint bench bench-methods bench-memory docs clean
 
 install: $(STAMP)
 
@@ -28,6 +28,14 @@ test: install
 test-weights: install
 	@test -d "$(EQUIMODAL_WEIGHTS)" || { echo "Name a folder of weights: EQUIMODAL_WEIGHTS=folder make test-weights"; exit 1; }
 	$(BIN)/python -m pytest -m weights tests/weights
+
+# Opens pages in Chromium, which is installed where apt may; axe-core is got with npm. What is not there is skipped with a reason.
+AXE := $(CURDIR)/$(VENV)/axe-core/package/axe.min.js
+test-browser: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
+	command -v chromium chromium-browser google-chrome > /dev/null || { test "$$(id -u)" = 0 && command -v apt-get > /dev/null && apt-get install -y -qq chromium; } || true
+	test -f $(AXE) || { mkdir -p $(VENV)/axe-core && cd $(VENV)/axe-core && npm pack --silent axe-core@4.14.1 && tar xzf axe-core-4.14.1.tgz; } || true
+	AXE=$(AXE) $(BIN)/python -m pytest tests/browser
 
 lint: install
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 from pathlib import Path
@@ -43,3 +44,11 @@ class Deadly(Target):
         if (block == 666).any():
             os.kill(os.getpid(), signal.SIGKILL)
         super().write(start, block)
+
+
+class Stuck(type(Path())):
+    """A file that a decoder hangs on: in C, with the interpreter's lock held, so that no thread of Python can run."""
+
+    def is_file(self) -> bool:
+        ctypes.PyDLL(None).sleep(600)
+        return True

@@ -22,11 +22,12 @@ from equimodal.locks import locked
 from equimodal.media.forms import Form
 from equimodal.media.settings import MediaSettings
 from equimodal.preparation import prepare as module
+from equimodal.preparation.arrays import Target
 from equimodal.preparation.decoding import Work
 from equimodal.preparation.prepare import WORK, prepare
 from equimodal.preparation.record import check
 from equimodal.preparation.running import decode_all
-from preparation.own_media import Deadly, content, write_arrays
+from preparation.own_media import Deadly, Stuck, content, write_arrays
 
 
 @pytest.fixture(autouse=True)
@@ -85,6 +86,23 @@ def test_a_file_that_ends_the_process_is_found(tmp_path: Path) -> None:
     done = list(decode_all(Work({"a": target}, {"a": form}, MediaSettings()), pieces, files, workers=2))
     causes = {row: cells["a"].cause for piece in done for row, cells in piece.outcomes.items()}
     assert causes == {row: "crash" if row == 3 else None for row in range(4)}
+    assert np.load(tmp_path / "rows")[:, 0].tolist() == [0, 1, 2, 0]
+
+
+@pytest.mark.slow
+def test_a_decoder_that_hangs_is_stopped(tmp_path: Path) -> None:
+    for number in range(4):
+        np.save(tmp_path / f"{number}.npy", np.array([float(number)]))
+    form = Form("array", "vector", (1,), "<f8")
+    target = Target(tmp_path / "rows", form, 4)
+    target.create()
+    paths = [tmp_path / "0.npy", tmp_path / "1.npy", tmp_path / "2.npy", Stuck(tmp_path / "3.npy")]
+    work = Work({"a": target}, {"a": form}, MediaSettings(max_decode=1))
+    pieces = [range(2), range(2, 4)]
+    done = list(decode_all(work, pieces, lambda piece: [(row, {"a": paths[row]}) for row in piece], workers=2))
+    found = {row: cells["a"] for piece in done for row, cells in piece.outcomes.items()}
+    assert {row: each.cause for row, each in found.items()} == {0: None, 1: None, 2: None, 3: "took too long"}
+    assert found[3].reason == "took more than --max-decode 1 seconds to decode"
     assert np.load(tmp_path / "rows")[:, 0].tolist() == [0, 1, 2, 0]
 
 

@@ -60,19 +60,20 @@ def test_csv_and_json_lines_say_the_same(tmp_path: Path) -> None:
 def test_parquet_needs_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     (tmp_path / "m.parquet").write_bytes(b"PAR1")
-    with pytest.raises(ConfigError, match=r"needs pyarrow.*pip install pyarrow.*\.csv or \.jsonl"):
+    with pytest.raises(ConfigError, match=r"needs pyarrow.*pip install 'equimodal\[parquet\]'.*\.csv or \.jsonl"):
         read_manifest(tmp_path / "m.parquet")
 
 
 def test_parquet(tmp_path: Path) -> None:
+    """Whole numbers beside empty cells are floats in such a table, and words may be categories."""
     pandas = pytest.importorskip("pandas")
     pytest.importorskip("pyarrow", reason="pyarrow reads Parquet")
     files(tmp_path, "a/1.jpg", "2.png")
     frame = pandas.DataFrame(
         {
             "id": [1, 2],
-            "label": [7, 8],
-            "split": ["train", "test"],
+            "label": [7.0, 8.0],
+            "split": pandas.Categorical(["train", "test"]),
             "image": ["a/1.jpg", None],
             "text": ["a dog, barking", None],
             "side:image": [None, "2.png"],
@@ -80,6 +81,24 @@ def test_parquet(tmp_path: Path) -> None:
     )
     frame.to_parquet(tmp_path / "m.parquet")
     assert plain(read_manifest(tmp_path / "m.parquet")) == EXPECTED
+    frame.rename(columns={"image": "audio"}).assign(start=[0.5, None], end=[2, 3]).to_parquet(tmp_path / "m.parquet")
+    assert read_manifest(tmp_path / "m.parquet").samples[0].cells["audio"] == Clip(
+        (tmp_path / "a/1.jpg").resolve(), 0.5, 2
+    )
+
+
+def test_what_is_wrong_with_parquet(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow", reason="pyarrow reads Parquet")
+    path = tmp_path / "m.parquet"
+    pandas.DataFrame({"text": ["a", "b"], "image": [b"PNG", None], "bag": [[1, 2], [3]]}).to_parquet(path)
+    with pytest.raises(DataError) as error:
+        read_manifest(path)
+    for part in ("row 0: 'image' holds bytes", "row 0: 'bag' holds ndarray", "row 1: 'bag' holds ndarray"):
+        assert part in str(error.value)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(DataError, match="cannot be read as Parquet"):
+        read_manifest(path)
 
 
 def test_text_in_files_and_an_id_for_each_row(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -34,11 +33,9 @@ def measurement(
     """A measurement whose coalitions score the best of their members; all together `fused`."""
     n = len(names)
     scheme = plan(n)
-    values = torch.full((2**n,), empty, dtype=torch.float64)
-    for size in range(1, n + 1):
-        for members in combinations(range(n), size):
-            row = sum(1 << i for i in members)
-            values[row] = fused if size == n else max(alone[i] for i in members)
+    members = [[i for i in range(n) if row[i]] for row in scheme.coalitions.tolist()]
+    each = [fused if len(those) == n else max((alone[i] for i in those), default=empty) for those in members]
+    values = torch.tensor(each, dtype=torch.float64)
     found = contribution(values, scheme, None, list(names), split=split)
     subsets = {coalition_name(row, names): v for row, v in zip(scheme.coalitions, values.tolist(), strict=True)}
     used = None

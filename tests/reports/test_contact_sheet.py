@@ -54,7 +54,7 @@ def test_pictures_are_those_of_the_data(tmp_path: Path) -> None:
 
 def test_hostile_names_are_text(tmp_path: Path) -> None:
     page = contact_sheet(make(), tmp_path / "sheet.html").read_text("utf-8")
-    assert "<script" not in page and "&lt;script&gt;" in page
+    assert page.count("<script") == 1 and "&lt;script&gt;" in page
     assert not re.search(r'(?:src|href)="(?!data:)', page)
     assert page == contact_sheet(make(), tmp_path / "again.html").read_text("utf-8")
 

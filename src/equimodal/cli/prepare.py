@@ -78,6 +78,14 @@ def prepare(
     max_seconds: Annotated[
         float | None, typer.Option(help="Longer sounds and videos are refused. Default: 600.", show_default=False)
     ] = None,
+    max_decode: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Of the clock, for one file; a decoder that takes longer is stopped. Default: 300.",
+            show_default=False,
+        ),
+    ] = None,
     root: Annotated[
         Path | None,
         typer.Option(
@@ -140,6 +148,7 @@ def prepare(
         encoding=encoding,
         max_pixels=max_pixels,
         max_seconds=max_seconds,
+        max_decode=max_decode,
     )
     found = run(
         source,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,8 @@ from equimodal.tables.words import interval, number
 def write_page(path: Path, package: str, template: str, **content: Any) -> Path:
     """Write a page; the same content gives the same bytes.
 
+    Its one script sorts tables. The page's own policy lets the browser run nothing else and load nothing.
+
     Args:
         path: the file; its folder is made if it does not exist.
         package: its folder `templates` holds the template; the shared templates are found too.
@@ -31,8 +36,21 @@ def write_page(path: Path, package: str, template: str, **content: Any) -> Path:
     Raises:
         RunError: if the file could not be written.
     """
-    write_text(path, _environment(package).get_template(f"{template}.html.jinja").render(**content), "write it again")
+    write_text(
+        path,
+        _environment(package).get_template(f"{template}.html.jinja").render(**_sorting(), **content),
+        "write it again",
+    )
     return path
+
+
+@cache
+def _sorting() -> dict[str, str]:
+    """Return the script that sorts tables, and a policy that allows no other script and no address."""
+    script = resources.files("equimodal.display").joinpath("templates", "sort.js").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
+    return {"script": Markup(script), "policy": policy}
 
 
 def count(number: int, one: str, several: str) -> str:

@@ -29,6 +29,7 @@ class MediaSettings(Section):
         encoding: of text files.
         max_pixels: of a picture or frame; a larger one is refused before it is decoded.
         max_seconds: of a sound or video; a longer one is refused.
+        max_decode: seconds of the clock that one file may take.
 
     Example:
         >>> MediaSettings(image_size=32).frames
@@ -48,6 +49,7 @@ class MediaSettings(Section):
     encoding: str = "utf-8"
     max_pixels: int = Field(default=100_000_000, ge=1)
     max_seconds: float = Field(default=600.0, gt=0)
+    max_decode: float = Field(default=300.0, gt=0)
 
     @field_validator("encoding")
     @classmethod

@@ -19,6 +19,7 @@ Cause = Literal[
     "not text",
     "wrong shape",
     "not finite",
+    "took too long",
     "crash",
 ]
 """Why a file gives no row; unreadable files are counted by it."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import faulthandler
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -30,11 +33,13 @@ class Work:
         targets: by modality, the file that its rows are written to. Texts have none: they are kept with the outcomes.
         forms: of all modalities.
         settings: sizes, lengths and limits.
+        ends: whether a file that takes longer than `settings.max_decode` ends the process.
     """
 
     targets: Mapping[str, Target]
     forms: Mapping[str, Form]
     settings: MediaSettings
+    ends: bool = False
 
 
 def decode_piece(work: Work, piece: range, files: Files) -> Piece:
@@ -49,7 +54,8 @@ def decode_piece(work: Work, piece: range, files: Files) -> Piece:
     for row, cells in files:
         outcomes[row] = {}
         for name, file in cells.items():
-            outcome, decoded = _decode(file, work.forms[name], work.settings)
+            with limited(work.settings.max_decode) if work.ends else nullcontext():
+                outcome, decoded = _decode(file, work.forms[name], work.settings)
             outcomes[row][name] = outcome
             if decoded is not None:
                 blocks[name][row - piece.start, *(slice(size) for size in decoded.values.shape)] = decoded.values
@@ -73,6 +79,20 @@ def _decode(file: Path | Clip, form: Form, settings: MediaSettings) -> tuple[Out
     except OSError as error:
         return Outcome(digest, cause="damaged", reason=f"cannot be read ({error.strerror or error})"), None
     return Outcome(digest, len(row.values) if form.varies else None, row.likeness), row
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    """End this process if the block takes longer, whatever it is doing.
+
+    A thread of C does so: one of Python would wait for a decoder that holds the interpreter's lock.
+    """
+    with Path(os.devnull).open("w") as nowhere:
+        faulthandler.dump_traceback_later(seconds, exit=True, file=nowhere)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
 
 
 @lru_cache(maxsize=1024)

@@ -6,9 +6,11 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from multiprocessing.connection import wait as wait_for_any
 
 from equimodal.errors import RunError
@@ -25,8 +27,8 @@ _work: Work | None = None
 def decode_all(work: Work, pieces: list[range], files_of: Callable[[range], Files], workers: int) -> Iterator[Piece]:
     """Yield each piece when it is done, in any order.
 
-    A file that ends the process that decodes it, by a fault of a decoder or for want of memory, is found and counted as
-    unreadable; that takes at least two workers.
+    A file that ends the process that decodes it, by a fault of a decoder or for want of memory, or that takes longer
+    than `max_decode`, is found and counted as unreadable; that takes at least two workers and two pieces.
 
     Args:
         work: what every process needs.
@@ -71,12 +73,12 @@ def _rescued(work: Work, pieces: list[range], files_of: Callable[[range], Files]
 
 def _without_deadly(alone: _Alone, piece: range, files: Files) -> Piece:
     """Decode a piece without those of its files that end the process by themselves."""
-    deadly = {
-        (row, name)
-        for row, cells in files
-        for name, file in cells.items()
-        if alone.decode(range(row, row + 1), [(row, {name: file})]) is None
-    }
+    deadly: dict[tuple[int, str], Outcome] = {}
+    for row, cells in files:
+        for name, file in cells.items():
+            began = time.monotonic()
+            if alone.decode(range(row, row + 1), [(row, {name: file})]) is None:
+                deadly[row, name] = _ended(time.monotonic() - began, alone.limit)
     good = [(row, {n: file for n, file in cells.items() if (row, n) not in deadly}) for row, cells in files]
     done = alone.decode(piece, good)
     if done is None:
@@ -84,9 +86,16 @@ def _without_deadly(alone: _Alone, piece: range, files: Files) -> Piece:
             f"Decoding rows {piece.start} to {piece.stop - 1} ended the process each time, though none of their files "
             "does so alone. Is there enough memory? Start again with fewer --workers: what was finished is kept."
         )
-    for row, name in deadly:
-        done.outcomes[row][name] = Outcome(cause="crash", reason="ends the process that decodes it")
+    for (row, name), outcome in deadly.items():
+        done.outcomes[row][name] = outcome
     return done
+
+
+def _ended(seconds: float, limit: float) -> Outcome:
+    """Return what came of a file that ended the process after so many seconds."""
+    if seconds < limit:
+        return Outcome(cause="crash", reason="ends the process that decodes it")
+    return Outcome(cause="took too long", reason=f"took more than --max-decode {limit:g} seconds to decode")
 
 
 class _Alone:
@@ -94,29 +103,38 @@ class _Alone:
 
     def __init__(self, work: Work) -> None:
         self._work = work
-        self._pool: ProcessPoolExecutor | None = None
+        self._pool = _start(work)
+
+    @property
+    def limit(self) -> float:
+        """Seconds after which a file ends the worker."""
+        return self._work.settings.max_decode
 
     def decode(self, piece: range, files: Files) -> Piece | None:
         """Return the piece, or None if the worker ended."""
-        if self._pool is None:
-            self._pool = _pool(self._work, 1)
         try:
             return self._pool.submit(_decode, piece, files).result()
         except BrokenProcessPool:
             self.close()
+            self._pool = _start(self._work)
             return None
 
     def close(self) -> None:
         """End the worker."""
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
-            self._pool = None
+        self._pool.shutdown(cancel_futures=True)
+
+
+def _start(work: Work) -> ProcessPoolExecutor:
+    """Start one worker, and wait until it works: how long a file takes then tells why it ended the worker."""
+    pool = _pool(work, 1)
+    pool.submit(os.getpid).result()
+    return pool
 
 
 def _pool(work: Work, workers: int) -> ProcessPoolExecutor:
     # Started afresh, not forked: a forked process would hold the folder's lock after this one was killed.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(work,))
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(replace(work, ends=True),))
 
 
 def _begin(work: Work) -> None:

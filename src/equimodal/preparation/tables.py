@@ -150,8 +150,8 @@ def _read_parquet(path: Path) -> Rows:
         frame = pandas.read_parquet(path, engine="pyarrow")
     except ImportError as error:
         raise ConfigError(
-            f"{path}: reading Parquet needs pyarrow, which cannot be imported. Install it (pip install pyarrow), or "
-            "save the manifest as .csv or .jsonl."
+            f"{path}: reading Parquet needs pyarrow, which cannot be imported. Install it "
+            "(pip install 'equimodal[parquet]'), or save the manifest as .csv or .jsonl."
         ) from error
     except Exception as error:  # pyarrow's errors are of many classes
         raise DataError(f"{path}: cannot be read as Parquet ({error}).") from error
@@ -172,7 +172,7 @@ def _word(path: Path, place: str, name: str, value: Any, problems: list[str]) ->
         return str(value).lower()
     if isinstance(value, str):
         return value.strip() or None
-    if isinstance(value, (list, dict)) or getattr(value, "ndim", 0):
+    if isinstance(value, (list, dict, bytes)) or getattr(value, "ndim", 0):
         problems.append(
             f"{path}: {place}: '{name}' holds {type(value).__name__}, expected a text, a number or nothing."
         )

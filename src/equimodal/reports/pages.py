@@ -30,7 +30,8 @@ MOST_SUBSETS = 64
 def write_run_page(run: Run, path: Path) -> Path:
     """Write a run as one HTML page: verdict, numbers on test, figures, configuration, provenance.
 
-    The page is self-contained: no script, no font, no external address. The same run gives the same bytes.
+    The page is self-contained: no font and no external address, and a script that sorts its tables. The same run gives
+    the same bytes.
 
     Args:
         run: a finished run.

@@ -12,6 +12,7 @@ from equimodal.comparison.reading import diverged, findings
 from equimodal.comparison.study import Study
 from equimodal.contribution.knowledge import knowledge
 from equimodal.reports.knowledge import knowledge_sentences
+from equimodal.reports.leaving_out import leaving_out
 from equimodal.statistics.permutation import LEVEL, seeds_needed
 from equimodal.statistics.verdict import FEWEST, verdict
 from equimodal.tables.words import VALUE_WORDS, interval, join_names, number
@@ -39,6 +40,9 @@ def run_verdict(run: Run) -> Verdict:
     a run stores intervals of the Shapley values, but none of what a modality reaches alone: there the smallest
     utilisation is reported without a claim.
 
+    Where fewer modalities are more accurate than all of them, that comes first, see
+    `equimodal.reports.leaving_out.leaving_out`.
+
     A modality that knows nothing alone (see `equimodal.training.ability.Ability.knows`) has no utilisation. It is not
     called under-used; a sentence says what it adds to the others.
     """
@@ -57,7 +61,8 @@ def run_verdict(run: Run) -> Verdict:
         )
     else:
         headline = _use(test, test.utilisation, run.reference["test"])
-    return Verdict(headline, (*knowledge_sentences(test, UNDER_USED), _equilibrium(test), _fused(test)))
+    first = [said for said in (leaving_out(run), headline) if said is not None]
+    return Verdict(first[0], (*first[1:], *knowledge_sentences(test, UNDER_USED), _equilibrium(test), _fused(test)))
 
 
 def _use(test: Measurement, used: Mapping[str, float | None], reference: Mapping[str, float]) -> str:
