@@ -65,7 +65,8 @@ train.csv, val.csv, test.csv with label,youtube_id,time_start,time_end,split (ma
             raise tree.unlike("clips named like -3B32lodo2M_000059_000069.mp4 were")
         clips = annotated(tree) or [Listed(key, *by_folder(tree, path)) for key, path in files.items()]
         classes, notes = self.chosen(sorted({clip.label for clip in clips}))
-        clips = [clip for clip in clips if clip.label in set(classes)]
+        wanted = set(classes)
+        clips = [clip for clip in clips if clip.label in wanted]
         here = [clip for clip in clips if clip.key in files]
         tree.check_whole(dict.fromkeys(classes, 1), Counter(clip.label for clip in here), "clips of")
         parts, listed = Counter(clip.part for clip in here), Counter(clip.part for clip in clips)
