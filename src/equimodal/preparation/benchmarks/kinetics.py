@@ -116,7 +116,9 @@ def _from_file(file: str, known: Sequence[str]) -> list[str]:
 
 @BENCHMARKS.register("kinetics")
 class Kinetics(Clips):
-    """Kinetics-400 (Kay et al., 2017), or classes of it. See `Clips`.
+    """Kinetics-400 (Kay et al., 2017), or classes of it: actions in clips of ten seconds, with their sound.
+
+    See `Clips` for what is read.
 
     Args:
         classes: `all`, or a file with a class's name in each line, or lines `id,10,name`.
@@ -134,7 +136,9 @@ class Kinetics(Clips):
 
 @BENCHMARKS.register("kinetics_sounds")
 class KineticsSounds(Clips):
-    """Kinetics-Sounds (Arandjelovic and Zisserman, 2017): actions of Kinetics-400 that are seen and heard. See `Clips`.
+    """Kinetics-Sounds (Arandjelovic and Zisserman, 2017): actions of Kinetics-400, seen and heard.
+
+    See `Clips` for what is read.
 
     Args:
         classes: 31 or 32, see `SOUNDS`; or a file with a class's name in each line, or lines `id,10,name`.

@@ -151,7 +151,10 @@ def _problems(arrays: dict[str, np.ndarray], given: list[str], words: list[str],
 
 @BENCHMARKS.register("mosi")
 class Mosi(Opinions):
-    """CMU-MOSI (Zadeh et al., 2016): 2199 opinions on films. See `Opinions`."""
+    """CMU-MOSI (Zadeh et al., 2016): 2199 opinions on films, as exported features.
+
+    See `Opinions` for its options.
+    """
 
     title = "CMU-MOSI: opinions on films, features of text, audio and video"
     published: ClassVar[dict[str, int]] = {
@@ -164,7 +167,10 @@ class Mosi(Opinions):
 
 @BENCHMARKS.register("mosei")
 class Mosei(Opinions):
-    """CMU-MOSEI (Zadeh et al., 2018): opinions on many subjects. See `Opinions`."""
+    """CMU-MOSEI (Zadeh et al., 2018): 22,856 opinions on many subjects, as exported features.
+
+    See `Opinions` for its options.
+    """
 
     title = "CMU-MOSEI: opinions on many subjects, features of text, audio and video"
     published: ClassVar[dict[str, int]] = {
