@@ -27,6 +27,7 @@ from equimodal.preparation.plan import Plan, check_space
 from equimodal.preparation.record import FILE as RECORD
 from equimodal.preparation.record import Prepared, check, read_record
 from equimodal.preparation.running import decode_all
+from equimodal.preparation.stored import StoredLayout, store, stored_plan
 from equimodal.progress import Reporter
 from equimodal.tables.words import duration
 from equimodal.training.progress import make_reporter
@@ -95,11 +96,14 @@ def prepare(
     if on_error not in get_args(OnError):
         raise ConfigError(f"--on-error: unknown word '{on_error}'.{did_you_mean(on_error, get_args(OnError))}")
     layout = _layout(source, root, options, ignore, video_sound, on_error)
-    plan = Plan.make(layout, settings or default_settings(source))
+    settings = settings or default_settings(source)
+    plan = stored_plan(layout, settings) if isinstance(layout, StoredLayout) else Plan.make(layout, settings)
     _check_place(folder, layout, source)
     with locked(folder, "prepared data"):
         found = _prepared_before(folder, plan, on_error)
-        if found is None:
+        if found is None and isinstance(layout, StoredLayout):
+            found = store(layout, plan, folder, folder / WORK)
+        elif found is None:
             found = _prepare(plan, folder, on_error, workers or cpu_count(), make_reporter(quiet))
         shutil.rmtree(folder / WORK, ignore_errors=True)
     return found

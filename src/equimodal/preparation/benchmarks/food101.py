@@ -75,11 +75,12 @@ texts/train_titles.csv, texts/test_titles.csv (or train.jsonl, dev.jsonl, test.j
                 seen.add((half, name))
                 folder = f"images/{half}/{label}"
                 listed[folder] += 1
-                found[folder] += (half, name) in images
-                cells: dict[str, Cell] = {"image": images.get((half, name), tree.root / folder / name)}
+                image = images.get((half, name))
+                found[folder] += image is not None
+                cells: dict[str, Cell] = {"image": image or tree.root / folder / name}
                 if text:
                     cells["text"] = text
-                samples.append(Sample(f"{half}/{Path(name).stem}", cells, label, part))
+                samples.append(Sample(f"{half}/{name.rsplit('.', 1)[0]}", cells, label, part))
         tree.check_whole(listed, found, "pictures of")
         classes = sorted({str(each.label) for each in samples})
         notes = count_notes({"pairs": len(samples), "classes": len(classes)}, _PUBLISHED)

@@ -65,7 +65,8 @@ train.csv, val.csv, test.csv with label,youtube_id,time_start,time_end,split (ma
             raise tree.unlike("clips named like -3B32lodo2M_000059_000069.mp4 were")
         clips = annotated(tree) or [Listed(key, *by_folder(tree, path)) for key, path in files.items()]
         classes, notes = self.chosen(sorted({clip.label for clip in clips}))
-        clips = [clip for clip in clips if clip.label in set(classes)]
+        wanted = set(classes)
+        clips = [clip for clip in clips if clip.label in wanted]
         here = [clip for clip in clips if clip.key in files]
         tree.check_whole(dict.fromkeys(classes, 1), Counter(clip.label for clip in here), "clips of")
         parts, listed = Counter(clip.part for clip in here), Counter(clip.part for clip in clips)
@@ -115,7 +116,9 @@ def _from_file(file: str, known: Sequence[str]) -> list[str]:
 
 @BENCHMARKS.register("kinetics")
 class Kinetics(Clips):
-    """Kinetics-400 (Kay et al., 2017), or classes of it. See `Clips`.
+    """Kinetics-400 (Kay et al., 2017), or classes of it: actions in clips of ten seconds, with their sound.
+
+    See `Clips` for what is read.
 
     Args:
         classes: `all`, or a file with a class's name in each line, or lines `id,10,name`.
@@ -133,7 +136,9 @@ class Kinetics(Clips):
 
 @BENCHMARKS.register("kinetics_sounds")
 class KineticsSounds(Clips):
-    """Kinetics-Sounds (Arandjelovic and Zisserman, 2017): actions of Kinetics-400 that are seen and heard. See `Clips`.
+    """Kinetics-Sounds (Arandjelovic and Zisserman, 2017): actions of Kinetics-400, seen and heard.
+
+    See `Clips` for what is read.
 
     Args:
         classes: 31 or 32, see `SOUNDS`; or a file with a class's name in each line, or lines `id,10,name`.

@@ -117,7 +117,10 @@ def _majority(words: Sequence[str]) -> str | None:
 
 @BENCHMARKS.register("mvsa_single")
 class MvsaSingle(Tweets):
-    """MVSA-Single: one annotator per pair. See `Tweets`."""
+    """MVSA-Single (Niu et al., 2016): tweets with a picture, sentiment by one annotator.
+
+    See `Tweets` for its options.
+    """
 
     title = "MVSA-Single: tweets with a picture, 3 sentiments, one annotator"
     annotators = 1
@@ -126,7 +129,10 @@ class MvsaSingle(Tweets):
 
 @BENCHMARKS.register("mvsa_multiple")
 class MvsaMultiple(Tweets):
-    """MVSA-Multiple: three annotators per pair. See `Tweets`."""
+    """MVSA-Multiple (Niu et al., 2016): tweets with a picture, sentiment by three annotators.
+
+    See `Tweets` for its options.
+    """
 
     title = "MVSA-Multiple: tweets with a picture, 3 sentiments, three annotators"
     annotators = 3
