@@ -1,4 +1,4 @@
-"""A model with one modality noisy: each kind of noise against what defines it, and accuracies against new predictions."""
+"""A model with one modality noisy: each kind of noise against what defines it, accuracies against new predictions."""
 
 from __future__ import annotations
 
@@ -31,9 +31,10 @@ def splits():
     random = np.random.default_rng(0)
     labels = np.arange(ROWS) % 3
     words = np.array(["sun moon star", "cat dog cow", "red green blue"])
+    shade = (50 * labels).astype(np.uint8)[:, None, None, None]
     return eq.Dataset(
         {
-            "photo": random.integers(0, 100, (ROWS, 8, 8, 3), np.uint8) + (50 * labels[:, None, None, None]).astype(np.uint8),
+            "photo": random.integers(0, 100, (ROWS, 8, 8, 3), np.uint8) + shade,
             "wave": random.normal(size=(ROWS, 32, 1)).astype(np.float32) * (1 + labels[:, None, None]),
             "steps": random.normal(size=(ROWS, 6, 3)).astype(np.float32),
             "facts": random.normal(size=(ROWS, 4)) + labels[:, None],
@@ -82,10 +83,8 @@ def test_every_modality_has_the_noise_that_suits_it(found):
     ],
 )
 def test_accuracies_are_those_of_predictions_on_the_noisy_rows(run, splits, found, name, kind, strength, make):
-    rows, (each,) = (
-        splits.test,
-        [e for e in found.measured if (e.modality, e.kind, e.strength) == (name, kind, strength)],
-    )
+    rows = splits.test
+    (each,) = [e for e in found.measured if (e.modality, e.kind, e.strength) == (name, kind, strength)]
     column = CorruptedColumn(rows.column(name), make(rows), None, derive_seed(3, "noise", name, kind))
     worse = class_probabilities(run.model, rows.replace_column(name, column)).argmax(-1).numpy()
     assert each.accuracy == pytest.approx((worse == rows.labels).mean())
