@@ -18,12 +18,16 @@ def evaluate(
     missing: Annotated[
         bool, typer.Option("--missing", help="Measure with entries missing at rates from 0 to 90%, and every subset.")
     ] = False,
+    noise: Annotated[
+        bool, typer.Option("--noise", help="Measure with one modality blurred, noisy or with words dropped.")
+    ] = False,
     out: Out = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure a trained model on a part of its own data, or on other labelled data.
 
-    --missing writes missing.csv and missing.svg into the folder given by --out (default: the run's).
+    --missing writes missing.csv and missing.svg, and --noise writes noise.csv; --out names the folder (default: the
+    run's).
     """
     import json
 
@@ -31,13 +35,16 @@ def evaluate(
     from equimodal.errors import ConfigError
     from equimodal.inference.evaluation import evaluate_run
 
-    if missing:
-        from equimodal.reports.robustness import report_missing
+    if missing and noise:
+        raise ConfigError("--missing, --noise: expected one of them. Measure one after the other.")
+    if missing or noise:
+        from equimodal.reports.robustness import report_missing, report_noise
 
-        found = report_missing(run, data, split=split, present=names(present), trust=trust or (), out=out)
-        print(json.dumps(found.report.to_dict(), indent=1) if as_json else found)
+        measure = report_missing if missing else report_noise
+        found = measure(run, data, split=split, present=names(present), trust=trust or (), out=out)
+        print(json.dumps(found.to_dict(), indent=1) if as_json else found)
         return
     if out is not None:
-        raise ConfigError("--out: is for --missing, which writes files. Leave it out.")
+        raise ConfigError("--out: is for --missing and --noise, which write files. Leave it out.")
     measurement = evaluate_run(run, data, split=split, present=names(present), trust=trust or ())
     print(json.dumps(measurement.to_dict(), indent=1) if as_json else measurement)
