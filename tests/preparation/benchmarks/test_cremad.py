@@ -28,11 +28,9 @@ CLIPS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def download(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def build(root: Path) -> Path:
     """Three actors, two sentences and four emotions; one sound has the name with a single X, one video is not there."""
-    root = tmp_path_factory.mktemp("cremad")
-    (root / "AudioWAV").mkdir()
+    (root / "AudioWAV").mkdir(parents=True)
     (root / "VideoFlash").mkdir()
     for number, clip in enumerate(CLIPS):
         name = clip[:-1] if clip == "1003_IEO_SAD_XX" else clip
@@ -40,6 +38,11 @@ def download(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if clip != "1003_IEO_FEA_XX":
             video(root / "VideoFlash" / f"{clip}.flv", [8 * number + 20] * 4, codec="flv")
     return root
+
+
+@pytest.fixture(scope="module")
+def download(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("cremad"))
 
 
 def lists(folder: Path, test: str = "IEO") -> list[str]:

@@ -34,10 +34,8 @@ def turns(dialogue: str) -> list[tuple[str, str, float]]:
     ]
 
 
-@pytest.fixture(scope="module")
-def download(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def build(root: Path) -> Path:
     """Six dialogues in five sessions. Pictures get brighter on the left and darker on the right, turn by turn."""
-    root = tmp_path_factory.mktemp("iemocap") / "IEMOCAP_full_release"
     for dialogue in DIALOGUES:
         session = root / f"Session{dialogue[4]}"
         folders = ("EmoEvaluation", "transcriptions", "wav", "avi/DivX", "EmoEvaluation/Categorical")
@@ -69,8 +67,13 @@ def download(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="module")
+def download(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("iemocap") / "IEMOCAP_full_release")
+
+
 def test_the_download_becomes_turns_grouped_by_session(download: Path, tmp_path: Path) -> None:
-    small = settings_of(default_settings("iemocap"), frame_size=8, frames=2)
+    small = settings_of(default_settings("iemocap"), frame_size=8, frames=2, audio="spectrogram")
     found = prepare("iemocap", tmp_path / "data", small, root=download, workers=1)
     assert found.notes == (
         "30 turns, published are 5531 (5501 fewer).",

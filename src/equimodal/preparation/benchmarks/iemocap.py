@@ -71,7 +71,7 @@ Session1/dialog/wav/Ses01F_impro01.wav
 Session1/dialog/avi/DivX/Ses01F_impro01.avi
 Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav
 """
-    settings = MediaSettings(frames=4, frame_size=64, sampling_rate=16_000, seconds=6.0)
+    settings = MediaSettings(frames=4, frame_size=64, audio="picture", sampling_rate=16_000, seconds=6.0)
 
     classes: Literal[4, 6] = 4
     groups: Literal["sessions", "speakers"] = "sessions"
