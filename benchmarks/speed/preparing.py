@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from equimodal.media.needs import need
+from equimodal.extras import need
 
 av = need("av")
 

@@ -285,7 +285,34 @@ def test_predict_ignores_labels(run: Command, trained: Path, tmp_path: Path, lab
     if labels is not None:
         (other / "labels.txt").write_text(labels)
     assert run("predict", trained, other)[0] == 0
-    assert Path("predictions.csv").read_bytes() == Path("expected.csv").read_bytes()
+    assert predicted(Path("predictions.csv")) == predicted(Path("expected.csv"))
+
+
+def predicted(path: Path) -> list[dict[str, str]]:
+    """Return the lines of predictions without what comes of labels."""
+    with path.open(newline="") as file:
+        return [
+            {key: cell for key, cell in line.items() if key not in ("label", "right")} for line in csv.DictReader(file)
+        ]
+
+
+def test_predict_shows_labels_and_what_is_right(run: Command, trained: Path, tmp_path: Path) -> None:
+    other = write(tmp_path / "other", seed=1)
+    truth = ["happy" if row % 4 == 0 else ("calm", "glad", "sad")[row % 3] for row in range(N)]  # one the model lacks
+    (other / "labels.txt").write_text("\n".join(truth) + "\n")
+    code, out, err = run("predict", trained, other)
+    assert code == 0, err
+    with Path("predictions.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["label"] for line in lines] == truth
+    right = [line["prediction"] == line["label"] for line in lines]
+    assert [line["right"] for line in lines] == [str(int(each)) for each in right]
+    assert out.startswith(f"{N} predictions, {sum(right)} right ({np.mean(right):.1%})")
+    assert run("predict", trained, other, "-o", "p.jsonl")[0] == 0
+    assert [json.loads(line)["right"] for line in Path("p.jsonl").read_text().splitlines()] == right
+    (other / "labels.txt").unlink()
+    assert run("predict", trained, other)[1].startswith(f"{N} predictions in")
+    assert "right" not in Path("predictions.csv").read_text().splitlines()[0]
 
 
 def accuracy(result: Result) -> float:

@@ -250,7 +250,7 @@ def test_what_noise_cannot_be_added_to_is_said():
     with pytest.raises(ConfigError, match="every number that the training part holds of 'flat' is the same"):
         data.with_controls({"flat": 1})
     copied = data.with_controls(distractors={"again": {"kind": "shuffled", "of": "fields"}})
-    with pytest.raises(ConfigError, match="have noise or distractors already"):
+    with pytest.raises(ConfigError, match="have noise, distractors or missing entries already"):
         copied.with_controls({"flat": 1})
 
 

@@ -77,6 +77,17 @@ def test_columns_and_encoders_do_not_share_features(tmp_path: Path):
     assert len(list(entries(tmp_path))) == 6
 
 
+def test_where_a_model_is_decides_nothing(tmp_path: Path):
+    cache_at(tmp_path).column(Doubling(place="/here/model"), vectors(), EVERY, "a")
+    moved = Doubling(place="/there/model")
+    cache_at(tmp_path).column(moved, vectors(), EVERY, "a")
+    assert moved.seen == []
+    assert json.loads((only_entry(tmp_path) / FILE).read_text())["identity"]["place"] == "/here/model"
+    renamed = Doubling(model="/there/model")
+    cache_at(tmp_path).column(renamed, vectors(), EVERY, "a")
+    assert sorted(renamed.seen) == EVERY.tolist()
+
+
 def test_what_is_on_disk_is_readable(tmp_path: Path):
     column = vectors()
     cache_at(tmp_path).column(Doubling(), column, np.array([3, 5]), "sound")
@@ -257,6 +268,8 @@ class TestWrongEncoders:
     def test_an_identity_of_other_than_plain_values_is_refused(self, tmp_path: Path):
         with pytest.raises(ConfigError, match="sound: the identity of its frozen encoder should hold plain values"):
             self.encode(tmp_path, None, weights=object())
+        with pytest.raises(ConfigError, match="sound: the identity of its frozen encoder should hold plain values"):
+            self.encode(tmp_path, None, place=tmp_path)
 
 
 class TestPlace:

@@ -64,7 +64,7 @@ def test_the_list_says_what_there_is(three: Path, run: Program):
 
 def test_a_model_in_a_folder_is_called_by_the_folders_name_and_known_by_its_weights(tmp_path: Path, run: Program):
     part = Doubling()
-    part.identity = lambda: {"name": "transformers", "model": str(tmp_path / "minilm"), "weights": "5c8e21b09fd4abcd"}
+    part.identity = lambda: {"name": "transformers", "place": str(tmp_path / "minilm"), "weights": "5c8e21b09fd4abcd"}
     FeatureCache(tmp_path / "kept").column(part, vectors(), np.arange(7), "a")
     _, out, _ = run("features", "ls", tmp_path / "kept")
     assert [line.split()[:4] for line in out.splitlines() if "minilm" in line] == [

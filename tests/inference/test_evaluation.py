@@ -81,7 +81,7 @@ def test_all_rows_of_other_data_in_their_order_or_one_part(tmp_path):
     assert len(rows_to_predict(run, other, "train")) == 30
     assert rows_to_predict(run, str(own), None).ids.tolist() == list(range(90))
     assert evaluate_run(tmp_path / "run", other).samples == 30
-    assert write_predictions(tmp_path / "run", other, tmp_path / "p.csv") == 90
+    assert write_predictions(tmp_path / "run", other, tmp_path / "p.csv").samples == 90
 
 
 def test_a_part_of_data_without_parts_is_refused(tmp_path):

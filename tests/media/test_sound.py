@@ -113,6 +113,18 @@ def test_the_form_holds_every_sound(tmp_path: Path) -> None:
             assert len(values) == form.shape[0] or seconds < 1
 
 
+@pytest.mark.parametrize("short", ["own", "tile"])
+def test_a_picture_of_sound_has_one_size(tmp_path: Path, short: str) -> None:
+    settings = MediaSettings(audio="picture", sampling_rate=8000, seconds=1, short=short)
+    form = form_of("audio", settings)
+    assert (form.kind, form.shape, form.varies) == ("image", (32, 257), False)
+    wave = tone(300, 0.3)
+    found = read_row(sound(tmp_path / "a.wav", wave, subtype="FLOAT"), form, settings).values
+    whole = np.tile(wave, 10)[:8000] if short == "tile" else np.concatenate([wave, np.zeros(8000 - len(wave))])
+    assert np.allclose(found, log_spectrogram(whole.astype(np.float32), settings.window, settings.hop))
+    assert found.shape == form.shape
+
+
 def broken(tmp_path: Path, case: str) -> Path:
     path = tmp_path / "a.wav"
     if case == "cut wav":

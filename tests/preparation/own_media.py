@@ -28,6 +28,15 @@ def write_arrays(folder: Path, count: int = 40, steps: bool = True) -> Path:
     return manifest
 
 
+def write_torn(folder: Path) -> Path:
+    """Write 40 samples, three files of which cannot be read, and return their manifest."""
+    manifest = write_arrays(folder)
+    (folder / "touch3.npy").write_bytes(b"")
+    (folder / "touch21.npy").write_bytes((folder / "touch1.npy").read_bytes()[:-7])
+    (folder / "path22.npy").unlink()
+    return manifest
+
+
 def content(folder: Path) -> dict[str, bytes]:
     """Return what a prepared folder holds, by path."""
     return {

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
-import random
 import resource
 import shutil
-import signal
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +23,7 @@ from equimodal.preparation.decoding import Work
 from equimodal.preparation.prepare import WORK, prepare
 from equimodal.preparation.record import check
 from equimodal.preparation.running import decode_all
-from preparation.own_media import Deadly, Stuck, content, write_arrays
+from preparation.own_media import Deadly, Stuck, content, write_arrays, write_torn
 
 
 @pytest.fixture(autouse=True)
@@ -144,12 +140,7 @@ def test_check_finds_every_change(tmp_path: Path) -> None:
 
 @pytest.fixture
 def torn(tmp_path: Path) -> Path:
-    """A manifest of 40 samples, three files of which cannot be read."""
-    manifest = write_arrays(tmp_path / "in")
-    (tmp_path / "in/touch3.npy").write_bytes(b"")
-    (tmp_path / "in/touch21.npy").write_bytes((tmp_path / "in/touch1.npy").read_bytes()[:-7])
-    (tmp_path / "in/path22.npy").unlink()
-    return manifest
+    return write_torn(tmp_path / "in")
 
 
 def test_stop_reads_everything_once_and_then_says_what_is_wrong(
@@ -272,72 +263,3 @@ def test_ctrl_c_keeps_what_was_finished(tmp_path: Path, monkeypatch: pytest.Monk
     )
     prepare(manifest, tmp_path / "out", workers=1)
     assert [piece.start for piece in seen] == [16, 32]
-
-
-def killed(step: int, manifest: Path, out: Path, on_error: str) -> bool:
-    """Prepare in a child that kills itself when it touches the folder for the `step`-th time; was it killed?"""
-    child = os.fork()
-    if child == 0:
-        left = step
-
-        def watch(event: str, arguments: tuple[object, ...]) -> None:
-            nonlocal left
-            if event in ("open", "os.rename", "os.remove", "os.rmdir", "os.link", "os.mkdir", "os.truncate") and str(
-                out
-            ) in str(arguments[0]):
-                left -= 1
-                if left == 0:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        try:
-            sys.addaudithook(watch)
-            prepare(manifest, out, on_error=on_error, workers=1)  # pyright: ignore[reportArgumentType]
-        finally:
-            os._exit(0)
-    return os.waitpid(child, 0)[1] != 0
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("on_error", ["missing", "drop"])
-def test_kill_9_at_any_step(tmp_path: Path, torn: Path, on_error: str) -> None:
-    """At random steps, some of them one after the other in the same folder."""
-    prepare(torn, tmp_path / "straight", on_error=on_error)  # pyright: ignore[reportArgumentType]
-    expected = content(tmp_path / "straight")
-    draws, kills, folder = random.Random(0), 0, 0
-    while kills < 6:
-        out = tmp_path / f"out{folder}" / "straight"
-        while kills < 6 and killed(draws.randrange(1, 150), torn, out, on_error):
-            kills += 1
-            assert not (out / "data.yaml").exists() or check(out)
-        prepare(torn, out, on_error=on_error)  # pyright: ignore[reportArgumentType]
-        assert content(out) == expected
-        folder += 1
-
-
-@pytest.mark.slow
-def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
-    manifest = write_arrays(tmp_path / "in", 160)
-    out = tmp_path / "out"
-    child = os.fork()
-    if child == 0:
-        try:
-            prepare(manifest, out, workers=2)
-        finally:
-            os._exit(0)
-    journal = out / WORK / "journal.jsonl"
-    deadline = time.monotonic() + 60
-    while not (journal.is_file() and journal.read_bytes().count(b"\n") > 2) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    children = Path(f"/proc/{child}/task/{child}/children")
-    workers = [int(number) for number in children.read_text().split()] if children.is_file() else []
-    os.kill(child, signal.SIGKILL)
-    assert os.waitpid(child, 0)[1] == signal.SIGKILL
-    prepare(manifest, out, workers=1)
-    prepare(manifest, tmp_path / "straight", workers=1)
-    assert content(out) == content(tmp_path / "straight")
-    while any(
-        Path(f"/proc/{number}").exists() and "Z" not in Path(f"/proc/{number}/stat").read_text().split()[2]
-        for number in workers
-    ):
-        assert time.monotonic() < deadline, "workers are still there"
-        time.sleep(0.05)

@@ -79,6 +79,7 @@ def test_what_a_folder_holds(tiny, tmp_path):
         "history.jsonl",
         "metrics.json",
         "model.safetensors",
+        "predictions.csv",
         "reference",
     ]
     content = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())

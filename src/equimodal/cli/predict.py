@@ -22,5 +22,5 @@ def predict(
     from equimodal.cli.options import names
     from equimodal.inference.predictions import write_predictions
 
-    count = write_predictions(run, data, out, split=split, present=names(present), trust=trust or ())
-    print(f"{count} predictions in {out}")
+    written = write_predictions(run, data, out, split=split, present=names(present), trust=trust or ())
+    print(f"{written} in {out}")

@@ -48,7 +48,7 @@ def prepare(
     audio: Annotated[
         str | None,
         typer.Option(
-            metavar="spectrogram|waveform", help="What sound becomes. Default: spectrogram.", show_default=False
+            metavar="spectrogram|picture|waveform", help="What sound becomes. Default: spectrogram.", show_default=False
         ),
     ] = None,
     sampling_rate: Annotated[

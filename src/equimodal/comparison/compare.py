@@ -23,6 +23,7 @@ from equimodal.comparison.jobs import (
 from equimodal.comparison.preflight import check, check_names, ensemble_and_others
 from equimodal.comparison.progress import RunProgress, announce
 from equimodal.comparison.result import Failure, Result
+from equimodal.config.controls import Controls
 from equimodal.config.names import Names
 from equimodal.config.options import TrainingOptions, with_options
 from equimodal.config.run import MethodSpec, RunConfig, TrainingConfig, build_config
@@ -109,7 +110,7 @@ def compare(
     listed, kinds = _read_methods(methods)
     source = data.provenance.get("source") or {"name": data.name, "labels": None}
     if redraw == "split":  # each seed has its own; rows that were drawn from fewer labels cannot be loaded again
-        controls = {key: source[key] for key in ("noise", "distractors") if key in source}
+        controls = {key: source[key] for key in Controls.model_fields if key in source}
         source = {"name": source["name"] if source["labels"] is None else data.name, **controls}
     making = Making(model, modules or None, kinds)
     config = build_config(

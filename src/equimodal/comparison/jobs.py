@@ -19,6 +19,7 @@ from equimodal.config.names import Names
 from equimodal.config.run import RunConfig
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, Diverged, EquimodalError, Interrupted
+from equimodal.extras import need
 from equimodal.methods.base import Method
 from equimodal.models.classifier import Classifier
 from equimodal.models.state import copy_of
@@ -235,11 +236,7 @@ def _on_ray(jobs: Sequence[Job], data: Splits, making: Making) -> Iterator[tuple
     Raises:
         ConfigError: Ray is not installed.
     """
-    try:
-        import ray
-        from ray.exceptions import RayTaskError
-    except ImportError as error:
-        raise ConfigError("workers: Ray is not installed. pip install 'equimodal[ray]'.") from error
+    ray = need("ray")
     if not ray.is_initialized():
         ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     shared = ray.put((data, making))  # once, not once per job
@@ -254,7 +251,7 @@ def _on_ray(jobs: Sequence[Job], data: Splits, making: Making) -> Iterator[tuple
             done, waiting = ray.wait(waiting)
             try:
                 yield from ray.get(done)
-            except RayTaskError as error:
+            except ray.exceptions.RayTaskError as error:
                 raise error.cause from error
     finally:
         for task in waiting:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
 
 from equimodal.config.compare import CompareConfig
-from equimodal.config.controls import Distractors, Noise
+from equimodal.config.controls import Distractors, Missing, Noise
 from equimodal.config.encoders import EncoderChoices, encoder_problems
 from equimodal.config.method import MethodSpec, parse_method
 from equimodal.config.names import Names
@@ -45,6 +45,8 @@ class DataConfig(Section):
             deviation of the modality's numbers in the training part.
         distractors: by the name of a new modality, what it holds: `{kind: noise, size: 1500}`, `{kind: copy, of: NAME}`
             or `{kind: shuffled, of: NAME}`; see `Distractor`.
+        missing: by part, entries that are taken out: `{train: 0.3, test: {rate: {audio: 0.5}, pattern: label}}`; see
+            `Absence`.
     """
 
     name: str = "emoji"
@@ -52,6 +54,7 @@ class DataConfig(Section):
     split_seed: Seed | None = None
     noise: Noise = {}
     distractors: Distractors = {}
+    missing: Missing = Missing()
 
 
 class ModelConfig(Section):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
+from equimodal.config.controls import Controls, Missing
 from equimodal.config.run import DataConfig
 from equimodal.data.archive import checksum, npz_keys, read_array
 from equimodal.data.dataset import Dataset
@@ -71,6 +72,7 @@ def load(
     split_seed: int | None = None,
     noise: Mapping[str, Any] | None = None,
     distractors: Mapping[str, Any] | None = None,
+    missing: Mapping[str, Any] | Missing | None = None,
 ) -> Splits[Dataset]:
     """Return a data set by name, or from a path, as training, validation and test.
 
@@ -81,9 +83,10 @@ def load(
         split_seed: draw a new split with this seed. Without it the split is the data's own, or drawn with seed 0.
         noise: by modality, the size of noise to add, see `Splits.with_controls`.
         distractors: by the name of a new modality, what it holds, see `Splits.with_controls`.
+        missing: by part, which entries are taken out, see `Splits.with_controls`.
 
     Raises:
-        ConfigError: neither a known name nor a path, or noise and distractors do not fit the data.
+        ConfigError: neither a known name nor a path, or the controls do not fit the data.
         DataError: the data are wrong.
 
     Example:
@@ -95,9 +98,9 @@ def load(
     else:
         name, data = str(_existing(name_or_path)), load_path(name_or_path)
     own = data.split() if isinstance(data, Dataset) else data
-    splits = own.with_settings(split_seed, labels, noise, distractors)
+    splits = own.with_settings(split_seed, labels, noise, distractors, missing)
     said = splits.provenance.get("controls", {})
-    controls = {key: said[key] for key in ("noise", "distractors") if key in said}
+    controls = {key: said[key] for key in Controls.model_fields if key in said}
     # What loads these very rows again; a run that was given them in Python stores it.
     splits.provenance["source"] = {"name": name, "labels": labels, "split_seed": split_seed, **controls}
     return splits
@@ -110,7 +113,8 @@ def load_configured(settings: DataConfig) -> Splits[Dataset]:
         >>> load_configured(DataConfig(name="avdigits", noise={"audio": 2}))
         Splits('avdigits', train 2100, validation 300, test 600)
     """
-    return load(settings.name, settings.labels, settings.split_seed, settings.noise, settings.distractors)
+    controls = {name: getattr(settings, name) for name in Controls.model_fields}
+    return load(settings.name, settings.labels, settings.split_seed, **controls)
 
 
 def load_unreduced(settings: DataConfig) -> Splits[Dataset]:
@@ -159,5 +163,8 @@ def load_to_show(name_or_path: str | Path) -> Dataset:
 def _existing(path: str | Path) -> Path:
     if not Path(path).exists():
         hint = did_you_mean(str(path), DATASETS.names())
-        raise ConfigError(f"No data set and no file or folder is called '{path}'.{hint}")
+        raise ConfigError(
+            f"No data set and no file or folder is called '{path}'.{hint} A public data set "
+            "is made ready first: equimodal prepare NAME (equimodal list benchmarks names them)."
+        )
     return Path(path).resolve()

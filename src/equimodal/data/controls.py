@@ -1,4 +1,4 @@
-"""Controls of a data set: noise on a modality, and modalities that know nothing or nothing new."""
+"""Controls of a data set: noise on a modality, modalities that know nothing or nothing new, and missing entries."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from equimodal.config.controls import Controls, Distractor
+from equimodal.config.controls import Absence, Controls, Distractor, Missing
 from equimodal.config.problems import problems_of
 from equimodal.data import checks
 from equimodal.data.columns.random import NoisyColumn, NormalColumn
+from equimodal.data.missing import draw_missing
 from equimodal.data.modality import Modality
 from equimodal.data.rows import R, Rows
 from equimodal.errors import ConfigError, did_you_mean
@@ -23,14 +24,17 @@ ROUNDING = 1e-13
 """Deviations below this share of the mean are those of sums of equal numbers."""
 
 
-def read_controls(noise: Mapping[str, Any] | None, distractors: Mapping[str, Any] | None) -> Controls:
+def read_controls(
+    noise: Mapping[str, Any] | None, distractors: Mapping[str, Any] | None, missing: Mapping[str, Any] | Missing | None
+) -> Controls:
     """Return the controls that plain values describe.
 
     Raises:
         ConfigError: their form is wrong; all mistakes together.
     """
     try:
-        return Controls.model_validate({"noise": noise or {}, "distractors": distractors or {}})
+        said = {"noise": noise or {}, "distractors": distractors or {}, "missing": missing or {}}
+        return Controls.model_validate(said)
     except ValidationError as error:
         raise ConfigError(problems_of(error, Controls, "data")) from error
 
@@ -49,10 +53,11 @@ class Controlled:
 
 
 def add_controls(parts: Mapping[str, R], controls: Controls, seed: int) -> Controlled:
-    """Return the parts of a data set with noise on some modalities, and with distractors after the others.
+    """Return the parts of a data set with noise on some modalities, distractors after the others, and missing entries.
 
     Random numbers follow from the seed, the modality's name, the part and the number of the row in it: not from
-    what the row holds. Copies and shuffled modalities are made of modalities that have their noise already.
+    what the row holds. Copies and shuffled modalities are made of modalities that have their noise already. Entries are
+    taken out last, of distractors too.
 
     Args:
         parts: by name, training first.
@@ -63,7 +68,8 @@ def add_controls(parts: Mapping[str, R], controls: Controls, seed: int) -> Contr
         ConfigError: the controls do not fit the data; all mistakes together.
     """
     train = next(iter(parts.values()))
-    if problems := _noise_problems(train, controls) + _distractor_problems(train, controls):
+    problems = _noise_problems(train, controls) + _distractor_problems(train, controls)
+    if problems := problems + _missing_problems(train, controls):
         raise ConfigError(problems)
     levels = {name: level for name, level in controls.noise.items() if level}  # at 0 nothing changes, no type either
     scales = {name: standard_deviation(train, name) for name in levels}
@@ -76,7 +82,16 @@ def add_controls(parts: Mapping[str, R], controls: Controls, seed: int) -> Contr
             ]
         )
     deviations = {name: level * scales[name] for name, level in levels.items()}
-    return Controlled({part: _with(rows, part, controls, deviations, seed) for part, rows in parts.items()}, deviations)
+    made = {part: _with(rows, part, controls, deviations, seed) for part, rows in parts.items()}
+    made = {part: _without_missing(rows, part, controls.missing.of(part), seed) for part, rows in made.items()}
+    emptied = [
+        f"data.missing.train: no training row would keep '{name}'. Give it a smaller rate."
+        for name, here in made[next(iter(parts))].present.items()
+        if not here.any() and (name not in train.modalities or train.present[name].any())
+    ]
+    if emptied:
+        raise ConfigError(emptied)
+    return Controlled(made, deviations)
 
 
 def standard_deviation(rows: Rows, modality: str) -> float:
@@ -126,6 +141,24 @@ def _distractor(rows: Rows, distractor: Distractor, seed: int) -> Modality:
     return source.select(np.random.default_rng(seed).permutation(len(rows)))
 
 
+def _without_missing(rows: R, part: str, absence: Absence | None, seed: int) -> R:
+    if absence is None:
+        return rows
+    kept = draw_missing(
+        np.stack(list(rows.present.values()), axis=1),
+        absence,
+        rows.modalities,
+        seed,
+        labels=rows.labels,
+        groups=rows.groups,
+        classes=len(rows.classes),
+        part=part,
+    )
+    return rows.with_modalities(
+        {name: replace(rows.modality(name), present=kept[:, i].copy()) for i, name in enumerate(rows.modalities)}
+    )
+
+
 def _noise_problems(rows: Rows, controls: Controls) -> list[str]:
     problems = []
     for name in controls.noise:
@@ -154,6 +187,27 @@ def _distractor_problems(rows: Rows, controls: Controls) -> list[str]:
         if distractor.of is not None and distractor.of not in rows.modalities:
             problems.append(f"{where}.of: {_unknown(rows, distractor.of)}")
     return problems + [f"data.distractors: {p}" for p in checks.name_problems(controls.distractors, fewest=0)]
+
+
+def _missing_problems(rows: Rows, controls: Controls) -> list[str]:
+    problems = []
+    known = [*rows.modalities, *(name for name in controls.distractors if name not in rows.modalities)]
+    for part in ("train", "validation", "test"):
+        absence: Absence | None = getattr(controls.missing, part)
+        if absence is None:
+            continue
+        where = f"data.missing.{part}"
+        if absence.pattern == "group" and rows.groups is None:
+            problems.append(f"{where}.pattern: {rows.name} has no groups, so that no rate can differ by group.")
+        if not isinstance(absence.rate, dict):
+            continue
+        unknown = [name for name in absence.rate if name not in known]
+        problems += [
+            f"{where}.rate.{name}: {rows.name} has no modality '{name}'.{did_you_mean(name, known)}" for name in unknown
+        ]
+        if not absence.one_each and not unknown and all(absence.rate_of(name) == 1 for name in known):
+            problems.append(f"{where}.rate: at a rate of 1 for each modality nothing would be left of a row.")
+    return problems
 
 
 def _unknown(rows: Rows, name: str) -> str:

@@ -100,6 +100,20 @@ def load_as_it_is(path: str | Path) -> Dataset:
     return files.dataset(labelled=False) if files.columns["labels"] is None else _with_labels(files)
 
 
+def load_label_names(path: str | Path, part: str | None = None) -> np.ndarray | None:
+    """Return the label of each row by name, to look at beside predictions; None where none can be read.
+
+    Args:
+        path: see `load_path`.
+        part: only the rows that the split column puts there; None: all rows.
+    """
+    try:
+        data = _part_of(load_as_it_is(path), part)
+    except (ConfigError, DataError):
+        return None
+    return data.label_names
+
+
 @dataclass(frozen=True)
 class _Files:
     """What the files at a path hold.

@@ -95,6 +95,11 @@ class Rows:
         return {modality: column.present for modality, column in self._columns.items()}
 
     @property
+    def label_names(self) -> np.ndarray | None:
+        """Name of each row's class (N,), or None where there are no labels."""
+        return None if self.labels is None else np.array(self.classes)[self.labels]
+
+    @property
     def lengths(self) -> dict[str, np.ndarray]:
         """Valid time steps (N,) of the modalities that have such; 1 at absent rows."""
         return {name: column.lengths for name, column in self._columns.items() if column.lengths is not None}

@@ -8,7 +8,7 @@ from typing import Any, Generic, cast
 
 import numpy as np
 
-from equimodal.config.controls import Controls
+from equimodal.config.controls import Controls, Missing
 from equimodal.data import checks
 from equimodal.data.archive import checksum
 from equimodal.data.assignment import PARTS, assign, draw_stratified
@@ -132,6 +132,7 @@ class Splits(Generic[R]):
         labels: int | None,
         noise: Mapping[str, Any] | None = None,
         distractors: Mapping[str, Any] | None = None,
+        missing: Mapping[str, Any] | Missing | None = None,
     ) -> Splits[R]:
         """Return what the settings in the section `data` of a configuration make of these parts.
 
@@ -142,27 +143,30 @@ class Splits(Generic[R]):
             labels: keep so many training rows, drawn with the same seed (0 without one); None: all.
             noise: see `with_controls`, which is given the same seed.
             distractors: see `with_controls`.
+            missing: see `with_controls`.
 
         Raises:
-            ConfigError: noise or distractors do not fit the data.
+            ConfigError: the controls do not fit the data.
             DataError: the parts cannot be drawn, or there are not as many rows.
         """
         found = self if split_seed is None else self.redraw(split_seed)
-        if noise or distractors:  # before labels are left out: validation and test are the same for all their numbers
-            found = found.with_controls(noise, distractors, seed=split_seed or 0)
+        # Before labels are left out: validation and test are the same for all their numbers.
+        if noise or distractors or missing:
+            found = found.with_controls(noise, distractors, missing, seed=split_seed or 0)
         return found if labels is None else found.scarce(labels, split_seed or 0)
 
     def with_controls(
         self,
         noise: Mapping[str, Any] | None = None,
         distractors: Mapping[str, Any] | None = None,
+        missing: Mapping[str, Any] | Missing | None = None,
         *,
         seed: int = 0,
     ) -> Splits[R]:
-        """Return the parts with noise on some modalities, and with modalities that know nothing or nothing new.
+        """Return the parts with noise on some modalities, modalities that know nothing new, and missing entries.
 
         Nothing is read but, once, what the training part holds of a modality with noise. A row has the same noise
-        whenever it is read. `redraw` draws the rows first, then noise and distractors anew, with its own seed.
+        whenever it is read. `redraw` draws the rows first, then all controls anew, with its own seed.
 
         Args:
             noise: by modality, the standard deviation of Gaussian noise in units of the standard deviation of all
@@ -170,11 +174,14 @@ class Splits(Generic[R]):
             distractors: by the name of a new modality, `{"kind": "noise", "size": 1500}` (vectors of standard normal
                 numbers), `{"kind": "copy", "of": name}` (the rows of another modality) or `{"kind": "shuffled", "of":
                 name}` (those rows in random order within each part). They come last.
+            missing: by part (`train`, which holds for validation too unless `validation` is named, and `test`), a rate
+                or a mapping with `rate` (one, or by modality) and `pattern`, see `equimodal.config.controls.Absence`.
+                An entry that is missing is absent; no row loses all that it has.
             seed: of all random numbers.
 
         Raises:
-            ConfigError: a modality is not known, is no array of numbers or exists already; a value is not possible; or
-                the parts have controls already.
+            ConfigError: a modality is not known, is no array of numbers or exists already; a value is not possible; a
+                modality would be missing from all training rows; or the parts have controls already.
 
         Example:
             >>> from equimodal.data.dataset import Dataset
@@ -182,12 +189,19 @@ class Splits(Generic[R]):
             >>> harder = data.with_controls({"b": 0.5}, {"static": {"kind": "noise", "size": 9}})
             >>> harder.modalities, harder.train.arrays["static"].shape
             (('a', 'b', 'static'), (30, 9))
+            >>> data.with_controls(missing={"test": {"rate": {"b": 1}}}).test.present["b"].any()
+            np.False_
         """
         if self._before is not None:
-            raise ConfigError("These parts have noise or distractors already. Give all of them at once.")
-        controls = read_controls(noise, distractors)
+            raise ConfigError("These parts have noise, distractors or missing entries already. Give all at once.")
+        controls = read_controls(noise, distractors, missing)
         made = add_controls(self.parts(), controls, seed)
         said = {**controls.model_dump(mode="json"), "deviations": made.deviations, "seed": int(seed)}
+        if controls.missing:  # as it came out: every row keeps an entry, and the data may have lacked some before
+            said["absent"] = {
+                part: {name: round(1 - float(here.mean()), 6) for name, here in rows.present.items()}
+                for part, rows in made.parts.items()
+            }
         found = Splits(**made.parts, provenance={**self.provenance, "controls": said, "source": None})
         found._before = (self, controls)
         return found
@@ -200,7 +214,7 @@ class Splits(Generic[R]):
         """
         if self._before is not None:
             before, controls = self._before
-            return before.redraw(seed).with_controls(controls.noise, controls.distractors, seed=seed)
+            return before.redraw(seed).with_controls(controls.noise, controls.distractors, controls.missing, seed=seed)
         whole = concatenate(list(self.parts().values()))
         train, validation, test = (len(data) / len(whole) for data in self.parts().values())
         drawn = draw(whole, seed, fractions=self.provenance.get("fractions") or (train, validation, test))

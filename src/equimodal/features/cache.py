@@ -19,7 +19,7 @@ from equimodal.features.earlier import changes, short_name
 from equimodal.features.entry import LOG, Entry
 from equimodal.features.filling import Filling, fill
 from equimodal.features.manifest import FORMAT, Manifest, read_manifest
-from equimodal.features.part import FrozenPart
+from equimodal.features.part import PLACE, FrozenPart
 from equimodal.features.place import entries, is_cache, lock_of, open_place, place_of
 from equimodal.locks import taking_turns
 from equimodal.progress import Reporter
@@ -84,16 +84,17 @@ class FeatureCache:
         spec, identity = part.features_of(column), part.identity()
         fingerprint = self._fingerprints.get(column) or column.fingerprint()
         self._fingerprints[column] = fingerprint
-        content = {"features": FORMAT, "identity": identity, "column": fingerprint}
         try:
-            text = json.dumps(content, sort_keys=True, allow_nan=False)
+            identity = json.loads(json.dumps(identity, allow_nan=False))
         except (TypeError, ValueError) as error:
             raise ConfigError(
                 f"{modality}: the identity of its frozen encoder should hold plain values only (text, numbers, lists, "
                 f"mappings), got one that JSON does not know ({error})."
             ) from error
+        decides = {key: value for key, value in identity.items() if key != PLACE}
+        content = {"features": FORMAT, "identity": decides, "column": fingerprint}
         empty = Manifest(
-            identity=json.loads(text)["identity"],
+            identity=identity,
             column=fingerprint,
             count=len(column),
             modality=modality,
@@ -103,7 +104,7 @@ class FeatureCache:
             created=datetime.now(UTC).isoformat(timespec="milliseconds"),
             versions=versions("torch", "transformers", "numpy"),
         )
-        return Entry(self.folder / checksum_of([text]), empty)
+        return Entry(self.folder / checksum_of([json.dumps(content, sort_keys=True)]), empty)
 
     def _report_earlier(self, entry: Entry) -> None:
         """Say so if features of the same column by another version of the same encoder are there."""

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from equimodal.features.manifest import Manifest
+from equimodal.features.part import PLACE
 
-NAMES = ("encoder", "name", "model", "source")
+NAMES = ("encoder", "name", "model", "source", PLACE)
 """Keys of an identity that say which encoder it is."""
 VERSIONS = ("revision", "version", "checksum", "weights", "config", "preprocessing")
 """Keys that say which version of it. All other keys (tokens or pooled, precision) are forms that exist side by side."""
@@ -38,7 +39,7 @@ def short_name(identity: Mapping[str, Any]) -> str:
     """Return what an encoder is called in a line of text; of a model in a folder, the folder's own name.
 
     Example:
-        >>> short_name({"name": "transformers", "model": "/home/me/models/minilm"})
+        >>> short_name({"name": "transformers", "place": "/home/me/models/minilm"})
         'transformers minilm'
         >>> short_name({"model": "facebook/dinov2-small", "name": "transformers"})
         'transformers facebook/dinov2-small'

@@ -9,6 +9,9 @@ from equimodal.data.columns.base import Column, Selection, Spec, Values
 FEATURES = "features"
 """Name of the array under which an encoder gets rows that were computed before: its input is `{"features": ...}`."""
 
+PLACE = "place"
+"""Key of an identity under which it may say where its files are. Readers see it; it is no part of the cache's key."""
+
 
 class FrozenPart(Protocol):
     """The part of an encoder that no training moves: what it returns for a row can be computed once and kept.
@@ -21,7 +24,8 @@ class FrozenPart(Protocol):
         """Return everything that decides the outputs, as JSON-safe values.
 
         Weights (source, revision, checksum), preprocessing, precision, and whether rows are tokens or pooled. The
-        column's content is not part of it.
+        column's content is not part of it. A folder belongs under `PLACE`, and what it holds under a checksum: features
+        are then found again where the folder was moved.
         """
         ...
 

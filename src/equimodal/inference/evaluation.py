@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from equimodal.config.controls import Controls
 from equimodal.data.catalogue import DATASETS, load, load_configured, load_rows
 from equimodal.data.dataset import Dataset
-from equimodal.data.own import load_labelled, load_unlabelled
+from equimodal.data.own import load_label_names, load_labelled, load_unlabelled
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, DataError, did_you_mean
 from equimodal.models.encoded import encode_all
 from equimodal.models.predict import restrict
+from equimodal.training.ability import Ability
 from equimodal.training.folder import read_provenance
 from equimodal.training.measure import Measurement, measure
 from equimodal.training.run import Run
@@ -42,26 +47,49 @@ def evaluate_run(
         RunError: there is no finished run.
     """
     run = load_run(folder, trust=trust)
-    classes = run.model.classes
-    reference = None
-    if data is None or _is_own(run, data):
-        name = split or "test"
-        part = _part(_own(run), name)
-        reference = (run.reference or {}).get(name) if present is None else None
-    elif data in DATASETS.names():
-        name = split or "test"
-        part = _part(load(data), name).with_classes(classes)
-    else:
-        part = load_labelled(data, classes, split)
-        name = split or part.name
+    chosen = rows_to_measure(run, data, split=split, present=present)
     return measure(
         run.model,
-        encode_all(run.model, run.model.prepare(restrict(part, run.model, present), run.cache())),
+        encode_all(run.model, run.model.prepare(chosen.rows, run.cache())),
         run.config.measure,
-        split=name,
-        reference=reference,
+        split=chosen.split,
+        reference=chosen.reference,
         seed=run.config.seed,
     )
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Labelled rows to measure a run's model on.
+
+    Args:
+        rows: as they were given, not prepared for the encoders.
+        split: name of the part.
+        reference: what each modality can do alone on them, where the run knows it.
+        own: whether they are the run's own test rows, with all their modalities.
+    """
+
+    rows: Dataset
+    split: str
+    reference: Ability | None = None
+    own: bool = False
+
+
+def rows_to_measure(
+    run: Run, data: str | None = None, *, split: str | None = None, present: Collection[str] | None = None
+) -> Chosen:
+    """Return the rows to measure a run's model on; see `evaluate_run`, whose arguments and errors these are."""
+    classes = run.model.classes
+    if data is None or _is_own(run, data):
+        name = split or "test"
+        rows = restrict(_part(_own(run), name), run.model, present)
+        whole = present is None
+        return Chosen(rows, name, (run.reference or {}).get(name) if whole else None, whole and name == "test")
+    if data in DATASETS.names():
+        part = _part(load(data), split or "test").with_classes(classes)
+        return Chosen(restrict(part, run.model, present), split or "test")
+    part = load_labelled(data, classes, split)
+    return Chosen(restrict(part, run.model, present), split or part.name)
 
 
 def rows_to_predict(run: Run, data: str, split: str | None) -> Dataset:
@@ -69,19 +97,31 @@ def rows_to_predict(run: Run, data: str, split: str | None) -> Dataset:
 
     Raises:
         ConfigError: an unknown split, or one of data that are not split; or all rows of the run's own data, where it
-            was trained with noise or distractors.
+            was trained with controls.
         DataError: the data are wrong.
     """
-    if split is None and _is_own(run, data) and (run.config.data.noise or run.config.data.distractors):
+    controlled = any(getattr(run.config.data, name) for name in Controls.model_fields)
+    if split is None and controlled and _is_own(run, data):
         raise ConfigError(
-            "--split: the run was trained on these data with noise or distractors, which are drawn for each part. "
-            "Name a part: --split test."
+            "--split: the run was trained on these data with noise, distractors or missing entries, which are drawn "
+            "for each part. Name a part: --split test."
         )
     if split is None:
         return load_rows(data)
     if _is_own(run, data):
         return _part(_own(run), split)
     return _part(load(data), split) if data in DATASETS.names() else load_unlabelled(data, split)
+
+
+def labels_beside(rows: Dataset, data: str, split: str | None) -> np.ndarray | None:
+    """Return the label of each of `rows_to_predict` by name; None where the data have none that can be read.
+
+    Labels decide nothing of a prediction, so that a mistake in them is none here.
+    """
+    if rows.labels is not None or data in DATASETS.names():
+        return rows.label_names
+    found = load_label_names(data, split)
+    return found if found is not None and len(found) == len(rows) else None
 
 
 def _own(run: Run) -> Splits:

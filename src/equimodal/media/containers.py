@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from equimodal.media.needs import need
+from equimodal.extras import need
 from equimodal.media.riff import check_riff
 from equimodal.media.unreadable import Unreadable
 

@@ -85,8 +85,10 @@ def form_of(medium: Medium, settings: MediaSettings, files: Sequence[Path] = ())
         varies = settings.short == "own"
         if settings.audio == "waveform":
             return Form(medium, "sequence", (settings.samples, 1), "float32", varies)
-        steps = 1 + settings.samples // settings.hop
-        return Form(medium, "sequence", (steps, settings.window // 2 + 1), "float32", varies)
+        shape = (1 + settings.samples // settings.hop, settings.window // 2 + 1)
+        if settings.audio == "picture":
+            return Form(medium, "image", shape, "float32")
+        return Form(medium, "sequence", shape, "float32", varies)
     return _form_of_arrays(files)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from equimodal.media.needs import need
+from equimodal.extras import need
 from equimodal.media.settings import Fit, MediaSettings
 from equimodal.media.unreadable import Unreadable
 

@@ -20,7 +20,8 @@ class MediaSettings(Section):
             fills up with white; `stretch` changes the proportions.
         frames: of a video that are kept, in equal distances of time.
         frame_size: height and width of a frame, in pixels.
-        audio: `spectrogram` (see `equimodal.media.spectrogram`) or `waveform`.
+        audio: `spectrogram` (see `equimodal.media.spectrogram`), a sequence; `picture`, the same as an image of one
+            size, in which silence follows a shorter sound; or `waveform`.
         sampling_rate: of sound, in Hz.
         seconds: of sound that are kept, from its beginning.
         short: what becomes of a shorter sound: `own` keeps its length; `tile` repeats it until it lasts `seconds`.
@@ -40,7 +41,7 @@ class MediaSettings(Section):
     fit: Fit = "crop"
     frames: int = Field(default=4, ge=1, le=10_000)
     frame_size: int = Field(default=64, ge=1, le=4096)
-    audio: Literal["spectrogram", "waveform"] = "spectrogram"
+    audio: Literal["spectrogram", "picture", "waveform"] = "spectrogram"
     sampling_rate: int = Field(default=16_000, ge=100, le=768_000)
     seconds: float = Field(default=3.0, gt=0)
     short: Literal["own", "tile"] = "own"

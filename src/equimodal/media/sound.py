@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from equimodal.extras import need
 from equimodal.media.clip import Clip, as_clip
 from equimodal.media.containers import CLOCK, check_length, opened
-from equimodal.media.needs import need
 from equimodal.media.resampling import resampled
 from equimodal.media.riff import check_riff
 from equimodal.media.settings import MediaSettings
@@ -29,8 +29,9 @@ _BEFORE = 1
 def read_sound(file: Path | Clip, settings: MediaSettings) -> np.ndarray:
     """Return a sound as it is stored: float32, (times, frequencies) or (samples, 1).
 
-    Channels are averaged. The beginning of `settings.seconds` is resampled to `settings.sampling_rate`; what is shorter
-    keeps its own length, or is repeated (`settings.short`). A section is as exact as a sample of the file.
+    Channels are averaged. The beginning of `settings.seconds` is resampled to `settings.sampling_rate`. What is shorter
+    keeps its own length, is repeated (`settings.short`), or is followed by silence (in a picture). A section is as
+    exact as a sample of the file.
 
     Raises:
         Unreadable: it holds no sound, is damaged, cut short or too long, or has no such section.
@@ -47,6 +48,8 @@ def read_sound(file: Path | Clip, settings: MediaSettings) -> np.ndarray:
         wave = np.resize(wave, settings.samples)
     if settings.audio == "waveform":
         return wave[:, None]
+    if settings.audio == "picture":
+        wave = np.pad(wave, (0, settings.samples - len(wave)))
     return log_spectrogram(wave, settings.window, settings.hop)
 
 

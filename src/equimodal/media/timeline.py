@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from equimodal.extras import need
 from equimodal.media.clip import Clip
 from equimodal.media.containers import CLOCK, check_length
-from equimodal.media.needs import need
 from equimodal.media.settings import MediaSettings
 from equimodal.media.unreadable import Unreadable
 

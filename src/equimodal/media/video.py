@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from equimodal.extras import need
 from equimodal.media.clip import Clip, Half, as_clip
 from equimodal.media.containers import opened
-from equimodal.media.needs import need
 from equimodal.media.pictures import fitted, likeness
 from equimodal.media.settings import MediaSettings
 from equimodal.media.timeline import Timeline, jump, look_through, whole

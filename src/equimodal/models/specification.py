@@ -18,7 +18,7 @@ def describe_encoder(encoder: nn.Module, origin: Origin | None = None) -> dict[s
     """Return what rebuilds an encoder but for its trained weights, JSON-safe.
 
     A module that the user gave is named by its class, which rebuilds nothing; a frozen base by a checksum, see
-    `base_of`.
+    `base_of`, and what its files say, see `Encoder.files`.
 
     Args:
         encoder: the module.
@@ -30,8 +30,8 @@ def describe_encoder(encoder: nn.Module, origin: Origin | None = None) -> dict[s
         what = {"name": registered_name(encoder), "options": encoder.options}
     else:
         what = {"class": type(encoder).__name__}
-    base = base_of(encoder)
-    return what if base is None else {**what, "base": base}
+    read_again = {"base": base_of(encoder), "files": encoder.files() if isinstance(encoder, Encoder) else None}
+    return what | {key: value for key, value in read_again.items() if value}
 
 
 def encoders_of(

@@ -122,7 +122,27 @@ def _by_file(samples: Sequence[Sample], split: str, ways: Sequence[str]) -> tupl
         problems.append(f"{path}: unknown words for a part in {list_places(words)}. Known: {', '.join(SPLITS)}.")
     if twice:
         problems.append(f"{path}: an id again, in another part, in {list_places(twice)}. Name each once.")
+    lacking = [part for part in ("train", "test") if part not in parts.values()]
+    if lacking and not problems:
+        problems.append(f"{path}: puts no sample into {' and '.join(lacking)}. Name some.")
     raise_problems(problems, str(path))
     left = [replace(each, split=parts[each.id]) for each in samples if each.id in parts]
     absent = len(samples) - len(left)
-    return left, [f"{absent} samples that {path.name} does not name are left out."] if absent else []
+    notes = [f"{absent} samples that {path.name} does not name are left out."] if absent else []
+    return _without_shared_groups(left, path.name, notes), notes
+
+
+def _without_shared_groups(samples: Sequence[Sample], name: str, notes: list[str]) -> list[Sample]:
+    """Return samples, without groups where a file puts one into several parts: data with such groups have no split."""
+    within: dict[str, set[str | None]] = defaultdict(set)
+    for each in samples:
+        if each.group is not None:
+            within[each.group].add(each.split)
+    shared = sum(len(found) > 1 for found in within.values())
+    if not shared:
+        return list(samples)
+    notes.append(
+        f"{name} puts {shared} of {len(within)} groups (such as '{min(within)}') into several parts: the data come "
+        "without groups, and rows of one group may be in training and test."
+    )
+    return [replace(each, group=None) for each in samples]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from equimodal.data.columns.base import checksum_of
 from equimodal.errors import RunError
+from equimodal.extras import need
 from equimodal.media.clip import Clip, as_clip
 from equimodal.media.forms import Form, form_of, packages_for
-from equimodal.media.needs import need
 from equimodal.media.settings import MediaSettings
 from equimodal.preparation.layout import Layout
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from equimodal.data.checks import raise_problems
 from equimodal.data.coerce import is_missing
-from equimodal.errors import ConfigError, DataError
+from equimodal.errors import DataError
+from equimodal.extras import need
 
 _SHOWN = 5
 
@@ -146,13 +147,9 @@ def _read_json_lines(path: Path, text: str) -> Rows:
 def _read_parquet(path: Path) -> Rows:
     import pandas
 
+    need("pyarrow", f"{path}: reading Parquet", "save the manifest as .csv or .jsonl")
     try:
         frame = pandas.read_parquet(path, engine="pyarrow")
-    except ImportError as error:
-        raise ConfigError(
-            f"{path}: reading Parquet needs pyarrow, which cannot be imported. Install it "
-            "(pip install 'equimodal[parquet]'), or save the manifest as .csv or .jsonl."
-        ) from error
     except Exception as error:  # pyarrow's errors are of many classes
         raise DataError(f"{path}: cannot be read as Parquet ({error}).") from error
     problems: list[str] = []

@@ -13,9 +13,13 @@ from equimodal.comparison.reading import notes
 from equimodal.comparison.result import MISSING
 from equimodal.comparison.study import Study
 from equimodal.config.yaml import read_yaml_file
+from equimodal.display.charts import Chart
 from equimodal.display.html import as_yaml, count, write_page
 from equimodal.files import safe_name
+from equimodal.inference.missing_report import FILE as MISSING_FILE
+from equimodal.inference.missing_report import read_missing
 from equimodal.reports.comparison_figures import ComparisonCharts
+from equimodal.reports.missing_figures import missing_chart
 from equimodal.reports.run_figures import RunCharts, updates_taken
 from equimodal.reports.study_figures import study_charts
 from equimodal.reports.verdict import comparison_verdict, run_verdict, study_verdict
@@ -58,7 +62,7 @@ def write_run_page(run: Run, path: Path) -> Path:
         epochs=len(charts.lines),
         kept=max(charts.kept),
         trials=charts.trials,
-        charts=charts.all(),
+        charts=[*charts.all(), *_of_missing(run)],
         subsets=subset_rows(run.test.subsets),
         missing={percent: run.test.accuracy_missing(percent / 100) for percent in MISSING},
         updates=updates_taken(run.history),
@@ -67,6 +71,12 @@ def write_run_page(run: Run, path: Path) -> Path:
         configuration=as_yaml(run.config.to_dict()),
         provenance=_run_provenance(run),
     )
+
+
+def _of_missing(run: Run) -> list[Chart]:
+    """Return the figure of `equimodal evaluate --missing`, where that was measured."""
+    path = None if run.folder is None else run.folder / MISSING_FILE
+    return [missing_chart(read_missing(path))] if path is not None and path.is_file() else []
 
 
 def write_comparison_page(comparison: Comparison, path: Path) -> Path:

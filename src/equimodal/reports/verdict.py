@@ -158,7 +158,7 @@ def comparison_verdict(comparison: Comparison) -> Verdict:
     if len(table) == 1:
         only = number(table[0]["accuracy"]["mean"])
         return Verdict(f"{baseline} reaches {only} accuracy; there is nothing to compare it with.", tuple(lost))
-    balance = (*_balance(table), *_losses(table), *lost)
+    balance = (*_left_behind(table), *_balance(table), *_losses(table), *lost)
     if seeds == 1:
         return Verdict("With one seed no difference can be distinguished from noise.", balance)
     if seeds < FEWEST:
@@ -213,6 +213,30 @@ def _one_split(comparison: Comparison) -> list[str]:
         "All seeds share one split. Only the intervals of accuracy cover the effect of another test sample, and none "
         "covers the effect of another training sample."
     ]
+
+
+def _left_behind(table: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return which modality the baseline uses least, if that is clearly less than it could be, and who uses it best."""
+    used = {name: numbers for name, numbers in table[0].items() if name.startswith("utilisation.")}
+    low = [
+        (numbers["mean"], column)
+        for column, numbers in used.items()
+        if numbers["mean"] is not None and numbers["mean"] < UNDER_USED and (numbers["high"] or 0) < 1
+    ]
+    if not low:
+        return []
+    mean, column = min(low)
+    baseline, modality = table[0]["method"], column.removeprefix("utilisation.")
+    text = f"{baseline} leaves {modality} behind: alone it does {number(mean, 2)} of what it can do when trained alone"
+    others = [row for row in table[1:] if row[column]["mean"] is not None]
+    best = max(others, key=lambda row: row[column]["mean"], default=None)
+    if best is None or best[column]["mean"] <= mean:
+        return [f"{text}, and no other method does better by it."]
+    text += f"; under {best['method']} {number(best[column]['mean'], 2)}"
+    difference = best[column]["difference"]
+    if difference is None or verdict(difference) != "above":
+        return [f"{text} (cannot be distinguished from noise)."]
+    return [f"{text} ({_change(difference)})."]
 
 
 def _balance(table: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -29,8 +29,11 @@ from equimodal.training.folder import hold_folder
 from equimodal.training.given import GivenMethod, MethodLike, read_method
 from equimodal.training.groups import parameter_groups
 from equimodal.training.loop import Trainer, make_fabric
-from equimodal.training.measure import Measurement, measure
+from equimodal.training.measure import Measurement, measure_outputs
 from equimodal.training.names import NAMES, resolve
+from equimodal.training.outputs import Outputs, outputs_of
+from equimodal.training.predictions import FILE as PREDICTIONS
+from equimodal.training.predictions import sample_predictions, save_predictions
 from equimodal.training.progress import make_reporter
 from equimodal.training.run import REFERENCE, Run
 from equimodal.training.weights import MODEL, save_model
@@ -281,21 +284,21 @@ def _ability(ensemble: Mapping[str, Measurement]) -> Reference:
 
 
 def _finish(trainer: Trainer, reference: Reference | None) -> Run:
-    """Measure the best weights on validation and, once, on test; write `metrics.json`."""
+    """Measure the best weights on validation and, once, on test; write `predictions.csv` and `metrics.json`."""
     config, model, data = trainer.config, trainer.model, trainer.data
     if config.method.name == REFERENCE and reference is None:
         reference = _ability({name: measure_part(trainer, part, name) for name, part in _held_out(data).items()})
-    parts = {
-        name: measure_part(trainer, part, name, reference[name] if reference else None)
-        for name, part in _held_out(data).items()
-    }
+    ability = reference or {}
+    validation = measure_part(trainer, data.validation, "validation", ability.get("validation"))
+    outputs = _outputs(trainer, data.test, "test")
+    test = _measured(trainer, outputs, "test", ability.get("test"))
     model.eval()
     run = Run(
         model=model,
         config=config,
         history=trainer.history.lines,
-        validation=parts["validation"],
-        test=parts["test"],
+        validation=validation,
+        test=test,
         reference=reference,
         folder=trainer.folder,
     )
@@ -303,6 +306,8 @@ def _finish(trainer: Trainer, reference: Reference | None) -> Run:
         weights = trainer.folder / MODEL
         if not weights.exists():  # a finished run whose weights were deleted: its checkpoint holds them too
             save_model(weights, trainer.method)
+        found = sample_predictions(outputs, data.test.ids, model.classes, model.modalities)
+        save_predictions(trainer.folder / PREDICTIONS, found)
         metrics = {
             "config": config.hash(),
             "seed": config.seed,
@@ -321,13 +326,24 @@ def _held_out(data: Splits) -> dict[str, Dataset]:
 
 def measure_part(trainer: Trainer, part: Dataset, name: str, reference: Ability | None = None) -> Measurement:
     """Measure the trainer's model on one part of the data, in the precision it was trained in."""
+    return _measured(trainer, _outputs(trainer, part, name), name, reference)
+
+
+def _outputs(trainer: Trainer, part: Dataset, name: str) -> Outputs:
+    config, model = trainer.config, trainer.model
+    coalitions = plan(len(model.modalities), budget=config.measure.budget, seed=derive_seed(config.seed, name))
     with trainer.fabric.autocast():
-        return measure(
-            trainer.model,
-            encode_all(trainer.model, part, workers=trainer.config.training.loader_workers),
-            trainer.config.measure,
-            split=name,
-            seed=derive_seed(trainer.config.seed, name),
-            reference=reference,
-            record=name == "test",
-        )
+        encoded = encode_all(model, part, workers=config.training.loader_workers)
+        return outputs_of(model, encoded, coalitions, name)
+
+
+def _measured(trainer: Trainer, outputs: Outputs, name: str, reference: Ability | None) -> Measurement:
+    return measure_outputs(
+        outputs,
+        trainer.model.modalities,
+        trainer.config.measure,
+        split=name,
+        seed=derive_seed(trainer.config.seed, name),
+        reference=reference,
+        record=name == "test",
+    )

@@ -94,7 +94,7 @@ def open_folder(
     if known.get("data") != provenance["data"]:
         found.append("the data themselves: other rows, values or split")
     if not found and isinstance(known.get("model"), Mapping):
-        found += differences(known["model"], provenance["model"], "the model's ")
+        found += _differences_of_models(known["model"], provenance["model"])
     if found:
         raise RunError(
             f"{folder}: holds a run with another configuration ({'; '.join(found)}). "
@@ -131,6 +131,40 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str =
         else:
             found.append(f"{path}: {one!r} there, {other!r} here")
     return found
+
+
+def changed_files(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Return a message for each thing that the files of an encoder say otherwise, see `Encoder.files`.
+
+    What only one side knows is passed over: another version of a library may know more settings, or fewer.
+
+    Example:
+        >>> changed_files({"config.json": {"size": 8}}, {"config.json": {"size": 9, "new": 0}})
+        ['config.json.size: 8 there, 9 here']
+    """
+    return differences(_shared(before, now), _shared(now, before), prefix)
+
+
+def _shared(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    found = {}
+    for name, said in one.items():
+        if name in other:
+            nested = isinstance(said, Mapping) and isinstance(other[name], Mapping)
+            found[name] = {key: value for key, value in said.items() if key in other[name]} if nested else said
+    return found
+
+
+def _differences_of_models(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    found = differences(_without_files(before), _without_files(now), "the model's ")
+    for modality, entry in now["encoders"].items():
+        known = before["encoders"].get(modality, {}).get("files", {})  # earlier versions kept none
+        found += changed_files(known, entry.get("files", {}), f"the model's encoders.{modality}.")
+    return found
+
+
+def _without_files(model: Mapping[str, Any]) -> dict[str, Any]:
+    entries = {name: {**entry, "files": None} for name, entry in model["encoders"].items()}
+    return {**model, "encoders": entries}
 
 
 def _read(folder: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,10 +19,10 @@ from equimodal.contribution.missing import value_missing
 from equimodal.contribution.result import Contribution
 from equimodal.contribution.shapley import plan
 from equimodal.contribution.values import value_function
-from equimodal.errors import NOT_FINITE, Diverged
 from equimodal.models.classifier import Classifier
-from equimodal.models.encoded import Encoded, coalition_outputs
+from equimodal.models.encoded import Encoded
 from equimodal.training.ability import Ability
+from equimodal.training.outputs import Outputs, outputs_of
 
 
 @dataclass(frozen=True)
@@ -263,62 +263,64 @@ def measure(
     Raises:
         Diverged: an output of the model is infinite or NaN.
     """
-    n = len(model.modalities)
-    scheme = plan(n, budget=config.budget, seed=seed)
-    K = len(scheme.coalitions)
-    extra = torch.cat([torch.eye(n, dtype=torch.bool), torch.ones(1, n, dtype=torch.bool)])
-    groups: list[Tensor] = []
-    parts = _noting_groups(encoded, groups)
-    outputs, labels = coalition_outputs(model, parts, torch.cat([scheme.coalitions, extra]))
-    if not bool(outputs.isfinite().all()):
-        raise Diverged(f"On {split}, some outputs of the model became infinite or NaN. {NOT_FINITE}")
+    scheme = plan(len(model.modalities), budget=config.budget, seed=seed)
+    outputs = outputs_of(model, encoded, scheme, split)
+    return measure_outputs(
+        outputs, model.modalities, config, split=split, seed=seed, reference=reference, record=record
+    )
+
+
+def measure_outputs(
+    outputs: Outputs,
+    modalities: Sequence[str],
+    config: MeasureConfig,
+    *,
+    split: str,
+    seed: int = 0,
+    reference: Ability | None = None,
+    record: bool = False,
+) -> Measurement:
+    """Return the numbers of what a classifier answered; see `measure`, whose plan of coalitions the outputs follow."""
+    labels, scheme = outputs.labels, outputs.plan
     measured = contribution(
-        outputs[:K],
+        outputs.coalitions,
         scheme,
         labels,
-        model.modalities,
+        modalities,
         value=config.value,
         target=config.target,
         bootstrap=config.bootstrap,
         seed=seed,
         split=split,
-        groups=torch.cat(groups) if groups else None,
+        groups=outputs.groups,
     )
-    accuracies = value_function("accuracy")[1](outputs[:K], labels, None).tolist()
+    accuracies = value_function("accuracy")[1](outputs.coalitions, labels, None).tolist()
     value = value_function(config.value)[1]
-    alone = value(outputs[K : K + n], labels, None)
+    alone = value(outputs.alone, labels, None)
     used = None
     if reference is not None:
-        empty = value(outputs[:1], labels, None)
-        possible = torch.tensor([reference[m] for m in model.modalities], dtype=alone.dtype)
+        empty = value(outputs.coalitions[:1], labels, None)
+        possible = torch.tensor([reference[m] for m in modalities], dtype=alone.dtype)
         ratios = utilisation(alone, possible, empty).tolist()
         used = {
             m: None if math.isnan(u) or reference.knows(m) is False else u
-            for m, u in zip(model.modalities, ratios, strict=True)
+            for m, u in zip(modalities, ratios, strict=True)
         }
     return Measurement(
         split=split,
         samples=len(labels),
-        scores=_scores(outputs[-1], labels),
-        unimodal={m: _scores(outputs[K + i], labels) for i, m in enumerate(model.modalities)},
+        scores=_scores(outputs.full, labels),
+        unimodal={m: _scores(outputs.alone[i], labels) for i, m in enumerate(modalities)},
         subsets={
-            coalition_name(members, model.modalities): accuracy
+            coalition_name(members, modalities): accuracy
             for members, accuracy in zip(scheme.coalitions, accuracies, strict=True)
         },
-        alone=dict(zip(model.modalities, alone.tolist(), strict=True)),
+        alone=dict(zip(modalities, alone.tolist(), strict=True)),
         contribution=measured,
         utilisation=used,
-        right=pack((outputs[-1].argmax(-1) == labels).numpy()) if record else None,
+        right=pack((outputs.full.argmax(-1) == labels).numpy()) if record else None,
         ability=reference,
     )
-
-
-def _noting_groups(encoded: Iterable[Encoded], groups: list[Tensor]) -> Iterator[Encoded]:
-    """Pass encodings through, and add the groups of their rows to `groups`."""
-    for part in encoded:
-        if part.groups is not None:
-            groups.append(part.groups)
-        yield part
 
 
 def pack(right: np.ndarray) -> str:

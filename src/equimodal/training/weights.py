@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from equimodal.models.encoders.base import Encoder
 from equimodal.models.state import base_of
 from equimodal.tables.words import size_in_words
 from equimodal.training.checkpoint import load_tensors, save_tensors, with_prefix
+from equimodal.training.folder import changed_files
 
 MODEL = "model.safetensors"
 BASE = "base.safetensors"
@@ -150,21 +152,28 @@ def load_model(path: Path, encoders: Mapping[str, nn.Module] | None = None, trus
     for name, encoder in model.encoders.items():
         prefix = f"encoders.{name}."
         trained = {key.removeprefix(prefix) for key in tensors if key.startswith(prefix)}
-        _check_base(path, name, encoder, base_of(encoder, trained), specification["encoders"][name].get("base"))
+        _check_base(path, name, encoder, base_of(encoder, trained), specification["encoders"][name])
     return model.eval()
 
 
 def _check_base(
-    path: Path, modality: str, encoder: nn.Module, here: dict[str, Any] | None, there: dict[str, Any] | None
+    path: Path, modality: str, encoder: nn.Module, here: dict[str, Any] | None, entry: Mapping[str, Any]
 ) -> None:
-    """Raise an error if an encoder's frozen tensors are not those that the run was trained on."""
-    if (here or {}).get("checksum") != (there or {}).get("checksum"):
-        if isinstance(encoder, Encoder) and encoder.names_base:
-            raise RunError(
-                f"{path}: the weights that the encoder of '{modality}' begins from have changed since training: they "
-                f"were {_in_words(there)}, and are now {_in_words(here)}. Name the revision of training, put the files "
-                "of then in their place, or train again."
-            )
+    """Raise an error if what an encoder does not learn is not as when the run was trained: frozen tensors, files."""
+    there, changed = entry.get("base"), []
+    same_tensors = (here or {}).get("checksum") == (there or {}).get("checksum")
+    if isinstance(encoder, Encoder):
+        now = json.loads(json.dumps(encoder.files()))
+        changed = changed_files(entry.get("files", {}), now)
+        if encoder.names_base and not same_tensors:
+            changed.append(f"the frozen tensors: {_in_words(there)} there, {_in_words(here)} here")
+    if changed:
+        raise RunError(
+            f"{path}: the encoder of '{modality}' is made of files that have changed since training "
+            f"({'; '.join(changed)}). Put the files of then in their place, or name their revision; if only the "
+            "library that reads them is another one, install that of then; or train again."
+        )
+    if not same_tensors:
         raise RunError(
             f"{path}: the run was trained on another base of the encoder of '{modality}'. The tensors that did not "
             f"train were {_in_words(there)}; those of the {type(encoder).__name__} given are {_in_words(here)}. "

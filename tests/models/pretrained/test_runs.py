@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,13 @@ import transformers
 
 import equimodal as eq
 from equimodal.config.load import load_config
+from equimodal.config.yaml import read_yaml_file, write_yaml
 from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, RunError
 from equimodal.features.cache import open_cache
 from equimodal.files import write_text
 from equimodal.models.encoders.base import build_encoder
+from equimodal.models.encoders.pretrained import Transformers
 from models.pretrained.tiny import config
 
 BRIEF = {"epochs": 2, "batch_size": 16, "quiet": True, "reference": False, "measure": {"bootstrap": 10}}
@@ -118,13 +122,98 @@ def test_a_base_is_named_and_not_saved_and_checked_when_it_is_loaded(data, tmp_p
     before = eq.predict(run, data.test).probabilities
     assert np.array_equal(eq.predict(eq.load(tmp_path / "run"), data.test).probabilities, before)
     store(folder, seed=4)
-    with pytest.raises(
-        RunError, match="the weights that the encoder of 'image' begins from have changed since training"
-    ):
+    with pytest.raises(RunError, match=r"'image' is made of files that have changed .*\(the frozen tensors: .* here\)"):
         eq.load(tmp_path / "run")
     folder.rename(tmp_path / "elsewhere")
     with pytest.raises(ConfigError, match="no such folder"):
         eq.load(tmp_path / "run")
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Path:
+    """A stored BERT, which is no frozen base where all of it trains, and its tokeniser."""
+    settings = {key: value for key, value in config("bert").items() if key != "model_type"}
+    torch.manual_seed(5)
+    transformers.BertModel(transformers.BertConfig(**settings), add_pooling_layer=False).save_pretrained(
+        tmp_path / "bert"
+    )
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad", "day", "night"]
+    transformers.BertTokenizer(vocab={word: place for place, word in enumerate(words)}).save_pretrained(
+        tmp_path / "bert"
+    )
+    return tmp_path / "bert"
+
+
+def rewrite(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    change(content)
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+CHANGES: dict[str, tuple[str, str, Callable[[dict[str, Any]], None], str]] = {
+    "configuration": (
+        "image", "config.json", lambda c: c.update(num_attention_heads=1), "config.json: '",
+    ),
+    "processor": (
+        "image", "preprocessor_config.json", lambda c: c.update(image_mean=[0.1, 0.5, 0.5]),
+        "preprocessor_config.json.image_mean: [0.5, 0.5, 0.5] there, [0.1, 0.5, 0.5] here",
+    ),
+    "tokeniser": (
+        "text", "tokenizer.json", lambda c: c["model"]["vocab"].update(good=6, bad=5),
+        "tokenizer.json or its vocabulary: '",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_changed_file_of_the_model_is_named_when_a_run_is_loaded_or_resumed(data, tmp_path, folder, reader, what):
+    """The text's model trains as a whole: no frozen tensor could show that something has changed."""
+    given = {
+        "image": {"name": "transformers", "model": str(folder)},
+        "text": {"name": "transformers", "model": str(reader), "mode": "full"},
+    }
+    before = eq.predict(fit(data, given, out=tmp_path / "run", epochs=1), data.test).probabilities
+    modality, file, change, said = CHANGES[what]
+    place = folder if modality == "image" else reader
+    content = (place / file).read_text(encoding="utf-8")
+    rewrite(place / file, change)
+    with pytest.raises(RunError) as loaded:
+        eq.load(tmp_path / "run")
+    assert f"the encoder of '{modality}' is made of files that have changed since training ({said}" in str(loaded.value)
+    assert str(loaded.value).count(" there, ") == 1
+    with pytest.raises(RunError) as resumed:
+        fit(data, given, out=tmp_path / "run", epochs=1, resume=True)
+    assert f"the model's encoders.{modality}.{said}" in str(resumed.value)
+    (place / file).write_text(content, encoding="utf-8")
+    assert np.array_equal(eq.predict(eq.load(tmp_path / "run"), data.test).probabilities, before)
+
+
+def test_what_decides_nothing_in_a_model_folder_may_change(data, tmp_path, folder):
+    given = {"image": {"name": "transformers", "model": str(folder)}}
+    fit(data, given, out=tmp_path / "run", epochs=1)
+    (folder / "README.md").write_text("A model.", encoding="utf-8")
+    rewrite(folder / "config.json", lambda c: c.update(transformers_version="9.9", id2label={"0": "cat"}))
+    rewrite(folder / "preprocessor_config.json", lambda c: c.update(of_a_later_version=1))
+    eq.load(tmp_path / "run")
+    fit(data, given, out=tmp_path / "run", epochs=1, resume=True)
+
+
+def test_a_run_from_before_files_were_kept_is_resumed(data, tmp_path, folder):
+    given = {"image": {"name": "transformers", "model": str(folder)}}
+    fit(data, given, out=tmp_path / "run", epochs=1)
+    content = read_yaml_file(tmp_path / "run" / "config.yaml")
+    del content["provenance"]["model"]["encoders"]["image"]["files"]
+    write_text(tmp_path / "run" / "config.yaml", write_yaml(content))
+    fit(data, given, out=tmp_path / "run", epochs=1, resume=True)
+
+
+def test_features_are_found_again_where_the_model_was_moved(data, tmp_path, folder, monkeypatch):
+    given = {"image": {"name": "transformers", "model": str(folder)}}
+    cache = {"cache": str(tmp_path / "cache")}
+    one = fit(data, given, features=cache)
+    given["image"]["model"] = str(folder.rename(tmp_path / "elsewhere"))
+    monkeypatch.setattr(Transformers, "features_of_rows", None)  # not reached
+    assert fit(data, given, features=cache).test == one.test
 
 
 def test_a_model_beside_a_yaml_file_is_found_from_anywhere(tmp_path, folder, monkeypatch):
@@ -160,8 +249,6 @@ def test_the_command_line_trains_evaluates_and_predicts(tmp_path):
         "reference": False,
         "measure": {"bootstrap": 10},
     }
-    from equimodal.config.yaml import write_yaml
-
     write_text(tmp_path / "run.yaml", write_yaml(settings))
     out = str(tmp_path / "out")
     for command in (

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ import transformers
 from equimodal.errors import ConfigError, DataError, RunError
 from equimodal.models.encoders.base import build_encoder
 from equimodal.models.encoders.pretrained import Transformers
-from equimodal.models.pretrained import extra, memory
+from equimodal.models.pretrained import memory
 from equimodal.models.pretrained.gguf import converted
 from equimodal.models.pretrained.loading import checksum_of_config
+from equimodal.models.pretrained.text import Tokens
 from models.pretrained.tiny import config, options, rows
 
 
@@ -67,7 +69,7 @@ def test_weights_are_named_by_source_and_checksum(folder):
     one, again = Transformers(**local(folder)), Transformers(**local(folder))
     assert one.base_identity() == again.base_identity()
     json.dumps(one.base_identity())
-    assert one.base_identity()["model"] == str(folder)
+    assert one.base_identity()["place"] == str(folder)
     assert Transformers(**local(folder, pooling="cls")).base_identity() != one.base_identity()
     with torch.no_grad():
         next(again.base.parameters()).add_(1)
@@ -97,7 +99,7 @@ def test_a_folder_that_was_loaded_with_weights_is_still_the_same_encoder(folder)
     later = transformers.AutoConfig.from_pretrained(folder)
     (copy := folder.parent / "copy").mkdir()
     later.save_pretrained(copy)
-    assert checksum_of_config(transformers.AutoConfig.from_pretrained(copy)) == encoder.base_identity()["config"]
+    assert checksum_of_config(transformers.AutoConfig.from_pretrained(copy)) == encoder.files()["config.json"]
 
 
 def test_damaged_files_are_named_and_not_looked_for_on_the_hub(folder):
@@ -217,10 +219,7 @@ def test_more_of_what_is_wrong():
 
 
 def test_a_missing_package_names_the_extra(monkeypatch):
-    def missing(name: str) -> None:
-        raise ImportError(f"No module named '{name}'")
-
-    monkeypatch.setattr(extra.importlib, "import_module", missing)
+    monkeypatch.setitem(sys.modules, "transformers", None)
     assert "pip install 'equimodal[encoders]'" in message(**options("image", "vit"))
 
 
@@ -330,9 +329,22 @@ def write_gguf(path: Path) -> torch.Tensor:
     return torch.from_numpy(tensors["token_embd"])
 
 
-def test_a_changed_folder_has_another_checksum(folder, tmp_path):
+def test_a_copied_folder_differs_in_its_place_alone(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "other")
-    one = Transformers(**local(folder)).base_identity()
-    other = Transformers(**local(tmp_path / "other")).base_identity()
-    assert one["weights"] == other["weights"]
-    assert one["model"] != other["model"]
+    one, other = (Transformers(**local(place)).base_identity() for place in (folder, tmp_path / "other"))
+    assert one.pop("place") != other.pop("place")
+    assert one == other
+
+
+def test_the_token_of_an_empty_text_is_part_of_what_a_tokeniser_is(tmp_path):
+    """It is set beside the tokeniser's own file, which stays the same to the byte."""
+    from tokenizers import Tokenizer, models
+
+    found = []
+    for end in ("a", "b"):
+        own = Tokenizer(models.WordLevel({"[UNK]": 0, "a": 1, "b": 2}, unk_token="[UNK]"))
+        tokeniser = transformers.PreTrainedTokenizerFast(tokenizer_object=own, eos_token=end)
+        found.append(Tokens(tokeniser, 8))
+    (one, other), empty = (tokens.identity() for tokens in found), [tokens([""])["input_ids"][0] for tokens in found]
+    assert [ids.tolist() for ids in empty] == [[1], [2]]
+    assert one != other

@@ -48,7 +48,7 @@ def download(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_download_becomes_the_official_splits(download: Path, tmp_path: Path) -> None:
-    settings = settings_of(default_settings("ave"), frame_size=8, frames=2)
+    settings = settings_of(default_settings("ave"), frame_size=8, frames=2, audio="spectrogram")
     found = prepare("ave", tmp_path / "data", settings, root=download, options=["section=video"], workers=1)
     assert found.notes == (
         "4 events of train, published are 3339 (3335 fewer).",
@@ -72,7 +72,7 @@ def test_the_seconds_of_an_event_are_cut_out(download: Path, tmp_path: Path) -> 
     assert cells["-a_2_1_3"] == Clip(path, 1, 3) and cells["-a_2_4_6"] == Clip(path, 4, 6)
     assert cells["-a_5_5_5"] == path.with_name("-a_5.mp4")
     assert layout.notes[-1] == "Events of no length, for which the whole video is taken: 1."
-    settings = settings_of(default_settings("ave"), frame_size=8, frames=2)
+    settings = settings_of(default_settings("ave"), frame_size=8, frames=2, audio="spectrogram")
     prepare("ave", tmp_path / "data", settings, root=download, on_error="drop", workers=1)
     frames = np.load(tmp_path / "data" / "columns" / "video.npy")[1:3]
     lengths = np.load(tmp_path / "data" / "columns" / "audio_lengths.npy")[1:3]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.signal import stft
 
 from equimodal.data.own import load_path
 from equimodal.data.splits import Splits
@@ -27,18 +28,21 @@ CLIPS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def download(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def build(root: Path) -> Path:
     """Three actors, two sentences and four emotions; one sound has the name with a single X, one video is not there."""
-    root = tmp_path_factory.mktemp("cremad")
-    (root / "AudioWAV").mkdir()
+    (root / "AudioWAV").mkdir(parents=True)
     (root / "VideoFlash").mkdir()
     for number, clip in enumerate(CLIPS):
         name = clip[:-1] if clip == "1003_IEO_SAD_XX" else clip
-        sound(root / "AudioWAV" / f"{name}.wav", tone(200 + 20 * number, 0.4, 16_000), 16_000, "PCM_16")
+        sound(root / "AudioWAV" / f"{name}.wav", tone(200 + 20 * number, 1.1, 22_050), 22_050, "FLOAT")
         if clip != "1003_IEO_FEA_XX":
             video(root / "VideoFlash" / f"{clip}.flv", [8 * number + 20] * 4, codec="flv")
     return root
+
+
+@pytest.fixture(scope="module")
+def download(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("cremad"))
 
 
 def lists(folder: Path, test: str = "IEO") -> list[str]:
@@ -69,6 +73,18 @@ def test_the_download_becomes_data_grouped_by_actor(download: Path, tmp_path: Pa
     assert data.present["audio"].all() and data.present["video"].sum() == 23
     greys = np.load(tmp_path / "data" / "columns" / "video.npy")[:2].mean(axis=(1, 2, 3, 4))
     assert greys == pytest.approx([8 * CLIPS.index(clip) + 20 for clip in sorted(CLIPS)[:2]], abs=4)
+
+
+def test_sounds_become_what_published_code_makes_of_them(download: Path, tmp_path: Path) -> None:
+    small = settings_of(default_settings("cremad"), frame_size=8, frames=1)
+    prepare("cremad", tmp_path / "data", small, root=download, on_error="missing", workers=1)
+    columns = tmp_path / "data" / "columns"
+    assert not (columns / "audio_lengths.npy").exists()
+    tiled = np.tile(tone(200 + 20 * CLIPS.index("1001_DFA_ANG_XX"), 1.1, 22_050).astype(float), 3)[: 3 * 22_050]
+    # SciPy divides by the sum of the window, and pads the last piece.
+    _, _, found = stft(tiled, window="hann", nperseg=512, noverlap=512 - 353, boundary="zeros", padded=True)
+    expected = np.log(np.abs(found.T[:188] * 256) + 1e-7)
+    assert np.abs(np.load(columns / "audio.npy")[0] - expected).max() < 1e-3
 
 
 def test_lists_of_clips_make_the_parts_and_validation_is_drawn_from_training(download: Path, tmp_path: Path) -> None:

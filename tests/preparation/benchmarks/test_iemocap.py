@@ -34,10 +34,8 @@ def turns(dialogue: str) -> list[tuple[str, str, float]]:
     ]
 
 
-@pytest.fixture(scope="module")
-def download(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def build(root: Path) -> Path:
     """Six dialogues in five sessions. Pictures get brighter on the left and darker on the right, turn by turn."""
-    root = tmp_path_factory.mktemp("iemocap") / "IEMOCAP_full_release"
     for dialogue in DIALOGUES:
         session = root / f"Session{dialogue[4]}"
         folders = ("EmoEvaluation", "transcriptions", "wav", "avi/DivX", "EmoEvaluation/Categorical")
@@ -69,8 +67,13 @@ def download(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="module")
+def download(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("iemocap") / "IEMOCAP_full_release")
+
+
 def test_the_download_becomes_turns_grouped_by_session(download: Path, tmp_path: Path) -> None:
-    small = settings_of(default_settings("iemocap"), frame_size=8, frames=2)
+    small = settings_of(default_settings("iemocap"), frame_size=8, frames=2, audio="spectrogram")
     found = prepare("iemocap", tmp_path / "data", small, root=download, workers=1)
     assert found.notes == (
         "30 turns, published are 5531 (5501 fewer).",
@@ -148,6 +151,16 @@ def test_a_wrong_root_and_half_a_download_are_told_what_is_missing(download: Pat
     with pytest.raises(DataError, match=r"of Session2/dialog/avi/DivX were not found.*-s video=false"):
         prepare("iemocap", tmp_path / "data", root=half)
     assert not (tmp_path / "data").exists()
+
+
+def test_a_dialogue_without_its_video_lacks_it_in_every_turn(download: Path, tmp_path: Path) -> None:
+    root = tmp_path / "less"
+    shutil.copytree(download, root)
+    (root / "Session1" / "dialog" / "avi" / "DivX" / "Ses01M_script01_1b.avi").unlink()
+    layout = read_benchmark("iemocap", root)
+    assert layout.notes[-1] == "Recordings of dialogues that are not there: 1."
+    missing = [each.id for each in layout.samples if not Path(each.cells["video"].path).is_file()]  # pyright: ignore
+    assert missing == [name for name, label, _ in turns("Ses01M_script01_1b") if label not in ("fru", "xxx")]
 
 
 def test_all_lines_of_another_form_are_told_at_once(download: Path, tmp_path: Path) -> None:

@@ -31,16 +31,19 @@ def clip(path: Path, grey: int = 90) -> None:
     video(path, [grey] * 4, wave=tone(300, 0.2, 22050))
 
 
-@pytest.fixture(scope="module")
-def in_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def build(root: Path) -> Path:
     """Four clips of each class in train, one in val; one class's folder with underscores."""
-    root = tmp_path_factory.mktemp("kinetics")
     for place, label in enumerate(CLASSES):
         folder = label.replace(" ", "_") if place else label
         for number in range(5):
             part = "val" if number == 4 else "train"
             clip(root / part / folder / f"{named(10 * place + number)}_000007_000017.mp4", 40 * place + number)
     return root
+
+
+@pytest.fixture(scope="module")
+def in_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("kinetics"))
 
 
 @pytest.fixture

@@ -116,9 +116,16 @@ def test_all_mistakes_of_the_lists_come_in_one_message(download: Path, tmp_path:
     lists["dev"].write_text("Utterance,Speaker,Emotion\nHey!,Joey,joy\n")
     lines = lists["test"].read_text(encoding="utf-8").splitlines()
     lines[2] = lines[2].replace(",joy,", ",happiness,")
+    lines[4] = lines[4].replace(",negative,0,3,", ",negative,,3,")
     lists["test"].write_text("\n".join([*lines, lines[1]]) + "\n", encoding="utf-8")
     with pytest.raises(DataError) as error:
         read_benchmark("meld", tmp_path)
     said = str(error.value)
     assert "dev_sent_emo.csv: has no column Sentiment, Dialogue_ID, Utterance_ID" in said
-    assert "line 3 ('" in said and "happiness" in said and "line 10 ('" in said and "line 2 ('" not in said
+    assert (
+        "line 3 ('" in said
+        and "happiness" in said
+        and "line 5 ('" in said
+        and "line 10 ('" in said
+        and "line 2 ('" not in said
+    )

@@ -18,10 +18,8 @@ from media.making import need, sound, tone, video
 need("av", "soundfile", "PIL")
 
 
-@pytest.fixture(scope="module")
-def download(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def build(root: Path) -> Path:
     """Recordings of three actors: audio only, video with sound, video without, and song."""
-    root = tmp_path_factory.mktemp("ravdess")
     for actor in (1, 2, 3):
         for emotion in (1, 3, 5):
             name = f"01-{emotion:02}-01-01-01-{actor:02}"
@@ -35,6 +33,11 @@ def download(tmp_path_factory: pytest.TempPathFactory) -> Path:
     video(folder / "01-01-08-01-01-01-01.mp4", [90] * 5, wave=tone(300, 0.2, 22050))
     video(folder / "01-02-03-01-01-01-01.mp4", [90] * 5)
     return root
+
+
+@pytest.fixture(scope="module")
+def download(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("ravdess"))
 
 
 def test_the_download_becomes_data_grouped_by_actor(download: Path, tmp_path: Path) -> None:

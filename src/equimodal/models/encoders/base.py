@@ -76,6 +76,13 @@ class Encoder(nn.Module):
         """Whether a run names the frozen weights by source and checksum in place of saving them."""
         return False
 
+    def files(self) -> dict[str, Any]:
+        """Return what is read from files when a saved run is loaded, besides tensors: JSON-safe, by the files' names.
+
+        It decides what the encoder returns. A run keeps it, and is not loaded where it has changed.
+        """
+        return {}
+
     def frozen_part(self) -> FrozenPart | None:
         """Return the part that no training moves, whose outputs a cache may keep; None where there is none."""
         return None

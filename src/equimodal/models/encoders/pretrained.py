@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from equimodal.batch import Input
 from equimodal.data.columns.base import Column, Spec
 from equimodal.errors import ConfigError, did_you_mean
-from equimodal.features.part import FEATURES, FrozenPart
+from equimodal.features.part import FEATURES, PLACE, FrozenPart
 from equimodal.files import user_path
 from equimodal.models.encoders.base import ENCODERS, Encoder
 from equimodal.models.encoders.pixels import Pixels, pixels_of
@@ -123,7 +123,7 @@ class Transformers(Encoder):
             raise ConfigError(
                 f"pooling: {section.model_type} has no first token that stands for the whole. Take 'mean'."
             )
-        self.source = origin.model or f"new {section.model_type}"
+        self.source, self._is_local = origin.model or f"new {section.model_type}", origin.is_local
         self._settings = checksum_of_config(section)
         self.revision = revision or getattr(origin.config, "_commit_hash", None)
         self.process = process_for(
@@ -198,14 +198,20 @@ class Transformers(Encoder):
         """Return everything that decides the features, JSON-safe."""
         return {
             "name": "transformers",
-            "model": self.source,
+            (PLACE if self._is_local else "model"): self.source,
             **({} if self.revision is None else {"revision": self.revision}),
             "weights": self._base_checksum(),
-            "config": self._settings,
-            "preprocessing": self.process.identity(),
+            "preprocessing": self._settings_of_files(),
             "dtype": self.options["dtype"],
             "pooling": "tokens" if self.keeps_tokens else self.pooling,
         }
+
+    def files(self) -> dict[str, Any]:
+        """Return what the model's configuration, tokeniser and processor say; of a new model, nothing."""
+        return self._settings_of_files() if self.names_base else {}
+
+    def _settings_of_files(self) -> dict[str, Any]:
+        return {"config.json": self._settings, **self.process.identity()}
 
     def _base_checksum(self) -> str:
         """Return the checksum of the model's tensors, which takes time; made again where they were written to."""

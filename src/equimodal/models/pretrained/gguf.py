@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from equimodal.errors import ConfigError, RunError
+from equimodal.extras import need
 from equimodal.locks import taking_turns
-from equimodal.models.pretrained.extra import need
 from equimodal.models.pretrained.quiet import quiet
 
 _MAGIC = b"GGUF"

@@ -11,7 +11,7 @@ from torch import nn
 
 from equimodal.data.columns.base import checksum_of
 from equimodal.errors import ConfigError
-from equimodal.models.pretrained.extra import need
+from equimodal.extras import need
 from equimodal.models.pretrained.families import Architecture
 from equimodal.models.pretrained.quiet import quiet
 from equimodal.models.pretrained.source import Source, weight_errors
@@ -30,7 +30,8 @@ def section_of(source: Source, architecture: Architecture) -> Any:
 def checksum_of_config(config: Any) -> str:
     """Return a checksum of what a configuration says of the model: the same weights may be read in several ways.
 
-    Its origin, the library's version, precision and implementation are left out, and so are defaults.
+    Its origin, the library's version, precision, implementation and the names of classes are left out, and so are
+    defaults.
     """
     return checksum_of([json.dumps(_settings(config.to_diff_dict()), sort_keys=True, default=str)])
 
@@ -38,7 +39,7 @@ def checksum_of_config(config: Any) -> str:
 def _settings(plain: Any) -> Any:
     if not isinstance(plain, dict):
         return plain
-    about = ("transformers_version", "architectures", "dtype", "torch_dtype")
+    about = ("transformers_version", "architectures", "dtype", "torch_dtype", "id2label", "label2id")
     return {key: _settings(value) for key, value in plain.items() if key not in about and not key.startswith("_")}
 
 

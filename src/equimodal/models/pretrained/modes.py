@@ -7,7 +7,7 @@ from typing import Any, Literal, cast
 from torch import Tensor, nn
 
 from equimodal.errors import ConfigError
-from equimodal.models.pretrained.extra import need
+from equimodal.extras import need
 from equimodal.models.pretrained.families import Architecture
 
 Mode = Literal["frozen", "lora", "last", "full"]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from equimodal.errors import ConfigError, DataError
-from equimodal.models.pretrained.extra import need
-from equimodal.models.pretrained.processed import Fields
+from equimodal.extras import need
+from equimodal.models.pretrained.processed import PROCESSOR, Fields
 from equimodal.models.pretrained.running import PIXELS
 from equimodal.models.pretrained.source import Source
 
@@ -34,7 +34,7 @@ class Pictures:
 
     def identity(self) -> dict[str, Any]:
         """Return the processor's settings."""
-        return plain(self.processor)
+        return {PROCESSOR: plain(self.processor)}
 
 
 class Frames:
@@ -56,7 +56,7 @@ class Frames:
 
     def identity(self) -> dict[str, Any]:
         """Return the processor's settings, and how many frames."""
-        return {**plain(self.processor), "frames": self.count}
+        return {PROCESSOR: plain(self.processor), "frames": self.count}
 
 
 def sampled(video: np.ndarray, count: int) -> np.ndarray:

@@ -15,6 +15,9 @@ from equimodal.data.columns.base import CHUNK, Column, Rectangle, Selection, Spe
 Fields = dict[str, list[np.ndarray]]
 """By name, one array for each row."""
 
+PROCESSOR, TOKENISER, TEMPLATE = "preprocessor_config.json", "tokenizer.json or its vocabulary", "chat template"
+"""What the files of a model are called in identities, and so in messages."""
+
 
 class Process(Protocol):
     """What makes a model's inputs of stored rows. It is pickled where workers load the data."""
@@ -29,7 +32,7 @@ class Process(Protocol):
         ...
 
     def identity(self) -> dict[str, Any]:
-        """Return everything that decides the inputs, as JSON-safe values."""
+        """Return everything that decides the inputs, JSON-safe; what a file of the model says under its name."""
         ...
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from equimodal.errors import ConfigError
-from equimodal.models.pretrained.extra import need
+from equimodal.extras import need
 from equimodal.models.pretrained.families import Architecture, Sense
 from equimodal.models.pretrained.pictures import Frames, Pictures, picture_processor
 from equimodal.models.pretrained.processed import Process

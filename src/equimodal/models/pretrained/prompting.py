@@ -10,7 +10,7 @@ import numpy as np
 from equimodal.errors import ConfigError
 from equimodal.models.pretrained.families import Sense
 from equimodal.models.pretrained.pictures import pixels, plain, rgb, sampled
-from equimodal.models.pretrained.processed import Fields
+from equimodal.models.pretrained.processed import PROCESSOR, TEMPLATE, TOKENISER, Fields
 from equimodal.models.pretrained.running import FEATURES_MASK, GRID, IDS, MASK, PIXELS
 from equimodal.models.pretrained.sound import Wave, spectrum
 from equimodal.models.pretrained.text import encode, tokeniser_identity
@@ -103,13 +103,13 @@ class Prompted:
 
     def identity(self) -> dict[str, Any]:
         """Return tokeniser, prompt, template, and the processor's settings."""
-        inner = self.processor.identity() if isinstance(self.processor, Wave) else plain(self.processor)
+        inner = self.processor.identity() if isinstance(self.processor, Wave) else {PROCESSOR: plain(self.processor)}
         return {
-            "tokeniser": tokeniser_identity(self.tokeniser),
+            TOKENISER: tokeniser_identity(self.tokeniser),
+            TEMPLATE: [self.before, self.after],
             "prompt": self.prompt,
-            "template": [self.before, self.after],
             "frames": self.frames,
-            "processor": inner,
+            **inner,
         }
 
 

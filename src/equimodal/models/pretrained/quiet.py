@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from equimodal.models.pretrained.extra import need
+from equimodal.extras import need
 
 
 @contextmanager

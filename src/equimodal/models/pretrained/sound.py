@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from equimodal.errors import ConfigError, DataError
+from equimodal.extras import need
 from equimodal.media.resampling import resampled
-from equimodal.models.pretrained.extra import need
 from equimodal.models.pretrained.pictures import no_processor, plain
-from equimodal.models.pretrained.processed import Fields
+from equimodal.models.pretrained.processed import PROCESSOR, Fields
 from equimodal.models.pretrained.running import FRAMES, MASK, WAVE
 from equimodal.models.pretrained.source import Source
 
@@ -39,7 +39,7 @@ class Wave:
 
     def identity(self) -> dict[str, Any]:
         """Return rate, length, and the extractor's settings."""
-        return {**plain(self.extractor), "rate": self.rate, "seconds": self.seconds}
+        return {PROCESSOR: plain(self.extractor), "rate": self.rate, "seconds": self.seconds}
 
 
 class Waveforms:

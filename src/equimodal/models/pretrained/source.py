@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from equimodal.errors import PICKLE, ConfigError, did_you_mean
+from equimodal.extras import need
 from equimodal.files import user_path
-from equimodal.models.pretrained.extra import need
 from equimodal.models.pretrained.families import ARCHITECTURES
 from equimodal.models.pretrained.gguf import converted
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from equimodal.data.columns.base import checksum_of
 from equimodal.errors import ConfigError
-from equimodal.models.pretrained.extra import need
-from equimodal.models.pretrained.processed import Fields
+from equimodal.extras import need
+from equimodal.models.pretrained.processed import TOKENISER, Fields
 from equimodal.models.pretrained.running import IDS, MASK
 from equimodal.models.pretrained.source import Source
 
@@ -40,7 +40,7 @@ class Tokens:
 
     def identity(self) -> dict[str, Any]:
         """Return the tokeniser's content, by a checksum, and the limit."""
-        return {"tokeniser": tokeniser_identity(self.tokeniser), "limit": self.limit}
+        return {TOKENISER: tokeniser_identity(self.tokeniser), "limit": self.limit}
 
 
 class ByteTokeniser:
@@ -89,9 +89,12 @@ def encode(tokeniser: Any, text: str, limit: int, *, special: bool = True) -> np
         ids = tokeniser.numbers(text)[:limit]
     else:
         ids = tokeniser(text, add_special_tokens=special, truncation=True, max_length=limit)["input_ids"]
-    if not ids:  # an empty text
-        ids = [getattr(tokeniser, "eos_token_id", None) or getattr(tokeniser, "unk_token_id", None) or 0]
-    return np.array(ids, np.int64)
+    return np.array(ids or [_for_nothing(tokeniser)], np.int64)
+
+
+def _for_nothing(tokeniser: Any) -> int:
+    """Return the token that stands for an empty text."""
+    return getattr(tokeniser, "eos_token_id", None) or getattr(tokeniser, "unk_token_id", None) or 0
 
 
 def tokeniser_of(source: Source, config: Any) -> Any:
@@ -136,4 +139,4 @@ def tokeniser_identity(tokeniser: Any) -> str | list[int]:
         return tokeniser.free
     backend = getattr(tokeniser, "backend_tokenizer", None)
     content = repr(sorted(tokeniser.get_vocab().items())) if backend is None else backend.to_str()
-    return checksum_of([content, type(tokeniser).__name__])
+    return checksum_of([content, type(tokeniser).__name__, str(_for_nothing(tokeniser))])

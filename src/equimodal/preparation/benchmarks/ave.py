@@ -60,7 +60,7 @@ class Ave(Benchmark):
 AVE/---1_cCGK4M.mp4, ...
 {ALL}, {", ".join(PARTS.values())}
 """
-    settings = MediaSettings(frames=4, frame_size=64, sampling_rate=16_000, seconds=10.0, hop=512)
+    settings = MediaSettings(frames=4, frame_size=64, audio="picture", sampling_rate=16_000, seconds=10.0, hop=512)
 
     section: Literal["event", "video"] = "event"
     split: str = "official"

@@ -44,7 +44,7 @@ class Cremad(Benchmark):
     terms = "Open Database License 1.0; contents: Database Contents License 1.0"
     expected = "\n".join(_PLACES.values())
     settings = MediaSettings(
-        frames=4, frame_size=64, sampling_rate=22_050, seconds=3.0, window=512, hop=353, short="tile"
+        frames=4, frame_size=64, sampling_rate=22_050, seconds=3.0, window=512, hop=353, audio="picture", short="tile"
     )
 
     split: Literal["speakers", "line"] = "speakers"

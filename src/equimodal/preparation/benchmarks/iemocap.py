@@ -71,7 +71,7 @@ Session1/dialog/wav/Ses01F_impro01.wav
 Session1/dialog/avi/DivX/Ses01F_impro01.avi
 Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav
 """
-    settings = MediaSettings(frames=4, frame_size=64, sampling_rate=16_000, seconds=6.0)
+    settings = MediaSettings(frames=4, frame_size=64, audio="picture", sampling_rate=16_000, seconds=6.0)
 
     classes: Literal[4, 6] = 4
     groups: Literal["sessions", "speakers"] = "sessions"
@@ -91,15 +91,14 @@ Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav
             for line in read_undeclared(path).split("\n")
             if (match := _TEXT.fullmatch(line.strip())) is not None
         }
-        turns = _turns(files["ratings"])
-        kept = [(dialogue, turn) for dialogue, turn in turns if turn["label"] in LABELS[self.classes]]
-        samples = [self._sample(dialogue, turn, files, texts) for dialogue, turn in kept]
+        turns = [each for each in _turns(files["ratings"]) if each[1]["label"] in LABELS[self.classes]]
+        samples = [self._sample(dialogue, turn, files, texts) for dialogue, turn in turns]
         notes = count_notes({"turns": len(samples)}, {"turns": _PUBLISHED[self.classes]})
+        sections = [cell for each in samples for cell in each.cells.values() if isinstance(cell, Clip)]
         counted = {
             "Turns without a transcription": sum("text" not in each.cells for each in samples),
-            "Turns whose sound is cut out of the dialogue": sum(
-                isinstance(each.cells["audio"], Clip) for each in samples
-            ),
+            "Turns whose sound is cut out of the dialogue": sum(each.half is None for each in sections),
+            "Recordings of dialogues that are not there": len({c.path for c in sections if not c.path.is_file()}),
         }
         notes += [f"{what}: {count}." for what, count in counted.items() if count]
         samples, said = divide(samples, self.split, self.validation, ways=("drawn",))
@@ -155,14 +154,10 @@ def _turns(ratings: dict[str, Path]) -> list[tuple[Path, re.Match[str]]]:
         lines = [(n, line.strip()) for n, line in enumerate(read_undeclared(path).split("\n"), 1) if line[:1] == "["]
         for number, line in lines:
             match = _TURN.fullmatch(line)
-            if (
-                match is None
-                or match["label"] not in {*LABELS[6], *_OTHERS}
-                or float(match["end"]) <= float(match["start"])
-            ):
-                wrong.append(f"{path.name} line {number} ('{line[:60]}')")
-            else:
+            if match and match["label"] in (*LABELS[6], *_OTHERS) and float(match["start"]) < float(match["end"]):
                 turns.append((path, match))
+            else:
+                wrong.append(f"{path.name} line {number} ('{line[:60]}')")
         if not lines:
             wrong.append(f"{path.name} (no turn)")
     if wrong:

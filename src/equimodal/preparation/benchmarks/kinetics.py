@@ -49,7 +49,7 @@ train/playing guitar/-3B32lodo2M_000059_000069.mp4 (the class's folder may be le
 val/...
 train.csv, val.csv, test.csv with label,youtube_id,time_start,time_end,split (may be left out if there are folders)
 """
-    settings = MediaSettings(frames=4, frame_size=64, sampling_rate=16_000, seconds=10.0, hop=512)
+    settings = MediaSettings(frames=4, frame_size=64, audio="picture", sampling_rate=16_000, seconds=10.0, hop=512)
 
     split: str = "official"
     validation: float = Field(default=0.1, gt=0, lt=1)

@@ -50,7 +50,7 @@ class Meld(Benchmark):
     source = "https://affective-meld.github.io"
     terms = "GPL-3.0 (the lists); the clips are from a television series, for research"
     expected = "\n".join(f"{name}, {folder}/dia0_utt0.mp4" for name, folder in _PARTS.values())
-    settings = MediaSettings(frames=4, frame_size=64, sampling_rate=16_000, seconds=6.0)
+    settings = MediaSettings(frames=4, frame_size=64, audio="picture", sampling_rate=16_000, seconds=6.0)
 
     labels: Literal["emotion", "sentiment"] = "emotion"
     split: str = "official"
@@ -110,7 +110,8 @@ class Meld(Benchmark):
             text, speaker, emotion, sentiment, dialogue, number = (cell or "" for cell in cells)
             label = (emotion if self.labels == "emotion" else sentiment).lower()
             name = f"{part}/dia{dialogue}_utt{number}"
-            if label not in known or not (dialogue + number).isdigit() or not speaker or name in rows:
+            numbered = dialogue.isdigit() and number.isdigit()
+            if label not in known or not numbered or not speaker or name in rows:
                 wrong.append(f"{place} ('{','.join(filter(None, cells))[:60]}')")
                 continue
             group = speaker if self.groups == "speakers" else f"{part} dialogue {dialogue}"

@@ -44,7 +44,7 @@ class Mustard(Benchmark):
     source = "https://github.com/soujanyaporia/MUStARD"
     terms = "MIT (the list); the clips are from television series, for research"
     expected = f"data/{_LIST}\nmmsd_raw_data/{_FOLDER}/1_60.mp4"
-    settings = MediaSettings(frames=4, frame_size=64, sampling_rate=16_000, seconds=6.0)
+    settings = MediaSettings(frames=4, frame_size=64, audio="picture", sampling_rate=16_000, seconds=6.0)
 
     split: str = "official"
     validation: float = Field(default=0.1, gt=0, lt=1)

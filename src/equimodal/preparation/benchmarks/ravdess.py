@@ -37,7 +37,7 @@ class Ravdess(Benchmark):
 Audio_Speech_Actors_01-24/Actor_01/03-01-01-01-01-01-01.wav
 Video_Speech_Actor_01/Actor_01/01-01-01-01-01-01-01.mp4
 """
-    settings = MediaSettings(image_size=64, frames=4, frame_size=64, sampling_rate=16_000, seconds=4.0)
+    settings = MediaSettings(frames=4, frame_size=64, audio="picture", sampling_rate=16_000, seconds=4.0)
 
     channel: Literal["speech", "song", "both"] = "speech"
 
