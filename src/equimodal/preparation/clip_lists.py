@@ -43,10 +43,22 @@ def plain(name: str) -> str:
 
 
 def by_folder(tree: Tree, path: Path) -> tuple[str, str | None]:
-    """Return class and part of a clip by the folders that it lies in."""
+    """Return class and part of a clip by the folders that it lies in: `train_256/playing guitar/`.
+
+    Raises:
+        DataError: its folder is that of a part.
+    """
     above = path.relative_to(tree.root).parts[:-1]
-    parts = [part for name in above if (part := None if name.isdigit() else _PARTS.get(name.lower()))]
-    return plain(above[-1] if above else ""), parts[-1] if parts else None
+    if not above or _part(above[-1]):
+        raise tree.unlike(f"a class's folder above {path.name}, or annotations (train.csv and so on), were")
+    parts = [part for name in above[:-1] if (part := _part(name))]
+    return plain(above[-1]), parts[-1] if parts else None
+
+
+def _part(name: str) -> str | None:
+    """Return the part that a folder is of, by its name, or None for any other folder."""
+    match = re.fullmatch(r"(?:(?:videos?|clips?|k400|kinetics400)_)?([a-z]+)(?:_\d+p?)?", name.lower())
+    return _PARTS.get(match[1]) if match else None
 
 
 def annotated(tree: Tree) -> list[Listed]:

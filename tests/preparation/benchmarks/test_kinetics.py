@@ -118,6 +118,27 @@ def test_the_classes_of_kinetics_sounds(tmp_path: Path) -> None:
     assert "strumming guitar" not in (read_benchmark("kinetics_sounds", tmp_path, ["split=drawn"]).classes or ())
 
 
+def test_folders_are_called_in_many_ways(tmp_path: Path) -> None:
+    for number, folder in enumerate(("train_256/training_dog", "videos_val/training dog", "test/part_0/training dog")):
+        path = tmp_path / folder / f"{named(number)}_000000_000010.mp4"
+        path.parent.mkdir(parents=True)
+        path.touch()  # not read: only where it lies counts here
+    (tmp_path / "train_256" / "training_dog" / f"{named(9)}_000000_000010.mp4").touch()
+    samples = read_benchmark("kinetics", tmp_path).samples
+    assert {each.id[:11]: each.split for each in samples} == {
+        named(0): "train",
+        named(1): "validation",
+        named(2): "test",
+        named(9): "train",
+    }
+    assert {each.label for each in samples} == {"training dog"}
+    (tmp_path / "train_256" / f"{named(3)}_000000_000010.mp4").touch()
+    with pytest.raises(
+        DataError, match=r"a class's folder above .*3_000000_000010.mp4, or annotations .*were not found"
+    ):
+        read_benchmark("kinetics", tmp_path)
+
+
 def test_half_a_download_and_wrong_roots(in_folders: Path, flat: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"clips of blowing nose, .*\(28 of 31 .*Files below it: 15 .*Finish"):
         prepare("kinetics_sounds", tmp_path / "none", root=in_folders)

@@ -16,7 +16,6 @@ from equimodal.preparation.benchmark import read_benchmark
 from equimodal.preparation.benchmarks.mosi import EXPORT
 from equimodal.preparation.prepare import prepare
 from equimodal.preparation.record import check
-from equimodal.preparation.stored import moved_to_front
 
 SCORES = {"train": [-3, 0, 2.6, -0.4, 1], "valid": [0, -1], "test": [3, -2, 0.5]}
 
@@ -73,18 +72,6 @@ def test_three_files_become_the_official_splits(parts: Path, tmp_path: Path) -> 
     np.testing.assert_array_equal(np.load(columns / "video.npy")[:5], given["vision"])
     assert np.load(columns / "audio.npy")[0, 1, 0] == 0
     assert check(tmp_path / "data").rows == 10 and prepare("mosi", tmp_path / "data", root=parts) == found
-
-
-def test_padding_goes_to_the_end_as_a_loop_does_it() -> None:
-    generator = np.random.default_rng(3)
-    block = generator.normal(size=(40, 7, 2)) * (generator.random((40, 7, 1)) < 0.4)
-    rows, steps = moved_to_front(block)
-    for given, row, count in zip(block, rows, steps, strict=True):
-        filled = np.flatnonzero(np.abs(given).sum(axis=1))
-        expected = given[filled[0] : filled[-1] + 1] if len(filled) else given[:0]
-        assert count == len(expected)
-        np.testing.assert_array_equal(row[:count], expected)
-        assert not row[count:].any()
 
 
 def test_classes_by_the_sentiment(parts: Path) -> None:
