@@ -101,15 +101,19 @@ def main() -> None:
     paths = [folder / f"{n}.mp4" for n in range(asked.clips)]
     with multiprocessing.Pool(WORKERS) as pool:
         pool.starmap(make, [(path, n) for n, path in enumerate(paths) if not path.is_file()])
+    few = max(1, asked.clips // 10)
     for _ in range(asked.rounds):
         plain, plain_cpu, _ = measured(folder, partial(decode_all, paths))
+        _, start_cpu, least = measured(folder, partial(prepare, folder, few))
         ours, ours_cpu, peak = measured(folder, partial(prepare, folder, asked.clips))
-        print(f"plain: {asked.clips / plain:.1f} clips/s, {plain_cpu:.0f} s of computing", flush=True)
+        each, alone = (ours_cpu - start_cpu) / (asked.clips - few), plain_cpu / asked.clips
+        print(f"plain: {asked.clips / plain:.1f} clips/s, {1e3 * alone:.1f} ms of computing a clip", flush=True)
         print(
-            f"prepare: {asked.clips / ours:.1f} clips/s, {ours_cpu:.0f} s of computing, peak {peak:.0f} MiB", flush=True
+            f"prepare: {asked.clips / ours:.1f} clips/s, without the start {1e3 * each:.1f} ms of computing a clip "
+            f"({alone / each:.2f} of plain), start {start_cpu - few * each:.1f} s, peak {peak:.0f} MiB "
+            f"({least:.0f} with {few} clips)",
+            flush=True,
         )
-    few, _, least = measured(folder, partial(prepare, folder, max(1, asked.clips // 10)))
-    print(f"a tenth of the clips: {few:.1f} s, peak {least:.0f} MiB")
 
 
 if __name__ == "__main__":

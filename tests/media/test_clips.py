@@ -108,6 +108,23 @@ def test_what_lies_before_is_not_decoded(tmp_path: Path, monkeypatch: pytest.Mon
     assert 0 < len(decoded) <= 24 + 6
 
 
+def test_what_nothing_depends_on_is_not_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of H.264 with frames between others (B-frames) many are passed over; the result is that of decoding all."""
+    from equimodal.media import video as module
+
+    path = video(tmp_path / "a.mp4", [40 + n for n in range(120)])
+    with av.open(str(path)) as container:
+        between = sum(frame.pict_type == 3 for frame in container.decode(video=0))  # AV_PICTURE_TYPE_B
+    decoded: list[object] = []
+    real = module._frames
+    monkeypatch.setattr(module, "_frames", lambda *given: (decoded.append(f) or f for f in real(*given)))
+    settings = MediaSettings(frames=7, frame_size=16)
+    fast, _ = read_video(path, settings)
+    assert between > 30 and len(decoded) < 120 - between // 3
+    monkeypatch.setattr(module, "_frames", lambda *given: real(*given[:2], None))
+    assert np.array_equal(read_video(path, settings)[0], fast)
+
+
 @pytest.mark.parametrize("half", ["left", "right"])
 def test_half_of_the_frames(tmp_path: Path, half: str) -> None:
     path = tmp_path / "a.mp4"

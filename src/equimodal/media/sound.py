@@ -105,15 +105,16 @@ def _with_pyav(clip: Clip, settings: MediaSettings) -> tuple[np.ndarray, int]:
         position = 0
         for position, frame in _frames(clip.path, container, first):
             for part in flat.resample(frame):
-                wave = part.to_ndarray().mean(0, dtype=np.float32)
-                pieces.append(wave[max(0, first - position) : max(0, last - position)])
-                position += len(wave)
+                channels = part.to_ndarray()
+                pieces.append(channels[:, max(0, first - position) : max(0, last - position)])
+                position += part.samples
             if position >= last:
                 break
         else:
             check_length(container, stream, position / rate)
             clip.check_range(position / rate)
-    return np.concatenate(pieces) if pieces else np.empty(0, np.float32), rate
+    wave = np.concatenate(pieces, 1).mean(0, dtype=np.float32) if pieces else np.empty(0, np.float32)
+    return wave, rate
 
 
 def _frames(path: Path, container: Any, first: int) -> Iterator[tuple[int, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -40,6 +41,10 @@ class Timeline(NamedTuple):
     exact: bool
     jumped: bool
     packets: list[Any]
+
+    def shown(self, time: Fraction) -> int:
+        """Return when the frame begins that is on the screen at a time."""
+        return self.begins[max(0, bisect_right(self.begins, time) - 1)]
 
 
 def look_through(container: Any, clip: Clip, settings: MediaSettings) -> Timeline | None:

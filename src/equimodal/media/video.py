@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -52,13 +52,22 @@ def _chosen_of(clip: Clip, settings: MediaSettings) -> list[Any]:
         return _chosen(clip, whole(container, clip, settings), settings.frames)
 
 
-def _frames(path: Path, timeline: Timeline) -> Iterator[Any]:
-    """Yield all frames, of the packets or else of the file."""
+def _frames(path: Path, timeline: Timeline, kept: Container[int] | None) -> Iterator[Any]:
+    """Yield frames, of the packets or else of the file.
+
+    Args:
+        path: the file.
+        timeline: of it.
+        kept: times on its clock of the frames that must be among them; None: all.
+    """
     if timeline.packets:
+        decoder = timeline.packets[0].stream.codec_context
         for packet in timeline.packets:
+            # A frame that no other one depends on is decoded only if it is kept.
+            decoder.skip_frame = "DEFAULT" if kept is None or packet.pts in kept else "NONREF"
             yield from packet.decode()
         if timeline.packets[-1].size:  # the file goes on: what the decoder still holds
-            yield from timeline.packets[-1].stream.codec_context.decode(None)
+            yield from decoder.decode(None)
         return
     with opened(path) as container:
         stream = container.streams.video[0]
@@ -79,9 +88,10 @@ def _chosen(clip: Clip, timeline: Timeline, count: int) -> list[Any]:
     """Return the frames on the screen at the middles of `count` equal parts of the time."""
     chosen: list[Any] = []
     latest = None
-    step = (timeline.end - timeline.start) / count
-    for begins, frame in _timed(_frames(clip.path, timeline), timeline):
-        while latest is not None and len(chosen) < count and timeline.start + (len(chosen) + _MIDDLE) * step < begins:
+    times = [timeline.start + (i + _MIDDLE) * (timeline.end - timeline.start) / count for i in range(count)]
+    kept = {timeline.first + timeline.shown(time) for time in times} if timeline.exact else None
+    for begins, frame in _timed(_frames(clip.path, timeline, kept), timeline):
+        while latest is not None and len(chosen) < count and times[len(chosen)] < begins:
             chosen.append(latest)
         if len(chosen) == count:
             break
