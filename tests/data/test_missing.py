@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 import equimodal as eq
+from equimodal.comparison.compare import compare
 from equimodal.config.controls import Absence
 from equimodal.config.run import build_config
 from equimodal.contribution.missing import value_missing
-from equimodal.data.catalogue import load_configured
+from equimodal.data.catalogue import load, load_configured
 from equimodal.data.dataset import Dataset
 from equimodal.data.missing import draw_missing, keep_some
 from equimodal.errors import ConfigError
@@ -180,6 +181,16 @@ def test_a_configuration_with_missing_entries_survives_yaml_and_an_earlier_one_k
     assert config.to_dict()["data"]["missing"] == {"train": {"rate": 0.3, "pattern": "random"}, "test": content["test"]}
     assert build_config(config.to_dict()) == config
     assert config.hash() != plain.hash() and plain.to_dict()["data"]["missing"] == {}
+
+
+def test_the_runs_of_a_comparison_know_their_missing_entries(tmp_path):
+    data = load(write_own_data(tmp_path / "own"), missing={"train": 0.4, "test": 0.6})
+    compare(data, ["joint"], seeds=2, out=tmp_path / "out", epochs=1, quiet=True, measure={"bootstrap": 0})
+    folder = tmp_path / "out" / "joint" / "seed-1"
+    run = eq.load(folder)
+    assert run.config.data.missing.test.rate == 0.6
+    assert evaluate_run(folder).scores == run.test.scores
+    assert np.mean(list(absent(rows_to_predict(run, run.config.data.name, "test")).values())) > 0.2
 
 
 def test_a_run_is_measured_on_the_same_entries_again(tmp_path):

@@ -105,11 +105,12 @@ def late(fusion, sample):
 
 def _filled(fusion, sample):
     stand_in = fusion.substitute
-    zeros = stand_in.substitute == "zeros"
-    return [
-        sample.get(name, np.zeros(fusion.width) if zeros else _array(stand_in.mean[i]))
-        for i, name in enumerate(fusion.modalities)
-    ]
+    instead = {
+        "mean": stand_in.mean,
+        "zeros": 0 * stand_in.mean,
+        "learned": getattr(stand_in, "learned", None),
+    }[stand_in.substitute]
+    return [sample.get(name, _array(instead[i])) for i, name in enumerate(fusion.modalities)]
 
 
 def concat(fusion, sample):

@@ -29,6 +29,7 @@ KINDS = [
     ("late", {"heads": "own", "average": "probabilities", "pool": "fitted"}),
     ("concat", {}),
     ("concat", {"absent": "zeros"}),
+    ("concat", {"absent": "learned"}),
     ("cosine", {"scale": 3.0}),
     ("sum", {}),
     ("gated", {}),
@@ -156,6 +157,21 @@ def test_mean_encoding_follows_the_training_rows_that_are_present():
     assert torch.equal(stand_in.mean, before)  # nor do rows that are absent
 
 
+def test_a_learned_stand_in_is_moved_by_rows_that_lack_the_modality_alone():
+    fusion = make_fusion("concat", ["a", "b"], 3, 2, {"absent": "learned"})
+    encodings = {name: torch.randn(8, 3) for name in "ab"}
+    present = {"a": torch.arange(8) % 2 == 0, "b": torch.ones(8, dtype=torch.bool)}
+    logits = fusion(encodings, present)
+    zeros = fusion(
+        {**encodings, "a": encodings["a"] * present["a"].unsqueeze(1)}, {"a": present["b"], "b": present["b"]}
+    )
+    assert torch.equal(logits, zeros)  # before training it is 0
+    logits.sum().backward()
+    expected = 4 * fusion.head.weight[:, :3].sum(0)  # four rows lack "a"
+    assert torch.allclose(fusion.substitute.learned.grad[0], expected)
+    assert fusion.substitute.learned.grad[1].abs().max() == 0
+
+
 @pytest.mark.parametrize("fusion", ["quality", "evidential"])
 def test_fusions_of_own_decisions_learn(fusion):
     data = make_splits(240, ["vector", "sequence"], clarity=2)
@@ -277,8 +293,8 @@ def test_probabilities_far_apart_stay_finite():
     [
         ("concta", {}, "Unknown fusion 'concta'. Did you mean 'concat'?"),
         ("concat", {"absen": "zeros"}, "model.fusion_options: fusion 'concat' has no option 'absen'. Did you mean"),
-        ("concat", {"absent": "no"}, "expected 'mean' or 'zeros', got 'no'"),
-        ("gated", {"absent": "no"}, "expected 'mean' or 'zeros', got 'no'"),
+        ("concat", {"absent": "no"}, "expected 'mean' or 'zeros' or 'learned', got 'no'"),
+        ("gated", {"absent": "no"}, "expected 'mean' or 'zeros' or 'learned', got 'no'"),
         ("late", {"heads": "x", "average": "y"}, "2 problems"),
         ("late", {"pool": "certain"}, "option 'pool': expected 'equal' or 'entropy' or 'fitted', got 'certain'"),
         ("quality", {"combine": "max"}, "fusion 'quality', option 'combine': expected 'mean' or 'sum', got 'max'"),
@@ -286,7 +302,7 @@ def test_probabilities_far_apart_stay_finite():
         ("evidential", {"average": "logits"}, "fusion 'evidential' has no option 'average'"),
         ("mlp", {"hidden": 0}, "fusion 'mlp', option 'hidden': expected at least 1 unit, got 0"),
         ("mlp", {"dropout": 2}, "fusion 'mlp' cannot be made"),
-        ("mlp", {"absent": "no"}, "expected 'mean' or 'zeros', got 'no'"),
+        ("mlp", {"absent": "no"}, "expected 'mean' or 'zeros' or 'learned', got 'no'"),
         ("bilinear", {"rank": 0, "hidden": -1}, "2 problems"),
         ("film", {"rank": 2}, "fusion 'film' has no option 'rank'"),
         ("memory", {"heads": "x"}, "expected 'own' or 'shared'"),

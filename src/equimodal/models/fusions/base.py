@@ -68,13 +68,18 @@ class Fusion(nn.Module):
         return self(repeated, masks).unflatten(0, (K, B))
 
 
+SUBSTITUTES = ("mean", "zeros", "learned")
+"""What can take the place of an absent encoding, see `MeanEncoding`."""
+
+
 class MeanEncoding(nn.Module):
-    """Replace absent encodings by the running mean of the present ones (momentum .1, as batch norms have).
+    """Replace absent encodings by the running mean of the present ones (momentum .1, as batch norms have), or else.
 
     Args:
         modalities: names.
         width: size of the encodings.
-        substitute: "mean", or "zeros".
+        substitute: "mean"; "zeros"; or "learned", a vector for each modality that begins at 0 and is trained wherever
+            that modality is absent in training (in data that lack entries, or with modality dropout).
     """
 
     mean: Tensor
@@ -82,12 +87,13 @@ class MeanEncoding(nn.Module):
 
     def __init__(self, modalities: Sequence[str], width: int, substitute: str = "mean") -> None:
         super().__init__()
-        if substitute not in ("mean", "zeros"):
-            raise ConfigError(
-                f"fusion option 'absent': expected 'mean' or 'zeros', got '{substitute}'. Choose one of them."
-            )
+        if substitute not in SUBSTITUTES:
+            known = " or ".join(map(repr, SUBSTITUTES))
+            raise ConfigError(f"fusion option 'absent': expected {known}, got '{substitute}'. Choose one of them.")
         self.substitute = substitute
         self.modalities = tuple(modalities)
+        if substitute == "learned":
+            self.learned = nn.Parameter(torch.zeros(len(self.modalities), width))
         self.register_buffer("mean", torch.zeros(len(self.modalities), width))
         self.register_buffer("seen", torch.zeros(len(self.modalities), dtype=torch.bool))
 
@@ -104,10 +110,11 @@ class MeanEncoding(nn.Module):
         """Return the encodings (B, D) in order, absent rows replaced."""
         if self.substitute == "zeros":
             return [encodings[name] * present[name].unsqueeze(-1) for name in self.modalities]
-        if self.training:
+        if self.training and self.substitute == "mean":
             self._track(encodings, present)
+        instead = self.learned if self.substitute == "learned" else self.mean
         return [
-            torch.where(present[name].unsqueeze(-1), encodings[name], self.mean[i].to(encodings[name].dtype))
+            torch.where(present[name].unsqueeze(-1), encodings[name], instead[i].to(encodings[name].dtype))
             for i, name in enumerate(self.modalities)
         ]
 

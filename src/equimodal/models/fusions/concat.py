@@ -16,7 +16,8 @@ class Concat(Fusion):
     """Logits `W [h_1 .. h_n] + b` of the concatenated encodings.
 
     Args:
-        absent: what replaces an absent encoding: "mean" (of the training encodings) or "zeros".
+        absent: what replaces an absent encoding: "mean" (of the training encodings), "zeros" or "learned" (a vector
+            that is trained wherever the modality is absent in training).
 
     Example:
         >>> fusion = Concat(["a", "b"], width=4, classes=3)
@@ -25,7 +26,7 @@ class Concat(Fusion):
         torch.Size([2, 3])
     """
 
-    absence = "the mean training encoding takes its place (option: zeros)"
+    absence = "the mean training encoding takes its place (options: zeros, a learned vector)"
 
     def __init__(self, modalities: Sequence[str], width: int, classes: int, absent: str = "mean") -> None:
         super().__init__(modalities, width, classes, absent=absent)

@@ -22,7 +22,8 @@ class Gated(Fusion):
     The softmax over modalities, where the original has one sigmoid for two, is ours.
 
     Args:
-        absent: what replaces an absent encoding: "mean" (of the training encodings) or "zeros".
+        absent: what replaces an absent encoding: "mean" (of the training encodings), "zeros" or "learned" (a vector
+            that is trained wherever the modality is absent in training).
 
     Example:
         >>> fusion = Gated(["a", "b"], width=4, classes=3)
@@ -33,7 +34,7 @@ class Gated(Fusion):
     Source: Arevalo et al., 2017, "Gated Multimodal Units for Information Fusion", arXiv 1702.01992.
     """
 
-    absence = "the mean training encoding takes its place (option: zeros)"
+    absence = "the mean training encoding takes its place (options: zeros, a learned vector)"
 
     def __init__(self, modalities: Sequence[str], width: int, classes: int, absent: str = "mean") -> None:
         super().__init__(modalities, width, classes, absent=absent)

@@ -23,7 +23,8 @@ class MLPFusion(Fusion):
     Args:
         hidden: units of the hidden layer.
         dropout: probability that a hidden unit is dropped while training.
-        absent: what replaces an absent encoding: "mean" (of the training encodings) or "zeros".
+        absent: what replaces an absent encoding: "mean" (of the training encodings), "zeros" or "learned" (a vector
+            that is trained wherever the modality is absent in training).
 
     Raises:
         ConfigError: `hidden` is below 1, or `absent` is neither.
@@ -37,7 +38,7 @@ class MLPFusion(Fusion):
     Source: common practice.
     """
 
-    absence = "the mean training encoding takes its place (option: zeros)"
+    absence = "the mean training encoding takes its place (options: zeros, a learned vector)"
 
     def __init__(
         self,
