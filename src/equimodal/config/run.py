@@ -112,6 +112,8 @@ class TrainingConfig(Section):
         accelerator: Fabric's: "auto", "cpu", "cuda" ...
         select: validation score that chooses the best epoch: "accuracy", "macro_f1" or "loss".
         patience: stop after so many epochs without a better score; None: never.
+        compile: let torch compile the encoders that train, for training steps; the results are the same but for
+            rounding. On a CPU, with a C++ compiler.
         loader_workers: processes that read batches ahead, for slow data; 0: none. The results are the same.
     """
 
@@ -129,6 +131,7 @@ class TrainingConfig(Section):
     accelerator: str = "cpu"
     select: Literal["accuracy", "macro_f1", "loss"] = "accuracy"
     patience: int | None = Field(default=None, ge=1)
+    compile: bool = False
     loader_workers: int = Field(default=0, ge=0)
 
     @field_validator("learning_rates")
@@ -250,7 +253,7 @@ class RunConfig(Section):
         plain["method"].pop("label", None)
         plain["training"].pop("loader_workers")
         plain["data"] = {key: value for key, value in plain["data"].items() if value != {}}  # no controls, no trace
-        for key, default in {"learning_rates": {}, "decay_norms_and_biases": True}.items():
+        for key, default in {"learning_rates": {}, "decay_norms_and_biases": True, "compile": False}.items():
             if plain["training"][key] == default:  # runs from before there were these options keep their hash
                 del plain["training"][key]
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]

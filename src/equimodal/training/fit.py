@@ -25,6 +25,7 @@ from equimodal.models.user_modules import batch_size_problems
 from equimodal.progress import Reporter
 from equimodal.seeds import derive_seed, seeded
 from equimodal.training.ability import Ability, Reference, plain_reference
+from equimodal.training.compiled import compile_problems
 from equimodal.training.folder import hold_folder
 from equimodal.training.given import GivenMethod, MethodLike, read_method
 from equimodal.training.groups import parameter_groups
@@ -179,6 +180,8 @@ def set_up(
         raise ConfigError(problems)
     _check_fit(model, data)
     problems = batch_size_problems(model.encoders, config.training.batch_size)
+    if config.training.compile:
+        problems += compile_problems(model, make_fabric(config.training).device)
     with _gather(problems), seeded(config.seed, "probe"):
         model.check_encoders(data.train)
     if problems:

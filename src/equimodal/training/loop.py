@@ -26,6 +26,7 @@ from equimodal.modes import evaluating
 from equimodal.progress import Reporter
 from equimodal.seeds import derive_seed, permutation, seeded
 from equimodal.training import checkpoint
+from equimodal.training.compiled import CompiledEncoders
 from equimodal.training.groups import parameter_groups
 from equimodal.training.history import History
 from equimodal.training.losses import Tally, UnreadLosses
@@ -84,6 +85,7 @@ class Trainer:
         self.selection = Selection(training.select)
         self.outer: Selection | None = None  # the run's selection, while a trial has its own
         self.weights = Weights(method, folder)
+        self.compiled = CompiledEncoders(self.model, wanted=training.compile)
         method.begin(data.train)
         self.probe = data.validation
         if config.measure.probe is not None and len(self.probe) > config.measure.probe:
@@ -197,7 +199,7 @@ class Trainer:
             group["lr"] = rate * group["scale"]
         where = ("batch", cursor.phase, cursor.epoch, cursor.visit, cursor.batch)
         try:
-            with self._seeded(*where):
+            with self._seeded(*where), self.compiled.running():
                 for outcome in updater.train_batch(batch):
                     self.unread.add(cursor.batch + 1, outcome.losses)
                     self.tally.add_update(outcome.moved)

@@ -33,6 +33,9 @@ class Encoder(nn.Module):
     kinds: ClassVar[tuple[str, ...]] = ()
     """Kinds of modality served: "vector", "sequence", "image", "video", "text" or "tensor"."""
 
+    compiles: ClassVar[bool] = True
+    """Whether torch compiles it where `training.compile` asks for that; without, it runs as it is."""
+
     without_padding: ClassVar[bool] = False
     """Whether `prepare` gets each row cut to its valid time steps, because steps of its own come after."""
 

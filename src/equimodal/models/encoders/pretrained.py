@@ -82,6 +82,7 @@ class Transformers(Encoder):
 
     kinds = ("text", "image", "video", "vector", "sequence", "tensor")
     without_padding = True
+    compiles = False  # inputs by name, and rows one by one where it is frozen
 
     def __init__(
         self,

@@ -86,7 +86,9 @@ class Conv1d(Encoder):
                 lengths = (lengths + 1) // 2
             mask = step_mask(x, lengths)
             x = nn.functional.gelu(x) * mask
-        highest = x.masked_fill(mask == 0, -torch.inf).amax(1)
+        # The gradient of `max` goes to a place that is remembered, that of `amax` to all values that equal the maximum:
+        # compiled, these are worked out anew in the backward pass, and with other rounding none is equal (0 / 0).
+        highest = x.masked_fill(mask == 0, -torch.inf).max(1).values
         return self.project(self.dropout(torch.cat([masked_mean(x, mask), highest], dim=1)))
 
 
