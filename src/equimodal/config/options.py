@@ -28,6 +28,7 @@ class TrainingOptions(TypedDict, total=False):
     accelerator: str
     select: Literal["accuracy", "macro_f1", "loss"]
     patience: int | None
+    compile: bool
     loader_workers: int
 
 
