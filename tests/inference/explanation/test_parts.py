@@ -52,11 +52,15 @@ def test_whole_groups_are_drawn():
     """Rows of a group are copies of one another: the interval is that of 30 groups, twice as wide."""
     found, alone = predictions(rows=30, classes=("a",))
     tiled = SamplePredictions(
-        found.classes, *(np.tile(column, 4) for column in (found.ids, found.labels, found.predicted)),
-        np.zeros((120, 1)), *({name: np.tile(column, 4) for name, column in each.items()} for each in (
-            found.decisions, found.label_probabilities, found.contributions
-        )),
-    )  # fmt: skip
+        found.classes,
+        np.arange(120).astype(str),
+        np.tile(found.labels, 4),
+        np.tile(found.predicted, 4),
+        np.zeros((120, 1)),
+        {name: np.tile(column, 4) for name, column in found.decisions.items()},
+        {name: np.tile(column, 4) for name, column in found.label_probabilities.items()},
+        {name: np.tile(column, 4) for name, column in found.contributions.items()},
+    )
     groups = np.tile(np.arange(30).astype(str), 4)
     by_rows, in_groups = (by_class(tiled, np.tile(alone, 4), each)[0].contributions["text"] for each in (None, groups))
     assert by_rows.ends is not None and in_groups.ends is not None

@@ -18,6 +18,7 @@ from equimodal.inference.explanation.misleading import Misleading, misleading
 from equimodal.inference.explanation.parts import Part, by_class, by_group, whole
 from equimodal.inference.explanation.reliability import Reliability, reliability
 from equimodal.models.encoded import coalition_outputs, encode_all
+from equimodal.seeds import derive_seed
 from equimodal.training.measure import Measurement, measure_outputs
 from equimodal.training.outputs import Outputs, outputs_of
 from equimodal.training.predictions import SamplePredictions, sample_predictions
@@ -73,7 +74,8 @@ def explain(run: Run, chosen: Chosen) -> Explanation:
         Diverged: an output of the model is infinite or NaN.
         DataError: there are no rows.
     """
-    model, rows, seed, settings = run.model, chosen.rows, run.config.seed, run.config.measure
+    model, rows, settings = run.model, chosen.rows, run.config.measure
+    seed = derive_seed(run.config.seed, chosen.split)  # as the run measured its own parts
     names = model.modalities
     scheme = plan(len(names), budget=settings.budget, seed=seed)
     encoded = list(encode_all(model, model.prepare(rows, run.cache())))
