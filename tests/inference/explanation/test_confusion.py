@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
@@ -18,7 +20,8 @@ def test_scores_are_those_of_scikit_learn(classes):
     names = [f"class {number}" for number in range(classes)]
     found = confusion(labels, predicted, names)
     assert np.array_equal(found.counts, confusion_matrix(labels, predicted, labels=range(classes)))
-    expected = precision_recall_fscore_support(labels, predicted, labels=range(classes), zero_division=np.nan)
+    undefined: Any = np.nan  # scikit-learn names its type str
+    expected: Any = precision_recall_fscore_support(labels, predicted, labels=range(classes), zero_division=undefined)
     for number, one in enumerate(found.scores().values()):
         ours = [np.nan if score is None else score for score in (one.precision, one.recall, one.f1)]
         assert ours == pytest.approx([column[number] for column in expected[:3]], nan_ok=True)
