@@ -16,7 +16,6 @@ from equimodal.reports import explanation_tables as tables
 from equimodal.reports.cards import Card, card
 from equimodal.reports.explanation_verdict import explanation_verdict
 from equimodal.reports.robustness import chosen_rows
-from equimodal.reports.verdict import Verdict
 from equimodal.tables.csv import as_csv
 from equimodal.tables.table import Table, table_of_records
 from equimodal.tables.text import as_text
@@ -28,10 +27,9 @@ MOST_CARDS = 12
 
 @dataclass(frozen=True)
 class Explained:
-    """What was found, in words and numbers, and the files that were written."""
+    """What was found, and the files that were written."""
 
     found: Explanation
-    verdict: Verdict
     files: tuple[Path, ...]
 
     def __str__(self) -> str:
@@ -39,7 +37,8 @@ class Explained:
         shown: list[Table] = [tables.misleading_table(found), tables.calibration_table(found)]
         if len(found.classes) <= figures.MOST_IN_MATRIX:
             shown[:0] = tables.class_tables(found)
-        text = as_text(shown, [self.verdict.headline, *self.verdict.details])
+        verdict = explanation_verdict(found)
+        text = as_text(shown, [verdict.headline, *verdict.details])
         return f"{text}\n\nwritten: {', '.join(map(str, self.files))}"
 
 
@@ -85,16 +84,31 @@ def explain_run(
     """
     run, chosen = chosen_rows(folder, data, split, None, trust, out)
     found, where = explain(run, chosen), out or folder
-    verdict = explanation_verdict(found)
     title = f"{run.config.method.label} on {run.config.data.name}"
-    files = [_write_page(found, verdict, title, where / PAGE)]
+    files = [write_explanation_page(found, title, where / PAGE)]
     for name, lines in tables.records(found).items():
+        if not lines:
+            (where / name).unlink(missing_ok=True)  # of an earlier explanation, which the page would contradict
+            continue
         write_text(where / name, as_csv(table_of_records("", lines)), then="write it again")
         files.append(where / name)
-    return Explained(found, verdict, tuple(files))
+    return Explained(found, tuple(files))
 
 
-def _write_page(found: Explanation, verdict: Verdict, title: str, path: Path) -> Path:
+def write_explanation_page(found: Explanation, title: str, path: Path) -> Path:
+    """Write an explanation as one HTML page; see `equimodal.reports.pages.write_run_page`.
+
+    Args:
+        found: what was found.
+        title: of the page.
+        path: the file; its folder is made if it does not exist.
+
+    Returns:
+        The path.
+
+    Raises:
+        RunError: if the file could not be written.
+    """
     matrix = figures.confusion_chart(found)
     interactions = figures.interaction_chart(found)
     return write_page(
@@ -103,7 +117,7 @@ def _write_page(found: Explanation, verdict: Verdict, title: str, path: Path) ->
         "explanation",
         title=title,
         found=found,
-        verdict=verdict,
+        verdict=explanation_verdict(found),
         styles=modality_styles(found.modalities),
         classes=tables.class_tables(found),
         class_charts=figures.part_charts(found),

@@ -133,8 +133,8 @@ def reliability_chart(found: Explanation) -> CurveChart:
         key="reliability",
         title="Reliability",
         caption=f"Accuracy of the rows whose confidence (the probability of the predicted class) lies in each of "
-        f"{len(places)} bins of equal width; a bin without rows has no mark. Below the dashed line the model is "
-        "too sure.",
+        f"{len(places)} bins of equal width; the line has a gap where a bin has no rows. Below the dashed line the "
+        "model is too sure.",
         axis="accuracy",
         across="confidence",
         places=places,

@@ -183,11 +183,11 @@ def pairs_table(found: Explanation) -> Table:
 
 
 def records(found: Explanation) -> dict[str, list[dict[str, Any]]]:
-    """Return the records of each file, by its name; a file without records is left out."""
+    """Return the records of each file, by its name; there may be none of groups, misled rows and interactions."""
     scores = found.confusion.scores()
     said, trust = found.predictions, found.reliability
     pairs = found.measured.contribution.interactions or {}
-    every = {
+    return {
         "explain_classes.csv": [
             {"class": part.name, **_of_part(part), **_of_scores(scores[part.name])} for part in found.classes
         ],
@@ -220,7 +220,6 @@ def records(found: Explanation) -> dict[str, list[dict[str, Any]]]:
             if found.confusion.counts[i, j]
         ],
     }
-    return {name: lines for name, lines in every.items() if lines}
 
 
 def _of_part(part: Part) -> dict[str, Any]:
