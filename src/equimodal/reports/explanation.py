@@ -43,7 +43,7 @@ class Explained:
 
 
 def explain_run(
-    folder: Path,
+    folder: str | Path,
     data: str | None = None,
     *,
     split: str | None = None,
@@ -78,10 +78,11 @@ def explain_run(
         ...     np.savez(data, a=y[:, None] + np.zeros((60, 2)), b=np.ones((60, 3)), labels=y)
         ...     config = build_config({"data": {"name": str(data)}, "method": "joint", "training": {"epochs": 1}})
         ...     run = train(config, load(str(data)), folder=Path(place) / "run", quiet=True)
-        ...     explained = explain_run(Path(place) / "run")
+        ...     explained = explain_run(f"{place}/run")
         >>> explained.found.overall.rows, explained.files[0].name
         (12, 'explain.html')
     """
+    folder = Path(folder)
     run, chosen = chosen_rows(folder, data, split, None, trust, out)
     found, where = explain(run, chosen), out or folder
     title = f"{run.config.method.label} on {run.config.data.name}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -29,7 +31,7 @@ def test_numbers_of_each_class_are_those_of_pandas():
     table = pd.DataFrame({"label": found.labels, "right": found.right, "sound": alone[0], **{
         f"phi {name}": values for name, values in found.contributions.items()
     }})  # fmt: skip
-    means = table.groupby("label").mean().to_dict()  # by column, then by class
+    means: Any = table.groupby("label").mean().to_dict()  # by column, then by class
     for part in by_class(found, alone):
         assert part.accuracy is not None
         assert part.accuracy.value == pytest.approx(means["right"][part.name])
