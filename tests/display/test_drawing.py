@@ -13,6 +13,7 @@ from equimodal.display.charts import (
     EpochChart,
     Line,
     Mark,
+    MatrixChart,
     OrderChart,
     Point,
     Row,
@@ -22,7 +23,8 @@ from equimodal.display.charts import (
     Style,
     modality_styles,
 )
-from equimodal.display.drawing import _runs, draw, shorten
+from equimodal.display.drawing import _runs, draw
+from equimodal.display.labels import cells, shorten, wrap
 
 SVG = "{http://www.w3.org/2000/svg}"
 COMMON: dict[str, Any] = {
@@ -58,8 +60,13 @@ def curves(**changes: Any) -> CurveChart:
     return replace(CurveChart(**COMMON, across="share", places=(0.0, 1.0, 3.0), lines=(line,), level=0.5), **changes)
 
 
+def matrix(**changes: Any) -> MatrixChart:
+    chart = MatrixChart(**COMMON, labels=("one", "two"), values=((None, 0.2), (-0.1, None)), signed=True)
+    return replace(chart, **changes)
+
+
 ALL = [epochs(), epochs(phases=(Span("one", 1, 2), Span("two", 3, 4)), kept=(2,)), rows(), rows(bars=True)]
-ALL += [order(), scatter(), curves()]
+ALL += [order(), scatter(), curves(), matrix(), matrix(signed=False, values=((0.0, 1.0), (None, None)))]
 
 
 @pytest.mark.parametrize("chart", ALL)
@@ -156,3 +163,34 @@ def test_runs_are_the_epochs_at_a_place(places, place):
     assert covered == [epoch for epoch, here in enumerate(places, start=1) if here == place]
     gaps = product(_runs(places, place), repeat=2)
     assert all(one[1] + 1 != other[0] for one, other in gaps)  # neighbours are joined
+
+
+def texts(svg):
+    return [node.text or "" for node in ElementTree.fromstring(svg).iter(f"{SVG}text")]
+
+
+def test_a_matrix_shows_its_numbers_with_signs_and_shades():
+    svg = draw(matrix(values=((None, 0.25), (-0.5, None))))
+    assert {"+0.25", "\u22120.50", "1 one", "2 two", "1", "2", "value"} == set(texts(svg))
+    fills = re.findall(r"fill: (#[0-9a-f]{6}); stroke: #ffffff", svg)
+    assert fills == ["#eef0f3", "#e28e4d", "#a6cee4", "#eef0f3"]  # by column; the larger number has the stronger shade
+
+
+def test_a_matrix_of_shares_leaves_nothing_where_nothing_is():
+    assert sorted(texts(draw(matrix(signed=False, values=((0.0, 1.0), (0.25, 0.75)))))) == sorted(
+        ["0.25", "0.75", "1.00", "1 one", "2 two", "1", "2", "value"]
+    )
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "many words " * 30, "形態素" * 40, "<b>&\"' \x00 x", "$x^2$"])
+def test_labels_of_a_matrix_are_never_cut(name):
+    shown = "".join(texts(draw(matrix(labels=(name, "b")))))
+    letters = "".join("".join(c if c.isprintable() else " " for c in name).split())
+    assert letters in "".join(shown.split())
+
+
+@given(st.text(max_size=80), st.integers(5, 30))
+def test_wrapped_names_fit_and_lose_nothing(name, width):
+    lines = wrap(name, width)
+    assert all(cells(line) <= width for line in lines)
+    assert "".join("".join(lines).split()) == "".join("".join(c if c.isprintable() else " " for c in name).split())

@@ -12,6 +12,7 @@ from equimodal.cli.analyse import analyse
 from equimodal.cli.compare import compare
 from equimodal.cli.data import data
 from equimodal.cli.evaluate import evaluate
+from equimodal.cli.explain import explain
 from equimodal.cli.features import features
 from equimodal.cli.list import list_known
 from equimodal.cli.predict import predict
@@ -35,6 +36,7 @@ app.command()(train)
 app.command()(compare)
 app.add_typer(analyse)
 app.command()(evaluate)
+app.command()(explain)
 app.command()(predict)
 app.command()(report)
 app.add_typer(features)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 INK = "#1f2933"
 MUTED = "#6b7785"
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")  # Okabe and Ito, 2008
+ABOVE, BELOW = _COLOURS[:2]
+"""Colours of numbers above and below 0."""
 _GLYPHS = {"o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼", "P": "✚", "X": "✖", "<": "◀", ">": "▶", "*": "★"}
 _MARKERS = tuple(_GLYPHS)
 
@@ -208,3 +210,21 @@ class ScatterChart(Chart):
 
     across: str
     points: tuple[Point, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatrixChart(Chart):
+    """A square matrix as a heat map with its numbers; a column has the number of the row of the same name.
+
+    Args:
+        labels: of the rows; they are never cut.
+        values: row by row; None: nothing is there.
+        signed: numbers above and below 0 have colours of their own, and a sign. Otherwise they lie from 0 to 1, and
+            those that are 0 are left empty.
+        digits: after the decimal point.
+    """
+
+    labels: tuple[str, ...]
+    values: tuple[tuple[float | None, ...], ...]
+    signed: bool = False
+    digits: int = 2

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 import warnings
 from collections.abc import Sequence
 from functools import singledispatch
@@ -15,7 +14,6 @@ from xml.etree import ElementTree
 import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -28,10 +26,13 @@ from equimodal.display.charts import (
     EpochChart,
     Line,
     Mark,
+    MatrixChart,
     OrderChart,
     RowChart,
     ScatterChart,
 )
+from equimodal.display.labels import label_room, shorten
+from equimodal.display.matrix import matrix_figure, tint
 
 _WIDTH = 374.0  # points; wide enough for a phone's screen to show its text at a readable size
 _PITCH = 13.0  # points between two marks of a row
@@ -164,7 +165,7 @@ def _draw_curves(chart: CurveChart) -> Figure:
 @_figure.register
 def _draw_order(chart: OrderChart) -> Figure:
     names = list(chart.places)
-    figure, axes = _canvas(46 + max(14, min(30, 150 / len(names))) * len(names), left=_label_room(names), top=6)
+    figure, axes = _canvas(46 + max(14, min(30, 150 / len(names))) * len(names), left=label_room(names), top=6)
     epochs = max(len(places) for places in chart.places.values())
     height = axes.get_position().height * figure.get_figheight() * 72 / len(names) - 2
     for row, name in enumerate(names):
@@ -172,7 +173,7 @@ def _draw_order(chart: OrderChart) -> Figure:
             segments = _runs(chart.places[name], place)
             if segments:
                 across = [x for first, last in segments for x in (first - 0.5, last + 0.5, math.nan)]
-                shade = _tint(chart.styles[name].colour, 0.15 + 0.85 * (place - 1) / (len(names) - 1))
+                shade = tint(chart.styles[name].colour, 0.15 + 0.85 * (place - 1) / (len(names) - 1))
                 axes.plot(across, [row] * len(across), color=shade, linewidth=height, solid_capstyle="butt")
     _row_axis(axes, names)
     _epoch_axis(axes, epochs)
@@ -196,7 +197,7 @@ def _runs(places: Sequence[int | None], place: int) -> list[tuple[int, int]]:
 def _draw_rows(chart: RowChart) -> Figure:
     labels = [row.label for row in chart.rows]
     heights = [_PITCH * len(row.marks) + 10 for row in chart.rows]
-    figure, axes = _canvas(46 + sum(heights), left=_label_room(labels), top=6)
+    figure, axes = _canvas(46 + sum(heights), left=label_room(labels), top=6)
     if chart.level is not None:
         axes.axvline(chart.level, color=LEVEL.colour, linewidth=LEVEL.width, dashes=LEVEL.dashes)
     middles, top, shown = [], 0.0, [] if chart.level is None else [chart.level]
@@ -231,7 +232,7 @@ def _draw_mark(axes: Axes, mark: Mark, at: float, chart: RowChart) -> list[float
         return []
     colour = mark.style.colour
     if mark.each:
-        axes.plot(mark.each, [at + 5] * len(mark.each), "o", color=_tint(colour, 0.5), markersize=2.5)
+        axes.plot(mark.each, [at + 5] * len(mark.each), "o", color=tint(colour, 0.5), markersize=2.5)
     if mark.interval is not None:
         axes.plot(mark.interval, [at, at], color=colour, linewidth=1.6, solid_capstyle="butt")
     if chart.bars:
@@ -263,6 +264,9 @@ def _draw_scatter(chart: ScatterChart) -> Figure:
     axes.set_xlabel(chart.across, fontsize=9)
     _axis_title(axes, chart.axis)
     return figure
+
+
+_figure.register(MatrixChart, matrix_figure)
 
 
 def _canvas(height: float, left: float, top: float) -> tuple[Figure, Axes]:
@@ -301,38 +305,6 @@ def _row_axis(
 
 def _axis_title(axes: Axes, text: str, above: float = 0) -> None:
     axes.set_title(text, loc="left", fontsize=9, color=MUTED, pad=6 + above)
-
-
-def _cells(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
-
-
-def _label_room(labels: Sequence[str]) -> float:
-    return 12 + 5.9 * max(_cells(shorten(label)) for label in labels)
-
-
-def shorten(text: str, width: int = 24) -> str:
-    """Return a name on one line, cut in its middle to at most `width` cells; the page shows it in full elsewhere.
-
-    Example:
-        >>> shorten("profile correlations of the outline", 15)
-        'profile…outline'
-    """
-    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    if _cells(text) <= width:
-        return text
-    front, back = len(text), len(text)
-    while _cells(text[:front]) > (width - 1) // 2 + (width - 1) % 2:
-        front -= 1
-    while _cells(text[len(text) - back :]) > (width - 1) // 2:
-        back -= 1
-    return f"{text[:front].rstrip()}…{text[len(text) - back :].lstrip()}"
-
-
-def _tint(colour: str, strength: float) -> str:
-    """Return a colour mixed with white."""
-    red, green, blue = (1 - strength * (1 - part) for part in to_rgb(colour))
-    return to_hex((red, green, blue))
 
 
 def _embeddable(svg: bytes, chart: Chart) -> str:

@@ -59,7 +59,7 @@ def report_missing(
         ConfigError: other rows than the run's own test part are measured, and no folder is named for the files.
         RunError: a file cannot be written.
     """
-    run, chosen = _chosen(folder, data, split, present, trust, out)
+    run, chosen = chosen_rows(folder, data, split, present, trust, out)
     found, where = measure_missing(run, chosen, seed=run.config.seed), out or folder
     save_missing(found, where / FILE)
     files = [where / FILE, *write_figures([missing_chart(found)], where)]
@@ -79,13 +79,13 @@ def report_noise(
     out: Path | None = None,
 ) -> Reported:
     """Measure a run's model with noise on one modality at a time, and write `noise.csv`; see `report_missing`."""
-    run, chosen = _chosen(folder, data, split, present, trust, out)
+    run, chosen = chosen_rows(folder, data, split, present, trust, out)
     found, path = noise.measure_noise(run, chosen, seed=run.config.seed), (out or folder) / noise.FILE
     noise.save_noise(found, path)
     return Reported(found, (path,))
 
 
-def _chosen(
+def chosen_rows(
     folder: Path,
     data: str | None,
     split: str | None,
@@ -93,6 +93,7 @@ def _chosen(
     trust: Collection[str],
     out: Path | None,
 ) -> tuple[Run, Chosen]:
+    """Return a run, and the rows to measure it on; see `report_missing`, whose arguments and errors these are."""
     run = load_run(folder, trust=trust)
     chosen = rows_to_measure(run, data, split=split, present=present)
     if out is None and not chosen.own:
