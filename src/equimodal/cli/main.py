@@ -9,6 +9,7 @@ import typer
 
 from equimodal._version import __version__
 from equimodal.cli.analyse import analyse
+from equimodal.cli.board import board
 from equimodal.cli.compare import compare
 from equimodal.cli.data import data
 from equimodal.cli.evaluate import evaluate
@@ -37,6 +38,7 @@ app.add_typer(analyse)
 app.command()(evaluate)
 app.command()(predict)
 app.command()(report)
+app.command()(board)
 app.add_typer(features)
 app.command("list")(list_known)
 
