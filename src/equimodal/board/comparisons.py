@@ -120,12 +120,13 @@ def comparison_so_far(found: Found, members: Sequence[Found]) -> ComparisonSoFar
     if config is not None:
         ensemble, others = ensemble_and_others(config)
         labels = [method.label for method in (*ensemble, *others)]
+        listed = [method.label for method in config.compare.methods]
         seeds = list(range(config.seed, config.seed + config.compare.seeds))
     else:
-        labels, seeds = _list(written, "methods", str), _list(written, "seeds", int)
-    results = {
-        (str(each.get("method")), str(each.get("seed"))): _result(each) for each in _list(written, "results", dict)
-    }
+        labels = listed = _list(written, "methods", str)
+        seeds = _list(written, "seeds", int)
+    kept = _list(written, "results", dict)
+    results = {(str(each.get("method")), str(each.get("seed"))): _result(each) for each in kept}
     methods = []
     for label in labels:
         place = folder / safe_name(label)
@@ -137,7 +138,7 @@ def comparison_so_far(found: Found, members: Sequence[Found]) -> ComparisonSoFar
     changed = last_change([folder / COMPARE, folder / COMPARISON])
     if is_held(folder):
         state = "running"
-    elif written is not None:
+    elif written is not None and _covers(written, listed, seeds):
         state = "finished"
     elif is_fresh(changed) or any(run.state == "running" for run in runs):
         state = "running"
@@ -180,6 +181,11 @@ def members_of(found: Found, among: Sequence[Found]) -> list[Found]:
     """Return those that lie in the folder of another."""
     start = f"{found.place}/" if found.place else ""
     return [one for one in among if one.place != found.place and one.place.startswith(start)]
+
+
+def _covers(written: Mapping[str, Any], methods: Sequence[str], seeds: Sequence[int]) -> bool:
+    """Return whether the results are of all methods and seeds: some may have been added since they were written."""
+    return {*methods} <= {*_list(written, "methods", str)} and {*seeds} <= {*_list(written, "seeds", int)}
 
 
 def _method(label: str, ends: Sequence[Numbers], planned: int) -> MethodSoFar:
