@@ -35,6 +35,7 @@ def root(tmp_path: Path) -> Path:
     write_run(root / "deep" / "er" / "it trains", method="alternating")
     write_comparison(root / "both")
     write_run(root / "both" / "joint" / "seed-0", finished=True, fused=0.75)
+    write_run(root / "both" / "alternating" / "seed-0", method="alternating")
     write_run(tmp_path / "secret", finished=True)
     (tmp_path / "secret" / "report.html").write_text("SECRET")
     return root
@@ -43,9 +44,11 @@ def root(tmp_path: Path) -> Path:
 def test_the_first_page_lists_everything(root: Path):
     page = visit(root).get("/")
     assert page.status_code == 200 and page.headers["cache-control"] == "no-store"
-    for place in ("mine", "deep/er/it%20trains", "both", "both/joint/seed-0"):
+    for place in ("mine", "deep/er/it%20trains", "both", "both/alternating/seed-0"):
         assert f'href="/at/{place}"' in page.text
-    assert "1 run trains now" in page.text and "3 of 60" in page.text and "1 of 9" in page.text
+    assert "2 runs train now" in page.text and "3 of 60" in page.text and "1 of 9" in page.text
+    assert 'href="/at/both/joint/seed-0"' not in page.text  # it has finished: the comparison's page lists it
+    assert 'href="/at/both/joint/seed-0"' in visit(root).get("/at/both").text
     assert 'href="/report/mine/report.html"' in page.text and "it%20trains/report.html" not in page.text
 
 

@@ -9,7 +9,19 @@ from typing import Any, TypeVar
 
 from equimodal.board.finding import Found
 from equimodal.board.reading import item, number_at, read_config_of, read_json, version
-from equimodal.board.runs import Numbers, RunSoFar, State, in_words, is_fresh, last_change, numbers_of, run_so_far
+from equimodal.board.runs import (
+    METRICS,
+    Numbers,
+    RunSoFar,
+    State,
+    changed_at,
+    in_words,
+    is_active,
+    is_fresh,
+    last_change,
+    numbers_of,
+    run_so_far,
+)
 from equimodal.comparison.comparison import FILE as COMPARISON
 from equimodal.comparison.folder import FILE as COMPARE
 from equimodal.comparison.jobs import TRIALS
@@ -18,6 +30,8 @@ from equimodal.files import safe_name
 from equimodal.locks import is_held
 
 T = TypeVar("T")
+NOT_READ = Numbers(None, None, None)
+"""Stands for the numbers of a finished run whose file was not read."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +98,7 @@ class CollectionSoFar:
         place: see `Found`.
         kind: "study" or "analysis".
         state: as of a comparison.
-        comparisons: those that have a folder; one that has not begun has none.
+        comparisons: those that have a folder, in brief; one that has not begun has none.
         changed: when something was last written, in words.
         report: whether it has a page of its own, `report.html`.
     """
@@ -107,12 +121,14 @@ class CollectionSoFar:
         return sum(comparison.planned for comparison in self.comparisons)
 
 
-def comparison_so_far(found: Found, members: Sequence[Found]) -> ComparisonSoFar:
+def comparison_so_far(found: Found, members: Sequence[Found], *, brief: bool = False) -> ComparisonSoFar:
     """Return what is known of a comparison now.
 
     Args:
         found: the comparison.
         members: what was found in its folder.
+        brief: no means, and of the runs only those that train: no file of the others is read, of which there may be
+            thousands.
     """
     folder = found.folder
     written = read_json(folder / COMPARISON)
@@ -130,10 +146,15 @@ def comparison_so_far(found: Found, members: Sequence[Found]) -> ComparisonSoFar
     methods = []
     for label in labels:
         place = folder / safe_name(label)
-        ends = [numbers_of(place / f"seed-{seed}") or results.get((label, str(seed))) for seed in seeds]
+        at = {seed: place / f"seed-{seed}" for seed in seeds}
+        if brief:
+            ends = [NOT_READ if version(at[s] / METRICS) else results.get((label, str(s))) for s in seeds]
+        else:
+            ends = [numbers_of(at[seed]) or results.get((label, str(seed))) for seed in seeds]
         methods.append(_method(label, [end for end in ends if end is not None], len(seeds)))
     tried = f"{found.place}/{TRIALS}/".removeprefix("/")
-    runs = tuple(run_so_far(one) for one in members if one.kind == "run" and not one.place.startswith(tried))
+    inner = [one for one in members if one.kind == "run" and not one.place.startswith(tried)]
+    runs = tuple(run_so_far(one) for one in inner if not brief or is_active(one.folder))
     state: State = "stopped"
     changed = last_change([folder / COMPARE, folder / COMPARISON])
     if is_held(folder):
@@ -149,7 +170,7 @@ def comparison_so_far(found: Found, members: Sequence[Found]) -> ComparisonSoFar
         methods=tuple(methods),
         diverged=len(_list(written, "failures", dict)),
         runs=runs,
-        changed=max([in_words(changed), *(run.changed for run in runs)]),
+        changed=in_words(max([changed, *(changed_at(one.folder) for one in inner)])),
         report=version(folder / "report.html") is not None,
     )
 
@@ -162,7 +183,9 @@ def collection_so_far(found: Found, root_members: Sequence[Found]) -> Collection
         root_members: what was found in its folder.
     """
     comparisons = tuple(
-        comparison_so_far(one, members_of(one, root_members)) for one in root_members if one.kind == "comparison"
+        comparison_so_far(one, members_of(one, root_members), brief=True)
+        for one in root_members
+        if one.kind == "comparison"
     )
     done = read_json(found.folder / f"{found.kind}.json") is not None
     running = is_held(found.folder) or any(each.state == "running" for each in comparisons)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from equimodal.board.comparisons import collection_so_far, comparison_so_far, members_of
 from equimodal.board.finding import find, look
 from equimodal.board.reading import Version, read_lines, version
-from equimodal.board.runs import HISTORY, RunSoFar, reference_of, run_so_far
+from equimodal.board.runs import HISTORY, RunSoFar, is_active, reference_of, run_so_far
 from equimodal.display.charts import Chart
 from equimodal.display.html import render_page
 from equimodal.reports.history_figures import HistoryCharts
@@ -36,14 +36,19 @@ class Pages:
         self._kept: dict[str, tuple[tuple[Any, ...], str]] = {}
 
     def first(self) -> str:
-        """Return the page that lists everything."""
+        """Return the page that lists everything; of the runs of a comparison those that train."""
         found, whole = find(self.root)
-        runs = [run_so_far(one) for one in found if one.kind == "run"]
+        members = {one: members_of(one, found) for one in found if one.kind != "run"}
+        within = {one for kind, each in members.items() if kind.kind == "comparison" for one in each}
+        listed = [one for one in found if one.kind == "run" and (one not in within or is_active(one.folder))]
+        runs = [run_so_far(one) for one in listed]
         return _page(
             "first",
             self.root.name or str(self.root),
-            collections=[collection_so_far(one, members_of(one, found)) for one in found if one.kind in _COLLECTIONS],
-            comparisons=[comparison_so_far(one, members_of(one, found)) for one in found if one.kind == "comparison"],
+            collections=[collection_so_far(one, each) for one, each in members.items() if one.kind in _COLLECTIONS],
+            comparisons=[
+                comparison_so_far(one, each, brief=True) for one, each in members.items() if one.kind == "comparison"
+            ],
             running=sum(run.state == "running" for run in runs),
             whole=whole,
             **_table(runs),

@@ -86,7 +86,7 @@ def run_so_far(found: Found) -> RunSoFar:
     config = read_config_of(folder / CONFIG)
     history = version(folder / HISTORY)
     progress = Progress() if history is None else _progress(history)
-    changed = last_change([folder / name for name in (CONFIG, HISTORY, METRICS, "checkpoint/state.safetensors")])
+    changed = changed_at(folder)
     finished = numbers_of(folder) is not None
     return RunSoFar(
         place=found.place,
@@ -103,6 +103,16 @@ def run_so_far(found: Found) -> RunSoFar:
         changed=in_words(changed),
         report=version(folder / "report.html") is not None,
     )
+
+
+def changed_at(folder: Path) -> float:
+    """Return when something of a run was last written, in seconds since 1970; 0 where nothing is there."""
+    return last_change([folder / name for name in (CONFIG, HISTORY, METRICS, "checkpoint/state.safetensors")])
+
+
+def is_active(folder: Path) -> bool:
+    """Return whether the run in a folder trains, without reading a file of it."""
+    return version(folder / METRICS) is None and (is_held(folder) or is_fresh(changed_at(folder)))
 
 
 def numbers_of(folder: Path) -> Numbers | None:
