@@ -14,7 +14,7 @@ from equimodal.errors import ConfigError
 from equimodal.extras import PACKAGES, need
 
 ROOT = Path(__file__).parents[1]
-ALSO_CALLED = {"Pillow": "pillow", "PyAV": "av", "Ray": "ray"}
+ALSO_CALLED = {"Pillow": "pillow", "PyAV": "av", "Ray": "ray", "Starlette": "starlette", "Uvicorn": "uvicorn"}
 """What some of them are called on the package index."""
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from equimodal.errors import RunError
-from equimodal.locks import free, locked, taking_turns
+from equimodal.locks import LOCKS, free, is_held, locked, taking_turns
 
 HOLD = """
 import sys
@@ -125,3 +125,21 @@ def test_a_lock_that_cannot_be_made_is_one_message(tmp_path: Path):
         taking_turns(tmp_path / "file" / "a", "features"),
     ):
         pass
+
+
+@pytest.mark.skipif(not LOCKS.is_file(), reason="only Linux lists the locks that are held")
+def test_who_holds_a_folder_is_seen_without_touching_its_lock(tmp_path: Path):
+    assert not is_held(tmp_path / "run")  # there is no folder
+    process = hold(tmp_path / "run")
+    try:
+        assert is_held(tmp_path / "run")
+        assert not is_held(tmp_path)
+    finally:
+        process.communicate()
+    assert (tmp_path / "run" / ".lock").exists() and not is_held(tmp_path / "run")
+
+
+def test_where_no_locks_are_listed_none_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("equimodal.locks.LOCKS", tmp_path / "no such file")
+    with locked(tmp_path, "a run"):
+        assert not is_held(tmp_path)

@@ -36,6 +36,8 @@ PACKAGES = {
     "av": Package("PyAV", _MEDIA, "Decoding sounds and videos"),
     "soundfile": Package("soundfile", _MEDIA, "Decoding sounds"),
     "pyarrow": Package("pyarrow", "equimodal[parquet]", "Reading Parquet"),
+    "starlette": Package("Starlette", "equimodal[board]", "The live view"),
+    "uvicorn": Package("Uvicorn", "equimodal[board]", "The live view"),
     "ray": Package("Ray", "equimodal[ray]", "Running jobs with workers: ray"),
 }
 """By the name under which it is imported."""

@@ -11,7 +11,15 @@ HEAVY = ("torch", "numpy", "scipy", "pandas", "sklearn", "matplotlib", "torchmet
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["train", "--help"], ["analyse", "tau", "--help"], ["prepare", "--help"]]
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["train", "--help"],
+        ["analyse", "tau", "--help"],
+        ["prepare", "--help"],
+        ["board", "--help"],
+    ],
 )
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = f"""

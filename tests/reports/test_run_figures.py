@@ -4,7 +4,8 @@ import math
 import pytest
 
 from equimodal.contribution.bootstrap import Interval
-from equimodal.reports.run_figures import RunCharts, updates_taken
+from equimodal.reports.history_figures import updates_taken
+from equimodal.reports.run_figures import RunCharts
 from equimodal.training.ability import Ability
 from equimodal.training.measure import Measurement
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from equimodal.errors import RunError
-from equimodal.training.history import History, read_history
+from equimodal.training.history import History, history_so_far, read_history
 from training.runs import largest_file
 
 LINES = [{"epoch": i, "é": [0.1 * i, None, True]} for i in range(1, 6)]
@@ -71,3 +71,15 @@ def test_a_disk_that_fills_leaves_no_half_line(tmp_path):
     assert history.lines == LINES[:2] and history.offset == offsets[-1]
     history.append(LINES[2])
     assert read_history(path) == LINES[:3]
+
+
+def test_a_history_that_is_being_written_is_read_up_to_its_last_whole_line(tmp_path):
+    path = tmp_path / "history.jsonl"
+    assert history_so_far(path) == []
+    text = "".join(json.dumps(line) + "\n" for line in LINES).encode()
+    ends = [place for place, letter in enumerate(text) if letter == ord("\n")]
+    for end in range(len(text) + 1):
+        path.write_bytes(text[:end])
+        assert history_so_far(path) == LINES[: sum(each <= end for each in ends)], end
+    path.write_bytes(text[: ends[0]] + b"\n[1]\n" + text)
+    assert history_so_far(path) == LINES[:1]

@@ -9,6 +9,7 @@ import typer
 
 from equimodal._version import __version__
 from equimodal.cli.analyse import analyse
+from equimodal.cli.board import board
 from equimodal.cli.compare import compare
 from equimodal.cli.data import data
 from equimodal.cli.evaluate import evaluate
@@ -39,6 +40,7 @@ app.command()(evaluate)
 app.command()(explain)
 app.command()(predict)
 app.command()(report)
+app.command()(board)
 app.add_typer(features)
 app.command("list")(list_known)
 

@@ -22,8 +22,6 @@ from equimodal.tables.words import interval, number
 def write_page(path: Path, package: str, template: str, **content: Any) -> Path:
     """Write a page; the same content gives the same bytes.
 
-    Its one script sorts tables. The page's own policy lets the browser run nothing else and load nothing.
-
     Args:
         path: the file; its folder is made if it does not exist.
         package: its folder `templates` holds the template; the shared templates are found too.
@@ -36,20 +34,34 @@ def write_page(path: Path, package: str, template: str, **content: Any) -> Path:
     Raises:
         RunError: if the file could not be written.
     """
-    write_text(
-        path,
-        _environment(package).get_template(f"{template}.html.jinja").render(**_sorting(), **content),
-        "write it again",
-    )
+    write_text(path, render_page(package, template, **content), "write it again")
     return path
 
 
+def render_page(package: str, template: str, live: bool = False, **content: Any) -> str:
+    """Return a page as text.
+
+    Its one script sorts tables. The page's own policy lets the browser run nothing else and load nothing. A live page
+    has the script `live.js` of its package in that place, which may fetch from where the page came from.
+
+    Args:
+        package: its folder `templates` holds the template; the shared templates are found too.
+        template: its name, without the suffix.
+        live: whether the page keeps itself up to date.
+        content: what it shows.
+    """
+    script = (
+        _script(package, "live.js", "; connect-src 'self'") if live else _script("equimodal.display", "sort.js", "")
+    )
+    return _environment(package).get_template(f"{template}.html.jinja").render(**script, **content)
+
+
 @cache
-def _sorting() -> dict[str, str]:
-    """Return the script that sorts tables, and a policy that allows no other script and no address."""
-    script = resources.files("equimodal.display").joinpath("templates", "sort.js").read_text("utf-8")
+def _script(package: str, name: str, also: str) -> dict[str, str]:
+    """Return a script, and a policy that allows no other script, and no address but what `also` allows."""
+    script = resources.files(package).joinpath("templates", name).read_text("utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'{also}"
     return {"script": Markup(script), "policy": policy}
 
 

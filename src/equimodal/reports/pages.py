@@ -19,8 +19,9 @@ from equimodal.files import safe_name
 from equimodal.inference.missing_report import FILE as MISSING_FILE
 from equimodal.inference.missing_report import read_missing
 from equimodal.reports.comparison_figures import ComparisonCharts
+from equimodal.reports.history_figures import updates_taken
 from equimodal.reports.missing_figures import missing_chart
-from equimodal.reports.run_figures import RunCharts, updates_taken
+from equimodal.reports.run_figures import RunCharts
 from equimodal.reports.study_figures import study_charts
 from equimodal.reports.verdict import comparison_verdict, run_verdict, study_verdict
 from equimodal.tables.table import best_notes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,29 @@ class History:
                 ) from error
         self.offset += len(text.encode())
         self.lines.append(json.loads(text))
+
+
+def history_so_far(path: Path) -> list[dict[str, Any]]:
+    """Return the lines of a history that another process may be writing: those before the first that is not whole.
+
+    A file that is missing has none.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "history.jsonl"
+        ...     _ = path.write_text('{"epoch": 1}\\n{"epo')
+        ...     history_so_far(path)
+        [{'epoch': 1}]
+    """
+    lines: list[dict[str, Any]] = []
+    with suppress(OSError, ValueError), path.open("rb") as file:
+        for text in file:
+            line = json.loads(text)
+            if not isinstance(line, dict):
+                break
+            lines.append(line)
+    return lines
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:

@@ -1,0 +1,241 @@
+"""A comparison, and a study or an analysis of several, as far as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any, TypeVar
+
+from equimodal.board.finding import Found
+from equimodal.board.reading import item, number_at, read_config_of, read_json, version
+from equimodal.board.runs import (
+    METRICS,
+    Numbers,
+    RunSoFar,
+    State,
+    changed_at,
+    in_words,
+    is_active,
+    is_fresh,
+    last_change,
+    numbers_of,
+    run_so_far,
+)
+from equimodal.comparison.comparison import FILE as COMPARISON
+from equimodal.comparison.folder import FILE as COMPARE
+from equimodal.comparison.jobs import TRIALS
+from equimodal.comparison.preflight import ensemble_and_others
+from equimodal.files import safe_name
+from equimodal.locks import is_held
+
+T = TypeVar("T")
+NOT_READ = Numbers(None, None, None)
+"""Stands for the numbers of a finished run whose file was not read."""
+
+
+@dataclass(frozen=True)
+class MethodSoFar:
+    """The finished runs of one method.
+
+    Args:
+        label: of the method.
+        finished: number of seeds.
+        planned: number of seeds in all.
+        accuracy: mean over the finished seeds, on test; None before the first.
+        validation: the same on validation.
+        edm: mean equilibrium deviation on test, over the seeds where it is defined.
+    """
+
+    label: str
+    finished: int
+    planned: int
+    accuracy: float | None
+    validation: float | None
+    edm: float | None
+
+
+@dataclass(frozen=True)
+class ComparisonSoFar:
+    """What is known of a comparison.
+
+    Args:
+        place: see `Found`.
+        state: as of a run; "finished": its results are written.
+        data: name of the data; None where the configuration cannot be read.
+        methods: the unimodal ensemble too, which is always trained.
+        diverged: runs without numbers; known once it is finished.
+        runs: each run that has a folder, candidates of tuning left out.
+        changed: when something was last written, in words.
+        report: whether it has a page of its own, `report.html`.
+    """
+
+    place: str
+    state: State
+    data: str | None
+    methods: tuple[MethodSoFar, ...]
+    diverged: int
+    runs: tuple[RunSoFar, ...]
+    changed: str
+    report: bool
+
+    @property
+    def finished(self) -> int:
+        """Number of runs that are finished."""
+        return sum(method.finished for method in self.methods)
+
+    @property
+    def planned(self) -> int:
+        """Number of runs in all."""
+        return sum(method.planned for method in self.methods)
+
+
+@dataclass(frozen=True)
+class CollectionSoFar:
+    """What is known of a study or an analysis: the comparisons in its folder.
+
+    Args:
+        place: see `Found`.
+        kind: "study" or "analysis".
+        state: as of a comparison.
+        comparisons: those that have a folder, in brief; one that has not begun has none.
+        changed: when something was last written, in words.
+        report: whether it has a page of its own, `report.html`.
+    """
+
+    place: str
+    kind: str
+    state: State
+    comparisons: tuple[ComparisonSoFar, ...]
+    changed: str
+    report: bool
+
+    @property
+    def finished(self) -> int:
+        """Number of runs that are finished."""
+        return sum(comparison.finished for comparison in self.comparisons)
+
+    @property
+    def planned(self) -> int:
+        """Number of runs of the comparisons that have begun."""
+        return sum(comparison.planned for comparison in self.comparisons)
+
+
+def comparison_so_far(found: Found, members: Sequence[Found], *, brief: bool = False) -> ComparisonSoFar:
+    """Return what is known of a comparison now.
+
+    Args:
+        found: the comparison.
+        members: what was found in its folder.
+        brief: no means, and of the runs only those that train: no file of the others is read, of which there may be
+            thousands.
+    """
+    folder = found.folder
+    written = read_json(folder / COMPARISON)
+    config = read_config_of(folder / COMPARE)
+    if config is not None:
+        ensemble, others = ensemble_and_others(config)
+        labels = [method.label for method in (*ensemble, *others)]
+        listed = [method.label for method in config.compare.methods]
+        seeds = list(range(config.seed, config.seed + config.compare.seeds))
+    else:
+        labels = listed = _list(written, "methods", str)
+        seeds = _list(written, "seeds", int)
+    kept = _list(written, "results", dict)
+    results = {(str(each.get("method")), str(each.get("seed"))): _result(each) for each in kept}
+    methods = []
+    for label in labels:
+        place = folder / safe_name(label)
+        at = {seed: place / f"seed-{seed}" for seed in seeds}
+        if brief:
+            ends = [NOT_READ if version(at[s] / METRICS) else results.get((label, str(s))) for s in seeds]
+        else:
+            ends = [numbers_of(at[seed]) or results.get((label, str(seed))) for seed in seeds]
+        methods.append(_method(label, [end for end in ends if end is not None], len(seeds)))
+    tried = f"{found.place}/{TRIALS}/".removeprefix("/")
+    inner = [one for one in members if one.kind == "run" and not one.place.startswith(tried)]
+    runs = tuple(run_so_far(one) for one in inner if not brief or is_active(one.folder))
+    state: State = "stopped"
+    changed = last_change([folder / COMPARE, folder / COMPARISON])
+    if is_held(folder):
+        state = "running"
+    elif written is not None and _covers(written, listed, seeds):
+        state = "finished"
+    elif is_fresh(changed) or any(run.state == "running" for run in runs):
+        state = "running"
+    return ComparisonSoFar(
+        place=found.place,
+        state=state,
+        data=config.data.name if config is not None else item(written, "provenance", "data"),
+        methods=tuple(methods),
+        diverged=len(_list(written, "failures", dict)),
+        runs=runs,
+        changed=in_words(max([changed, *(changed_at(one.folder) for one in inner)])),
+        report=version(folder / "report.html") is not None,
+    )
+
+
+def collection_so_far(found: Found, root_members: Sequence[Found]) -> CollectionSoFar:
+    """Return what is known of a study or an analysis now.
+
+    Args:
+        found: the study or the analysis.
+        root_members: what was found in its folder.
+    """
+    comparisons = tuple(
+        comparison_so_far(one, members_of(one, root_members), brief=True)
+        for one in root_members
+        if one.kind == "comparison"
+    )
+    done = read_json(found.folder / f"{found.kind}.json") is not None
+    running = is_held(found.folder) or any(each.state == "running" for each in comparisons)
+    own = [found.folder / f"{found.kind}.json"]
+    return CollectionSoFar(
+        place=found.place,
+        kind=found.kind,
+        state="running" if running else "finished" if done else "stopped",
+        comparisons=comparisons,
+        changed=max([in_words(last_change(own)), *(each.changed for each in comparisons)]),
+        report=version(found.folder / "report.html") is not None,
+    )
+
+
+def members_of(found: Found, among: Sequence[Found]) -> list[Found]:
+    """Return those that lie in the folder of another."""
+    start = f"{found.place}/" if found.place else ""
+    return [one for one in among if one.place != found.place and one.place.startswith(start)]
+
+
+def _covers(written: Mapping[str, Any], methods: Sequence[str], seeds: Sequence[int]) -> bool:
+    """Return whether the results are of all methods and seeds: some may have been added since they were written."""
+    return {*methods} <= {*_list(written, "methods", str)} and {*seeds} <= {*_list(written, "seeds", int)}
+
+
+def _method(label: str, ends: Sequence[Numbers], planned: int) -> MethodSoFar:
+    return MethodSoFar(
+        label=label,
+        finished=len(ends),
+        planned=planned,
+        accuracy=_mean([end.accuracy for end in ends]),
+        validation=_mean([end.validation for end in ends]),
+        edm=_mean([end.edm for end in ends]),
+    )
+
+
+def _result(plain: Mapping[str, Any]) -> Numbers:
+    """Return the numbers of a run as `comparison.json` keeps them."""
+    test = item(plain, "test")
+    return Numbers(
+        number_at(test, "accuracy"), number_at(plain, "validation_accuracy"), number_at(test, "contribution", "edm")
+    )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def _list(content: Any, key: str, kind: type[T]) -> list[T]:
+    """Return the members of one type of the list under a key; none where there is no list."""
+    found = item(content, key)
+    return [each for each in found if isinstance(each, kind)] if isinstance(found, list) else []
