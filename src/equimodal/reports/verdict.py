@@ -158,7 +158,8 @@ def comparison_verdict(comparison: Comparison) -> Verdict:
     if len(table) == 1:
         only = number(table[0]["accuracy"]["mean"])
         return Verdict(f"{baseline} reaches {only} accuracy; there is nothing to compare it with.", tuple(lost))
-    balance = (*_left_behind(table), *_balance(table), *_losses(table), *lost)
+    behind = _left_behind(table)
+    balance = (*behind, *_balance(table)[: 1 if behind else None], *_losses(table), *lost)
     if seeds == 1:
         return Verdict("With one seed no difference can be distinguished from noise.", balance)
     if seeds < FEWEST:
@@ -227,16 +228,22 @@ def _left_behind(table: Sequence[Mapping[str, Any]]) -> list[str]:
         return []
     mean, column = min(low)
     baseline, modality = table[0]["method"], column.removeprefix("utilisation.")
-    text = f"{baseline} leaves {modality} behind: alone it does {number(mean, 2)} of what it can do when trained alone"
+    text = f"{baseline} leaves {modality} behind: utilisation {number(mean, 2)}, where 1 is what it can do alone"
     others = [row for row in table[1:] if row[column]["mean"] is not None]
     best = max(others, key=lambda row: row[column]["mean"], default=None)
     if best is None or best[column]["mean"] <= mean:
-        return [f"{text}, and no other method does better by it."]
-    text += f"; under {best['method']} {number(best[column]['mean'], 2)}"
+        return [f"{text}. No other method uses it better."]
     difference = best[column]["difference"]
-    if difference is None or verdict(difference) != "above":
-        return [f"{text} (cannot be distinguished from noise)."]
-    return [f"{text} ({_change(difference)})."]
+    how = _doubt(difference, "above") or f" ({_change(difference)})"
+    return [f"{text}; under {best['method']} {number(best[column]['mean'], 2)}{how}."]
+
+
+def _doubt(difference: Mapping[str, Any] | None, *answers: str) -> str:
+    """Return in brackets why a difference says nothing; nothing if its verdict is one of these answers."""
+    answer = "unknown" if difference is None else verdict(difference)
+    if answer in answers:
+        return ""
+    return " (too few seeds to tell)" if answer == "few" else " (cannot be distinguished from noise)"
 
 
 def _balance(table: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -255,8 +262,7 @@ def _balance(table: Sequence[Mapping[str, Any]]) -> list[str]:
         base, difference = table[0], top[column]["difference"]
         if difference is not None and base[column]["mean"] is not None:
             text += f" against {number(base[column]['mean'], 2)} under {base['method']}"
-            if verdict(difference) not in ("above", "below"):
-                text += " (cannot be distinguished from noise)"
+            text += _doubt(difference, "above", "below")
         sentences.append(f"{text}.")
     return sentences
 
