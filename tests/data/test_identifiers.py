@@ -70,7 +70,7 @@ def test_missing_entries_name_their_rows(given):
 def test_numbers_only_where_writing_them_back_gives_the_text(words):
     numbers = whole_numbers(np.array(words))
     if numbers is None:
-        assert not all(word.lstrip("-").isdigit() and str(int(word)) == word for word in words)
+        assert not all(word.removeprefix("-").isdigit() and str(int(word)) == word for word in words)
     else:
         assert numbers.astype(str).tolist() == words
 

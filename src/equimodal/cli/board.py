@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +27,6 @@ def board(
     app = make_app(runs)
     with bind(port) as opened:
         print(f"{runs} is shown at http://{ADDRESS}:{opened.getsockname()[1]}/ (Ctrl-C ends it).", flush=True)
-        try:
+        with suppress(KeyboardInterrupt):  # not raised where Ctrl-C is ignored, as in a background job
             serve(app, opened)
-        except KeyboardInterrupt:
-            print("The board is closed.")
+        print("The board is closed.")
