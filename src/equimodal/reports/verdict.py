@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -158,8 +158,7 @@ def comparison_verdict(comparison: Comparison) -> Verdict:
     if len(table) == 1:
         only = number(table[0]["accuracy"]["mean"])
         return Verdict(f"{baseline} reaches {only} accuracy; there is nothing to compare it with.", tuple(lost))
-    behind = _left_behind(table)
-    balance = (*behind, *_balance(table)[: 1 if behind else None], *_losses(table), *lost)
+    balance = (*_balance(table), *_losses(table), *lost)
     if seeds == 1:
         return Verdict("With one seed no difference can be distinguished from noise.", balance)
     if seeds < FEWEST:
@@ -247,24 +246,25 @@ def _doubt(difference: Mapping[str, Any] | None, *answers: str) -> str:
 
 
 def _balance(table: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the lowest EDM and the highest smallest utilisation, with their methods."""
-    sentences = []
-    for column, subject, measure, best in (
-        ("edm", "Contributions are most even", "EDM", min),
-        ("smallest_utilisation", "The least used modality is used best", "utilisation", max),
-    ):
-        known = [row for row in table if row[column]["mean"] is not None]
-        if not known:
-            sentences.append(f"{measure[0].upper()}{measure[1:]} is undefined for every method.")
-            continue
-        top = best(known, key=lambda row: row[column]["mean"])
-        text = f"{subject} under {top['method']}: {measure} {number(top[column]['mean'], 2)}"
-        base, difference = table[0], top[column]["difference"]
-        if difference is not None and base[column]["mean"] is not None:
-            text += f" against {number(base[column]['mean'], 2)} under {base['method']}"
-            text += _doubt(difference, "above", "below")
-        sentences.append(f"{text}.")
-    return sentences
+    """Return whose EDM is lowest, and which modality is left behind; if none is, who uses the least used one best."""
+    even = _best(table, "edm", "Contributions are most even", "EDM", min)
+    if behind := _left_behind(table):
+        return [*behind, even]
+    return [even, _best(table, "smallest_utilisation", "The least used modality is used best", "utilisation", max)]
+
+
+def _best(table: Sequence[Mapping[str, Any]], column: str, subject: str, measure: str, best: Callable[..., Any]) -> str:
+    """Return the method that is best in a column, against the baseline."""
+    known = [row for row in table if row[column]["mean"] is not None]
+    if not known:
+        return f"{measure[0].upper()}{measure[1:]} is undefined for every method."
+    top = best(known, key=lambda row: row[column]["mean"])
+    text = f"{subject} under {top['method']}: {measure} {number(top[column]['mean'], 2)}"
+    base, difference = table[0], top[column]["difference"]
+    if difference is not None and base[column]["mean"] is not None:
+        text += f" against {number(base[column]['mean'], 2)} under {base['method']}"
+        text += _doubt(difference, "above", "below")
+    return f"{text}."
 
 
 def _losses(table: Sequence[Mapping[str, Any]]) -> list[str]:
