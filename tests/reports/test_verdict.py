@@ -187,6 +187,7 @@ def test_the_modality_that_the_baseline_leaves_behind_is_named():
         "joint leaves text behind: utilisation 0.22, where 1 is what it can do alone; under equilibrium 0.76 "
         "(+0.543 [+0.535, +0.552])."
     ) in details
+    assert not any("behind" in each for each in comparison_verdict(make_comparison(seeds=1)).details)
     few = comparison_verdict(make_comparison(seeds=3)).details
     assert any("under equilibrium 0.76 (too few seeds to tell)." in each for each in few)
 

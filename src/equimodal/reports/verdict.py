@@ -221,7 +221,7 @@ def _left_behind(table: Sequence[Mapping[str, Any]]) -> list[str]:
     low = [
         (numbers["mean"], column)
         for column, numbers in used.items()
-        if numbers["mean"] is not None and numbers["mean"] < UNDER_USED and (numbers["high"] or 0) < 1
+        if numbers["count"] > 1 and numbers["mean"] < UNDER_USED and (numbers["high"] or 0) < 1
     ]
     if not low:
         return []
