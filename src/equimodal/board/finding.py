@@ -20,7 +20,7 @@ DEEPEST = 8
 """Folders below the one that is shown. A run in a setting of a study has its reference at the fifth."""
 MOST_FOLDERS = 20_000
 """Folders that are looked into; what lies beyond is not listed, and the page says so."""
-_ANALYSIS = ("analysis.json", "-analysis.yaml")
+_ANALYSIS, _ANALYSIS_RECIPE = "analysis.json", "-analysis.yaml"
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,10 @@ def kind_of(files: set[str]) -> Kind | None:
     Example:
         >>> kind_of({"config.yaml", ".lock"}), kind_of({"compare.yaml"}), kind_of({"config.yaml", "main.py"})
         ('run', 'comparison', None)
+        >>> kind_of({"compare.yaml", "error_analysis.json"})
+        'comparison'
     """
-    if any(name.endswith(_ANALYSIS) for name in files):
+    if _ANALYSIS in files or any(name.endswith(_ANALYSIS_RECIPE) for name in files):
         return "analysis"
     if files & {STUDY, STUDY_RECIPE}:
         return "study"

@@ -13,8 +13,9 @@ async function refresh() {
     const answer = await fetch(location.href, { cache: "no-store" });
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     const main = fresh.querySelector("main");
+    if (!main) throw new Error("no page");
     warning.textContent = "";
-    if (!main || main.innerHTML === old.innerHTML) return;
+    if (main.innerHTML === old.innerHTML) return;
     const focused = document.activeElement.getAttribute("href");
     const scrolled = [...old.querySelectorAll(".scroll")].map((table) => table.scrollLeft);
     old.replaceWith(document.adoptNode(main));
