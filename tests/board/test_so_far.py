@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import equimodal as eq
-from equimodal.board.comparisons import collection_so_far, comparison_so_far, members_of
+from equimodal.board.comparisons import collection_so_far, comparison_so_far, comparisons_among, members_of
 from equimodal.board.finding import find, look
 from equimodal.board.runs import RunSoFar, reference_of, run_so_far
 from equimodal.locks import locked
@@ -25,7 +25,9 @@ def comparison_at(root: Path, place: str):
     found = look(root, place)
     assert found is not None
     members = members_of(found, find(root)[0])
-    return comparison_so_far(found, members) if found.kind == "comparison" else collection_so_far(found, members)
+    if found.kind == "comparison":
+        return comparison_so_far(found, members)
+    return collection_so_far(found, list(comparisons_among(members).values()))
 
 
 def test_a_run_that_trains(tmp_path: Path):

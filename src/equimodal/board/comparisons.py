@@ -175,18 +175,13 @@ def comparison_so_far(found: Found, members: Sequence[Found], *, brief: bool = F
     )
 
 
-def collection_so_far(found: Found, root_members: Sequence[Found]) -> CollectionSoFar:
+def collection_so_far(found: Found, comparisons: Sequence[ComparisonSoFar]) -> CollectionSoFar:
     """Return what is known of a study or an analysis now.
 
     Args:
         found: the study or the analysis.
-        root_members: what was found in its folder.
+        comparisons: those in its folder, see `comparisons_among`.
     """
-    comparisons = tuple(
-        comparison_so_far(one, members_of(one, root_members), brief=True)
-        for one in root_members
-        if one.kind == "comparison"
-    )
     done = read_json(found.folder / f"{found.kind}.json") is not None
     running = is_held(found.folder) or any(each.state == "running" for each in comparisons)
     own = [found.folder / f"{found.kind}.json"]
@@ -194,10 +189,17 @@ def collection_so_far(found: Found, root_members: Sequence[Found]) -> Collection
         place=found.place,
         kind=found.kind,
         state="running" if running else "finished" if done else "stopped",
-        comparisons=comparisons,
+        comparisons=tuple(comparisons),
         changed=max([in_words(last_change(own)), *(each.changed for each in comparisons)]),
         report=version(found.folder / "report.html") is not None,
     )
+
+
+def comparisons_among(found: Sequence[Found]) -> dict[Found, ComparisonSoFar]:
+    """Return what is known now, in brief, of each comparison among these."""
+    return {
+        one: comparison_so_far(one, members_of(one, found), brief=True) for one in found if one.kind == "comparison"
+    }
 
 
 def members_of(found: Found, among: Sequence[Found]) -> list[Found]:

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from equimodal.board.comparisons import collection_so_far, comparison_so_far, members_of
+from equimodal.board.comparisons import collection_so_far, comparison_so_far, comparisons_among, members_of
 from equimodal.board.finding import find, look
-from equimodal.board.reading import Version, read_lines, version
+from equimodal.board.reading import Version, version
 from equimodal.board.runs import HISTORY, RunSoFar, is_active, reference_of, run_so_far
 from equimodal.display.charts import Chart
 from equimodal.display.html import render_page
 from equimodal.reports.history_figures import HistoryCharts
 from equimodal.tables.words import duration
 from equimodal.training.ability import Ability
+from equimodal.training.history import history_so_far
 
 MOST_RUNS = 300
 """Runs in one table; the others are counted below it."""
@@ -42,13 +43,16 @@ class Pages:
         within = {one for kind, each in members.items() if kind.kind == "comparison" for one in each}
         listed = [one for one in found if one.kind == "run" and (one not in within or is_active(one.folder))]
         runs = [run_so_far(one) for one in listed]
+        briefs = comparisons_among(found)
         return _page(
             "first",
             self.root.name or str(self.root),
-            collections=[collection_so_far(one, each) for one, each in members.items() if one.kind in _COLLECTIONS],
-            comparisons=[
-                comparison_so_far(one, each, brief=True) for one, each in members.items() if one.kind == "comparison"
+            collections=[
+                collection_so_far(one, [briefs[member] for member in each if member in briefs])
+                for one, each in members.items()
+                if one.kind in _COLLECTIONS
             ],
+            comparisons=list(briefs.values()),
             running=sum(run.state == "running" for run in runs),
             whole=whole,
             **_table(runs),
@@ -66,7 +70,7 @@ class Pages:
         if found.kind == "comparison":
             comparison = comparison_so_far(found, members)
             return _page("comparison", title, it=comparison, **_table(comparison.runs))
-        collection = collection_so_far(found, members)
+        collection = collection_so_far(found, list(comparisons_among(members).values()))
         runs = [run for comparison in collection.comparisons for run in comparison.runs]
         return _page("collection", title, it=collection, **_table(runs))
 
@@ -77,7 +81,7 @@ class Pages:
             return known[1]
         if len(self._kept) >= MOST_KEPT:
             self._kept.clear()
-        text = _run_page(run, [] if history is None else read_lines(history.path), reference)
+        text = _run_page(run, [] if history is None else history_so_far(history.path), reference)
         self._kept[run.place] = (seen, text)
         return text
 
@@ -119,7 +123,7 @@ def _run_page(run: RunSoFar, lines: Sequence[dict[str, Any]], reference: Ability
 
 
 def _charts(lines: Sequence[dict[str, Any]], reference: Ability | None) -> list[Chart]:
-    if not lines:
+    if all(line.get("trial", False) for line in lines):
         return []
     drawn = HistoryCharts(lines, reference)
     charts = [drawn.accuracy(), drawn.shares(), drawn.edm(), drawn.utilisation(), drawn.loss(), drawn.order()]

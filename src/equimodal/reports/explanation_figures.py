@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from equimodal.contribution.knowledge import interactions
 from equimodal.display.charts import (
     FUSED,
     LEVEL,
@@ -81,11 +82,7 @@ def interaction_chart(found: Explanation) -> MatrixChart | None:
     contribution = found.measured.contribution
     if contribution.interactions is None:
         return None
-    index = contribution.interactions
-
-    def of_pair(one: str, other: str) -> float | None:
-        return index.get(f"{one}+{other}", index.get(f"{other}+{one}"))
-
+    index = [interactions(contribution, name) for name in found.modalities]
     value = VALUE_WORDS.get(contribution.value, contribution.value)
     return MatrixChart(
         key="interactions",
@@ -94,7 +91,7 @@ def interaction_chart(found: Explanation) -> MatrixChart | None:
         "more together than what each adds without the other. Below 0 (redundancy): they repeat each other.",
         axis="interaction; columns have the numbers of the rows",
         labels=found.modalities,
-        values=tuple(tuple(of_pair(one, other) for other in found.modalities) for one in found.modalities),
+        values=tuple(tuple(row.get(other) for other in found.modalities) for row in index),
         signed=True,
         digits=3,
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
-from equimodal.inference.explanation.confusion import ClassScores
 from equimodal.inference.explanation.explain import Explanation
 from equimodal.inference.explanation.misleading import Misled
 from equimodal.inference.explanation.parts import FEW_ROWS, LARGEST_GROUPS, Mean, Part
@@ -189,26 +189,14 @@ def records(found: Explanation) -> dict[str, list[dict[str, Any]]]:
     pairs = found.measured.contribution.interactions or {}
     return {
         "explain_classes.csv": [
-            {"class": part.name, **_of_part(part), **_of_scores(scores[part.name])} for part in found.classes
+            {"class": part.name, **_of_part(part), **asdict(scores[part.name])} for part in found.classes
         ],
         "explain_groups.csv": [{"group": part.name, **_of_part(part)} for part in found.groups],
-        "explain_modalities.csv": [
-            {"modality": name, "rows": one.rows, "misled": one.misled, "helped": one.helped}
-            for name, one in found.misleading.counts.items()
-        ],
+        "explain_modalities.csv": [{"modality": name, **asdict(one)} for name, one in found.misleading.counts.items()],
         "explain_misled.csv": [_of_misled(found, one) for one in found.misleading.rows],
         "explain_interactions.csv": [{"pair": pair, "interaction": value} for pair, value in pairs.items()],
         "explain_reliability.csv": [
-            {
-                "probabilities": what,
-                "temperature": temperature,
-                "ece": one.ece,
-                "low": each.low,
-                "high": each.high,
-                "rows": each.rows,
-                "confidence": each.confidence,
-                "accuracy": each.accuracy,
-            }
+            {"probabilities": what, "temperature": temperature, "ece": one.ece, **asdict(each)}
             for what, temperature, one in (("before", 1.0, trust.before), ("after", trust.temperature, trust.after))
             if one is not None
             for each in one.bins
@@ -232,10 +220,6 @@ def _of_part(part: Part) -> dict[str, Any]:
         low, high = (None, None) if mean is None or mean.ends is None else mean.ends
         fields |= {name: None if mean is None else mean.value, f"{name}, low": low, f"{name}, high": high}
     return fields
-
-
-def _of_scores(one: ClassScores) -> dict[str, Any]:
-    return {"precision": one.precision, "recall": one.recall, "f1": one.f1}
 
 
 def _of_misled(found: Explanation, one: Misled) -> dict[str, Any]:
