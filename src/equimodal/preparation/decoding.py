@@ -54,7 +54,7 @@ def decode_piece(work: Work, piece: range, files: Files) -> Piece:
     for row, cells in files:
         outcomes[row] = {}
         for name, file in cells.items():
-            with limited(work.settings.max_decode) if work.ends else nullcontext():
+            with _limited(work.settings.max_decode) if work.ends else nullcontext():
                 outcome, decoded = _decode(file, work.forms[name], work.settings)
             outcomes[row][name] = outcome
             if decoded is not None:
@@ -82,7 +82,7 @@ def _decode(file: Path | Clip, form: Form, settings: MediaSettings) -> tuple[Out
 
 
 @contextmanager
-def limited(seconds: float) -> Iterator[None]:
+def _limited(seconds: float) -> Iterator[None]:
     """End this process if the block takes longer, whatever it is doing.
 
     A thread of C does so: one of Python would wait for a decoder that holds the interpreter's lock.

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from equimodal.errors import DataError
+from equimodal.preparation.record import FILE as PREPARED
 
 _SHOWN = 6
 _POINTER_BYTES = 1024
@@ -39,6 +40,9 @@ class Tree:
         """All files, sorted by their path."""
         found: list[Path] = []
         for folder, below, names in os.walk(self.root):
+            if PREPARED in names:  # what was made of a download may lie within it
+                below.clear()
+                continue
             below[:] = [name for name in below if not name.startswith(".") and name != "__MACOSX"]
             found += [Path(folder, name) for name in names if not name.startswith(".")]
         return sorted(found)

@@ -134,3 +134,8 @@ def test_wrong_arrays_are_all_named(parts: Path, tmp_path: Path) -> None:
         read_benchmark("mosi", parts)
     assert "test audio: shape (2, 4, 2), expected 3 rows" in str(error.value)
     assert "text: rows of different shapes in its parts: [(4, 3), (6, 3)]" in str(error.value)
+
+
+def test_what_was_made_of_a_download_may_lie_within_it(parts: Path) -> None:
+    found = prepare("mosi", parts / "out", root=parts)
+    assert prepare("mosi", parts / "out", root=parts) == found  # its own columns are no arrays of the download

@@ -56,9 +56,8 @@ Video_Speech_Actor_01/Actor_01/01-01-01-01-01-01-01.mp4
         if not files:
             raise tree.unlike("recordings named like 03-01-06-01-02-01-12.wav were")
         samples = [
-            Sample(name, cells, label=traits[name][0], group=f"actor {traits[name][1]}")
+            Sample(name, _cells(found), label=traits[name][0], group=f"actor {traits[name][1]}")
             for name, found in sorted(files.items())
-            if (cells := _cells(found))
         ]
         published = {channel: count for channel, count in _PUBLISHED.items() if self.channel in (channel, "both")}
         notes = count_notes(
