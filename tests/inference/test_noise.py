@@ -93,6 +93,15 @@ def test_accuracies_are_those_of_predictions_on_the_noisy_rows(run, splits, foun
     assert found.accuracy == pytest.approx(run.test.accuracy)
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+def test_one_or_two_groups_have_no_interval(run, splits, groups):
+    rows = splits.test.with_groups([f"g{row % groups}" for row in range(len(splits.test))])
+    report = measure_noise(run, Chosen(rows, "test"), seed=3)
+    assert report.ends is None and {each.ends for each in report.measured} == {None}
+    assert report.records()[1]["drop_low"] is None and "too few rows or groups for an interval" in str(report)
+    json.dumps(report.to_dict(), allow_nan=False)
+
+
 # What noise is
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from equimodal.contribution.bootstrap import Interval, bootstrap_weights, percentile_intervals
 from equimodal.data.columns.corrupted import (
     CorruptedColumn,
     Corruption,
@@ -23,6 +22,7 @@ from equimodal.data.controls import standard_deviation
 from equimodal.data.dataset import Dataset
 from equimodal.files import write_text
 from equimodal.inference.evaluation import Chosen
+from equimodal.inference.means import means
 from equimodal.models.classifier import Classifier
 from equimodal.models.encoded import Encoded, encode_all
 from equimodal.models.encoders.base import Encoder
@@ -36,7 +36,6 @@ from equimodal.tables.words import interval, number
 from equimodal.training.run import Run
 
 FILE = "noise.csv"
-REPLICATES = 1000
 BATCH = 256
 
 
@@ -59,16 +58,19 @@ class Kind:
 
 @dataclass(frozen=True)
 class AtStrength:
-    """Accuracy with noise on one modality: its interval, and how much lower it is than without (with an interval)."""
+    """Accuracy with noise on one modality: its interval, and how much lower it is than without (with an interval).
+
+    There is no interval where there are too few rows or groups.
+    """
 
     modality: str
     kind: str
     unit: str
     strength: float
     accuracy: float
-    ends: tuple[float, float]
+    ends: tuple[float, float] | None
     drop: float
-    drop_ends: tuple[float, float]
+    drop_ends: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class NoiseReport:
         split: name of the part.
         samples: its rows.
         accuracy: without noise.
-        ends: its interval.
+        ends: its interval; None where there are too few rows or groups.
         measured: by modality, kind and strength.
         notes: what a reader must know of a modality; of one that is left out, why.
     """
@@ -87,7 +89,7 @@ class NoiseReport:
     split: str
     samples: int
     accuracy: float
-    ends: tuple[float, float]
+    ends: tuple[float, float] | None
     measured: tuple[AtStrength, ...]
     notes: dict[str, str]
 
@@ -101,8 +103,7 @@ class NoiseReport:
             "split": self.split,
             "samples": self.samples,
             "accuracy": self.accuracy,
-            "accuracy_low": self.ends[0],
-            "accuracy_high": self.ends[1],
+            **_ends("accuracy", self.ends),
         }
         return [clean] + [
             {
@@ -113,11 +114,9 @@ class NoiseReport:
                 "split": self.split,
                 "samples": self.samples,
                 "accuracy": each.accuracy,
-                "accuracy_low": each.ends[0],
-                "accuracy_high": each.ends[1],
+                **_ends("accuracy", each.ends),
                 "drop": each.drop,
-                "drop_low": each.drop_ends[0],
-                "drop_high": each.drop_ends[1],
+                **_ends("drop", each.drop_ends),
             }
             for each in self.measured
         ]
@@ -137,8 +136,8 @@ class NoiseReport:
                     self.notes.get(name, ""),
                     tuple(f"{each.kind}, {each.strength:g} {each.unit}".rstrip() for each in rows),
                     (
-                        Column("accuracy", tuple(Cell(number(e.accuracy), interval(*e.ends)) for e in rows)),
-                        Column("drop", tuple(Cell(number(e.drop), interval(*e.drop_ends)) for e in rows)),
+                        Column("accuracy", tuple(Cell(number(e.accuracy), _shown(e.ends)) for e in rows)),
+                        Column("drop", tuple(Cell(number(e.drop), _shown(e.drop_ends)) for e in rows)),
                     ),
                     "noise",
                 )
@@ -151,7 +150,7 @@ class NoiseReport:
             self.tables(),
             [
                 f"On {self.split} ({self.samples} rows), accuracy without noise {number(self.accuracy)} "
-                f"{interval(*self.ends)}; 95% bootstrap intervals. "
+                f"{_shown(self.ends) or '(too few rows or groups for an interval)'}; 95% bootstrap intervals. "
                 "SD: standard deviations of the modality's numbers over these rows; px: pixels; dB: decibels.",
                 *(f"{name}: {note}" for name, note in self.notes.items() if name not in measured),
             ],
@@ -188,8 +187,7 @@ def measure_noise(run: Run, chosen: Chosen, *, seed: int = 0) -> NoiseReport:
                 encodings = _encoded_again(model, rows.with_modalities({name: replace(column, column=worse)}), name)
                 right.append(_right(model, clean, name, encodings))
                 places.append((name, kind, strength))
-    groups = None if clean[0].groups is None else torch.cat([part.groups for part in clean if part.groups is not None])
-    return _report(chosen, np.stack(right), groups, places, notes, seed)
+    return _report(chosen, np.stack(right), places, notes, seed)
 
 
 def _kinds(rows: Dataset, name: str) -> tuple[list[Kind], str]:
@@ -245,27 +243,28 @@ def _right(
 def _report(
     chosen: Chosen,
     right: np.ndarray,
-    groups: torch.Tensor | None,
     places: list[tuple[str, Kind, float]],
     notes: dict[str, str],
     seed: int,
 ) -> NoiseReport:
     """Return the report of which rows are right, (1 + places, N), without noise first."""
-    scores = torch.from_numpy(np.concatenate([right, right[:1] - right[1:]])).T  # accuracies, and what is lost
-    generator = torch.Generator().manual_seed(derive_seed(seed, "noise bootstrap"))
-    weights = bootstrap_weights(len(scores), REPLICATES, generator, groups)
-    means = torch.cat([weight @ scores / weight.sum(-1, keepdim=True) for weight in weights])
-    ends = [_ends(each) for each in percentile_intervals(means[1:], 0.95)]
-    mean, count = means[0].tolist(), len(places)
+    scores = np.concatenate([right, right[:1] - right[1:]]).T  # accuracies, and what is lost
+    clean, *found = means(scores, chosen.rows.groups, derive_seed(seed, "noise bootstrap"))
+    with_noise, lost = found[: len(places)], found[len(places) :]
     measured = tuple(
-        AtStrength(name, kind.name, kind.unit, float(strength), mean[i], ends[i], mean[count + i], ends[count + i])
-        for i, (name, kind, strength) in enumerate(places, start=1)
+        AtStrength(name, kind.name, kind.unit, float(strength), with_it.value, with_it.ends, drop.value, drop.ends)
+        for (name, kind, strength), with_it, drop in zip(places, with_noise, lost, strict=True)
     )
-    return NoiseReport(chosen.split, len(scores), mean[0], ends[0], measured, notes)
+    return NoiseReport(chosen.split, len(scores), clean.value, clean.ends, measured, notes)
 
 
-def _ends(found: Interval) -> tuple[float, float]:
-    return (found.low, found.high)
+def _ends(name: str, ends: tuple[float, float] | None) -> dict[str, float | None]:
+    low, high = ends or (None, None)
+    return {f"{name}_low": low, f"{name}_high": high}
+
+
+def _shown(ends: tuple[float, float] | None) -> str:
+    return "" if ends is None else interval(*ends)
 
 
 def save_noise(report: NoiseReport, path: Path) -> None:

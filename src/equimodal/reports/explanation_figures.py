@@ -20,8 +20,9 @@ from equimodal.display.charts import (
     modality_styles,
 )
 from equimodal.inference.explanation.explain import Explanation
-from equimodal.inference.explanation.parts import Mean, Part
+from equimodal.inference.explanation.parts import Part
 from equimodal.inference.explanation.reliability import Calibration
+from equimodal.inference.means import Mean
 from equimodal.tables.words import VALUE_WORDS
 
 MOST_IN_MATRIX = 20

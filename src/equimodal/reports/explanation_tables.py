@@ -8,7 +8,8 @@ from typing import Any
 
 from equimodal.inference.explanation.explain import Explanation
 from equimodal.inference.explanation.misleading import Misled
-from equimodal.inference.explanation.parts import FEW_ROWS, LARGEST_GROUPS, Mean, Part
+from equimodal.inference.explanation.parts import FEW_ROWS, LARGEST_GROUPS, Part
+from equimodal.inference.means import Mean
 from equimodal.tables.table import Cell, Column, Table
 from equimodal.tables.words import interval, number
 

@@ -5,28 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from equimodal.contribution.bootstrap import bootstrap_weights, percentile_intervals
-from equimodal.contribution.units import units_of
+from equimodal.inference.means import Mean, means
 from equimodal.seeds import derive_seed
 from equimodal.training.predictions import SamplePredictions
 
-REPLICATES = 1000
-CONFIDENCE = 0.95
 FEW_ROWS = 10
 """Rows below which a part is marked: one row more or less changes its accuracy by a tenth or more (ours)."""
 MOST_GROUPS = 50
 """Groups up to which each is shown; of more, those with the most rows."""
 LARGEST_GROUPS = 10
-
-
-@dataclass(frozen=True)
-class Mean:
-    """A mean over rows; `ends` are those of its 95% bootstrap interval, None where there are too few rows or groups."""
-
-    value: float
-    ends: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +108,7 @@ def _part(
     if not rows.any():
         return Part(name, 0, number, None, {}, {})
     scores = np.stack([found.right, *correct_alone, *found.contributions.values()], axis=-1)[rows].astype(float)
-    accuracy, *others = _means(scores, inside, derive_seed(seed, "explain", name))
+    accuracy, *others = means(scores, inside, derive_seed(seed, "explain", name))
     n = len(found.modalities)
     return Part(
         name,
@@ -130,15 +118,3 @@ def _part(
         dict(zip(found.modalities, others[:n], strict=True)),
         dict(zip(found.modalities, others[n:], strict=True)),
     )
-
-
-def _means(scores: np.ndarray, groups: np.ndarray | None, seed: int) -> list[Mean]:
-    """Return the mean of each column with its interval: (N, columns)."""
-    units, table = units_of(groups, len(scores)), torch.from_numpy(scores)
-    means = scores.mean(0).tolist()
-    if not units.enough:
-        return [Mean(value) for value in means]
-    weights = bootstrap_weights(len(scores), REPLICATES, torch.Generator().manual_seed(seed), units.drawn)
-    drawn = torch.cat([part @ table / part.sum(-1, keepdim=True) for part in weights])
-    ends = [(each.low, each.high) for each in percentile_intervals(drawn[1:], CONFIDENCE)]
-    return [Mean(value, pair) for value, pair in zip(means, ends, strict=True)]
