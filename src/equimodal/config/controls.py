@@ -9,7 +9,15 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from equimodal.config.section import Section
 
 
-class Distractor(Section):
+class _Sparse(Section):
+    """A part whose keys are written where they say something."""
+
+    @model_serializer(mode="wrap")
+    def _written(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in plain(self).items() if value is not None}
+
+
+class Distractor(_Sparse):
     """A modality that knows nothing, or nothing new.
 
     Args:
@@ -34,10 +42,6 @@ class Distractor(Section):
             )
         return self
 
-    @model_serializer(mode="wrap")
-    def _written(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {key: value for key, value in plain(self).items() if value is not None}
-
 
 Noise = dict[str, Annotated[float, Field(ge=0)]]
 """By modality, standard deviation of the noise in units of the modality's own."""
@@ -49,7 +53,7 @@ Distractors = dict[str, Distractor]
 Rate = Annotated[float, Field(ge=0, le=1)]
 
 
-class Absence(Section):
+class Absence(_Sparse):
     """Entries (row, modality) that are taken out of one part of the data. Every row keeps one entry at least.
 
     Args:
@@ -92,12 +96,8 @@ class Absence(Section):
         """Return the rate of one modality."""
         return self.rate.get(modality, 0.0) if isinstance(self.rate, dict) else self.rate
 
-    @model_serializer(mode="wrap")
-    def _written(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {key: value for key, value in plain(self).items() if value is not None}
 
-
-class Missing(Section):
+class Missing(_Sparse):
     """Which entries are taken out of which part.
 
     Args:
@@ -121,10 +121,6 @@ class Missing(Section):
             0.3
         """
         return {"train": self.train, "validation": self.validation or self.train, "test": self.test}[part]
-
-    @model_serializer(mode="wrap")
-    def _written(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {key: value for key, value in plain(self).items() if value is not None}
 
 
 class Controls(Section):

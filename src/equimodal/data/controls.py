@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -202,13 +202,11 @@ def _missing_problems(rows: Rows, controls: Controls) -> list[str]:
         if not isinstance(absence.rate, dict):
             continue
         unknown = [name for name in absence.rate if name not in known]
-        problems += [
-            f"{where}.rate.{name}: {rows.name} has no modality '{name}'.{did_you_mean(name, known)}" for name in unknown
-        ]
+        problems += [f"{where}.rate.{name}: {_unknown(rows, name, known)}" for name in unknown]
         if not absence.one_each and not unknown and all(absence.rate_of(name) == 1 for name in known):
             problems.append(f"{where}.rate: at a rate of 1 for each modality nothing would be left of a row.")
     return problems
 
 
-def _unknown(rows: Rows, name: str) -> str:
-    return f"{rows.name} has no modality '{name}'.{did_you_mean(name, rows.modalities)}"
+def _unknown(rows: Rows, name: str, known: Collection[str] | None = None) -> str:
+    return f"{rows.name} has no modality '{name}'.{did_you_mean(name, rows.modalities if known is None else known)}"

@@ -108,6 +108,8 @@ def load_label_names(path: str | Path, part: str | None = None) -> np.ndarray | 
         part: only the rows that the split column puts there; None: all rows.
     """
     try:
+        if describe(Path(path))[0].labels is None:
+            return None
         data = _part_of(load_as_it_is(path), part)
     except (ConfigError, DataError):
         return None

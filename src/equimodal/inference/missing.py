@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from equimodal.data.missing import keep_some
 from equimodal.inference.evaluation import Chosen
 from equimodal.inference.missing_report import AtRate, MissingReport, OfSubset, Spread
 from equimodal.models.classifier import Classifier
-from equimodal.models.encoded import Encoded, encode_all
+from equimodal.models.encoded import Encoded, coalition_outputs, encode_all
 from equimodal.modes import evaluating
 from equimodal.seeds import derive_seed
 from equimodal.training.run import Run
@@ -48,7 +48,8 @@ def measure_missing(
     encoded = list(encode_all(model, model.prepare(chosen.rows, run.cache())))
     n = len(model.modalities)
     coalitions = all_coalitions(n) if n <= MOST_FOR_ALL else _some_coalitions(n)
-    right, loss = _tables(model, encoded, coalitions)
+    logits, labels = coalition_outputs(model, encoded, coalitions)
+    right, loss = _judged(logits, labels.expand(len(coalitions), -1))
     has = torch.cat([model.fusion.stacked(part.present).T for part in encoded]).cpu().numpy()
     kept = {
         rate: [
@@ -75,19 +76,6 @@ def _some_coalitions(n: int) -> Tensor:
     """Return each modality alone, all but one, and all: bool (2 n + 1, n)."""
     alone = torch.eye(n, dtype=torch.bool)
     return torch.cat([alone, ~alone, torch.ones(1, n, dtype=torch.bool)])
-
-
-@torch.no_grad()
-def _tables(model: Classifier, encoded: Iterable[Encoded], coalitions: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Return whether each row is right, and its loss, for each coalition: (K, N) each."""
-    right, loss = [], []
-    for part in encoded:
-        with evaluating(model):
-            logits = model.coalitions(part.encodings, part.present, coalitions)
-        one, other = _judged(logits, part.labels.expand(len(coalitions), -1))
-        right.append(one)
-        loss.append(other)
-    return np.concatenate(right, axis=1), np.concatenate(loss, axis=1)
 
 
 def _judged(logits: Tensor, labels: Tensor) -> tuple[np.ndarray, np.ndarray]:

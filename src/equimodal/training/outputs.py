@@ -81,3 +81,12 @@ def outputs_of(model: Classifier, encoded: Iterable[Encoded], plan: Plan, split:
         present=torch.cat(noted.present),
         groups=torch.cat(noted.groups) if noted.groups else None,
     )
+
+
+def label_log_probabilities(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the log probability of the label: (K, N, C), (N,) -> float64 (K, N).
+
+    Each coalition in turn: at once, the copy in double precision would hold K x N x C numbers.
+    """
+    rows = labels.unsqueeze(-1)
+    return torch.stack([table.double().log_softmax(-1).gather(-1, rows).squeeze(-1) for table in logits])

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from equimodal.errors import RunError
 from equimodal.files import write_whole
-from equimodal.training.outputs import Outputs
+from equimodal.training.outputs import Outputs, label_log_probabilities
 
 FILE = "predictions.csv"
 HEAD = ("id", "label", "prediction", "right")
@@ -79,8 +78,8 @@ def sample_predictions(
         modalities: names, in the model's order.
     """
     labels, names = outputs.labels, np.array(classes)
-    contributions = outputs.plan.shapley(_of_label(outputs.coalitions, labels).T)  # (N, n)
-    of_label = _of_label(outputs.alone, labels).exp().where(outputs.present.T, torch.nan)
+    contributions = outputs.plan.shapley(label_log_probabilities(outputs.coalitions, labels).T)  # (N, n)
+    of_label = label_log_probabilities(outputs.alone, labels).exp().where(outputs.present.T, torch.nan)
     decided = names[outputs.alone.argmax(-1).numpy()]
     return SamplePredictions(
         classes=tuple(classes),
@@ -92,15 +91,6 @@ def sample_predictions(
         label_probabilities={m: of_label[i].numpy() for i, m in enumerate(modalities)},
         contributions={m: contributions[:, i].numpy() for i, m in enumerate(modalities)},
     )
-
-
-def _of_label(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the log probability of the label: (K, N, C), (N,) -> float64 (K, N).
-
-    Each coalition in turn: at once, the copy in double precision would hold K x N x C numbers.
-    """
-    rows = labels.unsqueeze(-1)
-    return torch.stack([table.double().log_softmax(-1).gather(-1, rows).squeeze(-1) for table in logits])
 
 
 def save_predictions(path: Path, found: SamplePredictions) -> None:

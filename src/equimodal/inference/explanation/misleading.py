@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from equimodal.training.outputs import Outputs
+from equimodal.training.outputs import Outputs, label_log_probabilities
 
 
 @dataclass(frozen=True)
@@ -72,18 +71,12 @@ def misleading(outputs: Outputs, without: Tensor, modalities: Sequence[str]) -> 
     labels = outputs.labels
     both = outputs.present & (outputs.present.sum(-1, keepdim=True) > 1)
     right = outputs.full.argmax(-1) == labels
-    of_label = _of_label(outputs.full, labels)
+    gains = label_log_probabilities(without, labels) - label_log_probabilities(outputs.full[None], labels)
     counts: dict[str, LeftOut] = {}
     rows: list[Misled] = []
     for i, name in enumerate(modalities):
         counted, right_without = both[:, i], without[i].argmax(-1) == labels
         misled = counted & ~right & right_without
         counts[name] = LeftOut(int(counted.sum()), int(misled.sum()), int((counted & right & ~right_without).sum()))
-        gains = _of_label(without[i], labels) - of_label
-        rows += [Misled(row, name, float(gains[row])) for row in misled.nonzero().flatten().tolist()]
+        rows += [Misled(row, name, float(gains[i, row])) for row in misled.nonzero().flatten().tolist()]
     return Misleading(counts, tuple(sorted(rows, key=lambda each: (-each.gain, each.row))))
-
-
-def _of_label(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the log probability of the label: (N, C), (N,) -> float64 (N,)."""
-    return logits.double().log_softmax(-1)[torch.arange(len(labels)), labels]
