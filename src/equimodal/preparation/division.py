@@ -6,8 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from pydantic import Field
 
 from equimodal.data.assignment import assign
 from equimodal.data.checks import raise_problems
@@ -18,6 +20,8 @@ from equimodal.preparation.manifest import SPLITS
 from equimodal.preparation.tables import list_places
 
 WAYS = ("official", "drawn")
+Share = Annotated[float, Field(gt=0, lt=1)]
+"""Of training, that becomes validation where there is none."""
 
 
 def divide(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -132,3 +132,18 @@ def count_notes(found: Mapping[str, int], published: Mapping[str, int]) -> list[
             word = "fewer" if count < expected else "more"
             notes.append(f"{count} {what}, published are {expected} ({abs(count - expected)} {word}).")
     return notes
+
+
+def nonzero_notes(counted: Mapping[str, int]) -> list[str]:
+    """Return a sentence for each count that is not 0.
+
+    Example:
+        >>> nonzero_notes({"Clips in no list": 3, "Clips without sound": 0})
+        ['Clips in no list: 3.']
+    """
+    return [f"{what}: {count}." for what, count in counted.items() if count]
+
+
+def verb_of(names: Sequence[str]) -> str:
+    """Return "was" of one thing, and "were" of several, for `Tree.unlike`."""
+    return "was" if len(names) == 1 else "were"

@@ -6,15 +6,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pydantic import Field
-
 from equimodal.media.clip import Clip
 from equimodal.media.settings import MediaSettings
 from equimodal.preparation.benchmark import BENCHMARKS, Benchmark
-from equimodal.preparation.division import divide
+from equimodal.preparation.division import Share, divide
 from equimodal.preparation.layout import Layout, Sample
 from equimodal.preparation.lists import read_lines
-from equimodal.preparation.tree import Tree, count_notes
+from equimodal.preparation.tree import Tree, count_notes, nonzero_notes, verb_of
 
 ALL = "Annotations.txt"
 PARTS = {"train": "trainSet.txt", "validation": "valSet.txt", "test": "testSet.txt"}
@@ -64,7 +62,7 @@ AVE/---1_cCGK4M.mp4, ...
 
     section: Literal["event", "video"] = "event"
     split: str = "official"
-    validation: float = Field(default=0.1, gt=0, lt=1)
+    validation: Share = 0.1
 
     def read(self, tree: Tree) -> Layout:
         """Return one sample per event."""
@@ -100,7 +98,7 @@ AVE/---1_cCGK4M.mp4, ...
                 sum(event.end <= event.start for event in events) if self.section == "event" else 0
             ),
         }
-        notes += [f"{what}: {count}." for what, count in counted.items() if count]
+        notes += nonzero_notes(counted)
         divided, more = divide(samples, self.split, self.validation)
         return Layout({"audio": "audio", "video": "video"}, divided, tree.root, notes + more, classes=classes)
 
@@ -110,7 +108,7 @@ AVE/---1_cCGK4M.mp4, ...
         missing = [names[part] for part, path in files.items() if path is None]
         if missing:
             raise tree.unlike(
-                f"{', '.join(missing)} {'was' if len(missing) == 1 else 'were'}",
+                f"{', '.join(missing)} {verb_of(missing)}",
                 f"Or draw a split of {ALL}: -s split=drawn." if tree.one(ALL) else "",
             )
         found: dict[Event, str] = {}

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
-
 from equimodal.data.checks import raise_problems
 from equimodal.errors import ConfigError, DataError
 from equimodal.media.settings import MediaSettings
 from equimodal.preparation.benchmark import BENCHMARKS, Benchmark
-from equimodal.preparation.division import divide
+from equimodal.preparation.division import Share, divide
 from equimodal.preparation.layout import Layout, Sample
 from equimodal.preparation.lists import read_lines
 from equimodal.preparation.tables import list_places
@@ -50,7 +48,7 @@ class Cremad(Benchmark):
     split: Literal["speakers", "line"] = "speakers"
     train: Path | None = None
     test: Path | None = None
-    validation: float = Field(default=0.1, gt=0, lt=1)
+    validation: Share = 0.1
 
     def read(self, tree: Tree) -> Layout:
         """Return one sample per clip, or per line of the lists."""

@@ -8,16 +8,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
-
 from equimodal.errors import DataError
 from equimodal.media.settings import MediaSettings
 from equimodal.preparation.benchmark import BENCHMARKS, Benchmark
-from equimodal.preparation.division import divide
+from equimodal.preparation.division import Share, divide
 from equimodal.preparation.layout import Cell, Layout, Sample
 from equimodal.preparation.lists import read_columns
 from equimodal.preparation.tables import list_places, text_of
-from equimodal.preparation.tree import Tree, count_notes
+from equimodal.preparation.tree import Tree, count_notes, nonzero_notes, verb_of
 
 _LISTS = {
     "titles": {"train": "train_titles.csv", "test": "test_titles.csv"},
@@ -54,7 +52,7 @@ texts/train_titles.csv, texts/test_titles.csv (or train.jsonl, dev.jsonl, test.j
 
     lists: Literal["titles", "jsonl"] = "titles"
     split: str = "official"
-    validation: float = Field(default=0.1, gt=0, lt=1)
+    validation: Share = 0.1
 
     def read(self, tree: Tree) -> Layout:
         """Return one sample per line of the lists."""
@@ -89,7 +87,7 @@ texts/train_titles.csv, texts/test_titles.csv (or train.jsonl, dev.jsonl, test.j
             "Pictures in no list, left out": len(images.keys() - seen),
             "Lines that name a picture again, left out": again,
         }
-        notes += [f"{what}: {count}." for what, count in counted.items() if count]
+        notes += nonzero_notes(counted)
         samples, more = divide(samples, self.split, self.validation)
         return Layout({"image": "image", "text": "text"}, samples, tree.root, notes + more, classes=classes)
 
@@ -101,7 +99,7 @@ texts/train_titles.csv, texts/test_titles.csv (or train.jsonl, dev.jsonl, test.j
             other = next(each for each in _LISTS if each != self.lists)
             there = [name for name in _LISTS[other].values() if tree.one(name)]
             advice = f"There is {there[0]}: read these lists with -s lists={other}." if there else ""
-            raise tree.unlike(f"{' and '.join(missing)} {'was' if len(missing) == 1 else 'were'}", advice)
+            raise tree.unlike(f"{' and '.join(missing)} {verb_of(missing)}", advice)
         return {part: path for part, path in files.items() if path is not None}
 
     def _rows(self, path: Path) -> list[Row]:

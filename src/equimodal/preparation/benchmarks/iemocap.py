@@ -6,18 +6,16 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
-
 from equimodal.errors import DataError
 from equimodal.media.clip import Clip
 from equimodal.media.forms import Medium
 from equimodal.media.settings import MediaSettings
 from equimodal.preparation.benchmark import BENCHMARKS, Benchmark
-from equimodal.preparation.division import divide
+from equimodal.preparation.division import Share, divide
 from equimodal.preparation.encodings import read_undeclared
 from equimodal.preparation.layout import Cell, Layout, Sample
 from equimodal.preparation.tables import list_places
-from equimodal.preparation.tree import Tree, count_notes
+from equimodal.preparation.tree import Tree, count_notes, nonzero_notes
 
 LABELS = {
     4: {"ang": "angry", "hap": "happy", "exc": "happy", "neu": "neutral", "sad": "sad"},
@@ -76,7 +74,7 @@ Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav
     classes: Literal[4, 6] = 4
     groups: Literal["sessions", "speakers"] = "sessions"
     split: str = "drawn"
-    validation: float = Field(default=0.1, gt=0, lt=1)
+    validation: Share = 0.1
     video: bool = True
 
     def read(self, tree: Tree) -> Layout:
@@ -100,7 +98,7 @@ Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav
             "Turns whose sound is cut out of the dialogue": sum(each.half is None for each in sections),
             "Recordings of dialogues that are not there": len({c.path for c in sections if not c.path.is_file()}),
         }
-        notes += [f"{what}: {count}." for what, count in counted.items() if count]
+        notes += nonzero_notes(counted)
         samples, said = divide(samples, self.split, self.validation, ways=("drawn",))
         media: dict[str, Medium] = {"text": "text", "audio": "audio"}
         if self.video:

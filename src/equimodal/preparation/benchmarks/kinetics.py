@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
-
 from equimodal.errors import ConfigError, DataError, did_you_mean
 from equimodal.media.settings import MediaSettings
 from equimodal.preparation.benchmark import BENCHMARKS, Benchmark
 from equimodal.preparation.clip_lists import NAME, Listed, annotated, by_folder, plain
-from equimodal.preparation.division import divide
+from equimodal.preparation.division import Share, divide
 from equimodal.preparation.layout import Layout, Sample
 from equimodal.preparation.lists import read_lines
 from equimodal.preparation.tables import list_places
@@ -52,7 +50,7 @@ train.csv, val.csv, test.csv with label,youtube_id,time_start,time_end,split (ma
     settings = MediaSettings(frames=4, frame_size=64, audio="picture", sampling_rate=16_000, seconds=10.0, hop=512)
 
     split: str = "official"
-    validation: float = Field(default=0.1, gt=0, lt=1)
+    validation: Share = 0.1
 
     def chosen(self, known: Sequence[str]) -> tuple[Sequence[str], list[str]]:
         """Return the classes that are asked for, in order, of those that the download knows; and notes."""

@@ -7,19 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
-
 from equimodal.data.checks import raise_problems
 from equimodal.errors import ConfigError, DataError
 from equimodal.media.forms import Medium
 from equimodal.media.settings import MediaSettings
 from equimodal.preparation.benchmark import BENCHMARKS, Benchmark
-from equimodal.preparation.division import divide
+from equimodal.preparation.division import Share, divide
 from equimodal.preparation.encodings import read_undeclared
 from equimodal.preparation.layout import Layout, Sample
 from equimodal.preparation.lists import read_columns
 from equimodal.preparation.tables import list_places
-from equimodal.preparation.tree import Tree, count_notes
+from equimodal.preparation.tree import Tree, count_notes, verb_of
 
 CLASSES = {
     "emotion": ("neutral", "joy", "surprise", "anger", "sadness", "disgust", "fear"),
@@ -55,7 +53,7 @@ class Meld(Benchmark):
     labels: Literal["emotion", "sentiment"] = "emotion"
     split: str = "official"
     groups: Literal["dialogues", "speakers"] = "dialogues"
-    validation: float = Field(default=0.1, gt=0, lt=1)
+    validation: Share = 0.1
 
     def read(self, tree: Tree) -> Layout:
         """Return one sample per line of the lists."""
@@ -65,7 +63,7 @@ class Meld(Benchmark):
         absent = [name for part, (name, _) in _PARTS.items() if part not in lists]
         if absent:
             advice = "Take the lists of data/MELD in its repository." if lists else ""
-            raise tree.unlike(f"{', '.join(absent)} {'was' if len(absent) == 1 else 'were'}", advice)
+            raise tree.unlike(f"{', '.join(absent)} {verb_of(absent)}", advice)
         videos: dict[str, dict[str, Path]] = {folder: {} for _, folder in _PARTS.values()}
         for match, path in tree.placed(rf"(?P<folder>{'|'.join(videos)})/dia\d+_utt\d+\.mp4"):
             videos[match["folder"].lower()].setdefault(path.name.lower(), path)

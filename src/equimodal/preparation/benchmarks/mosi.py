@@ -6,18 +6,17 @@ from collections import Counter
 from typing import ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
 
 from equimodal.data.assignment import PARTS
 from equimodal.data.checks import list_rows, raise_problems
 from equimodal.media.forms import Medium
 from equimodal.preparation.array_files import read_arrays
 from equimodal.preparation.benchmark import BENCHMARKS, Benchmark
-from equimodal.preparation.division import divide
+from equimodal.preparation.division import Share, divide
 from equimodal.preparation.layout import Sample
 from equimodal.preparation.manifest import SPLITS
 from equimodal.preparation.stored import StoredLayout
-from equimodal.preparation.tree import Tree, count_notes
+from equimodal.preparation.tree import Tree, count_notes, nonzero_notes
 
 MODALITIES = ("text", "audio", "video")
 _OTHER_NAMES = {"vision": "video", "visual": "video", "regression_labels": "labels", "ids": "id"}
@@ -54,7 +53,7 @@ or all in one .npz, or in text.npy, audio.npy, ..., with split (n,) as well
     classes: Literal[2, 3, 7] = 2
     zeros: Literal["keep", "drop"] = "keep"
     split: str = "official"
-    validation: float = Field(default=0.1, gt=0, lt=1)
+    validation: Share = 0.1
 
     def read(self, tree: Tree) -> StoredLayout:
         """Return one sample per row of the arrays."""
@@ -85,7 +84,7 @@ or all in one .npz, or in text.npy, audio.npy, ..., with split (n,) as well
         counted = {"Rows of sentiment 0, left out": count - len(kept)}
         for name in given:
             counted[f"Numbers of {name} that are not finite, taken as 0"] = int((~np.isfinite(arrays[name])).sum())
-        notes = count_notes(counts, known) + [f"{what}: {number}." for what, number in counted.items() if number]
+        notes = count_notes(counts, known) + nonzero_notes(counted)
         samples, more = divide(samples, self.split, self.validation)
         place = dict(zip(names, range(count), strict=True))
         rows = np.array([place[each.id] for each in samples], np.int64)

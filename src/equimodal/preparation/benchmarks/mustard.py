@@ -7,18 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
 from equimodal.data.checks import raise_problems
 from equimodal.errors import DataError
 from equimodal.media.forms import Medium
 from equimodal.media.settings import MediaSettings
 from equimodal.preparation.benchmark import BENCHMARKS, Benchmark
-from equimodal.preparation.division import divide
+from equimodal.preparation.division import Share, divide
 from equimodal.preparation.encodings import read_undeclared
 from equimodal.preparation.layout import Layout, Sample
 from equimodal.preparation.tables import list_places
-from equimodal.preparation.tree import Tree, count_notes
+from equimodal.preparation.tree import Tree, count_notes, verb_of
 
 CLASSES = ("not sarcastic", "sarcastic")
 _LIST = "sarcasm_data.json"
@@ -47,7 +45,7 @@ class Mustard(Benchmark):
     settings = MediaSettings(frames=4, frame_size=64, audio="picture", sampling_rate=16_000, seconds=6.0)
 
     split: str = "official"
-    validation: float = Field(default=0.1, gt=0, lt=1)
+    validation: Share = 0.1
 
     def read(self, tree: Tree) -> Layout:
         """Return one sample per entry of the list."""
@@ -55,7 +53,7 @@ class Mustard(Benchmark):
         videos = {video.stem: video for _, video in tree.placed(rf"{_FOLDER}/[^/]+\.mp4")}
         absent = [what for what, found in ((_LIST, path), (f"{_FOLDER}/1_60.mp4", videos)) if not found]
         if path is None or absent:
-            raise tree.unlike(f"{' and '.join(absent)} {'was' if len(absent) == 1 else 'were'}", _ADVICE)
+            raise tree.unlike(f"{' and '.join(absent)} {verb_of(absent)}", _ADVICE)
         entries = _entries(path)
         self._check(path, entries)
         place = next(iter(videos.values()))

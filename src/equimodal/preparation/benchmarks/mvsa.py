@@ -6,10 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-from pydantic import Field
-
 from equimodal.preparation.benchmark import BENCHMARKS, Benchmark
-from equimodal.preparation.division import divide
+from equimodal.preparation.division import Share, divide
 from equimodal.preparation.encodings import read_undeclared
 from equimodal.preparation.layout import Cell, Layout, Sample
 from equimodal.preparation.lists import read_lines
@@ -44,7 +42,7 @@ data/1.jpg, data/1.txt, data/2.jpg, ...
 
     rule: Literal["merge", "strict"] = "merge"
     split: str = "drawn"
-    validation: float = Field(default=0.1, gt=0, lt=1)
+    validation: Share = 0.1
 
     def read(self, tree: Tree) -> Layout:
         """Return one sample per line of the list that has one sentiment."""
