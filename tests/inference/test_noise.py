@@ -12,7 +12,7 @@ import equimodal as eq
 from data.own_data import write_own_data
 from equimodal.data.catalogue import load
 from equimodal.data.columns.array import ArrayColumn
-from equimodal.data.columns.corrupted import CorruptedColumn, blurred, noisy, noisy_signal, without_words
+from equimodal.data.columns.corrupted import Blurred, CorruptedColumn, Noisy, NoisySignal, WithoutWords
 from equimodal.data.columns.ragged import RaggedColumn
 from equimodal.data.columns.text import TextColumn
 from equimodal.errors import ConfigError
@@ -76,10 +76,10 @@ def test_every_modality_has_the_noise_that_suits_it(found):
 @pytest.mark.parametrize(
     ("name", "kind", "strength", "make"),
     [
-        ("photo", "blur", 2, lambda rows: blurred(2, "image")),
-        ("wave", "signal-to-noise ratio", 0, lambda rows: noisy_signal(0)),
-        ("facts", "noise", 1, lambda rows: noisy(float(np.concatenate([*rows.valid("facts")]).std()))),
-        ("words", "words dropped", 0.8, lambda rows: without_words(0.8)),
+        ("photo", "blur", 2, lambda rows: Blurred(2, "image")),
+        ("wave", "signal-to-noise ratio", 0, lambda rows: NoisySignal(0)),
+        ("facts", "noise", 1, lambda rows: Noisy(float(np.concatenate([*rows.valid("facts")]).std()))),
+        ("words", "words dropped", 0.8, lambda rows: WithoutWords(0.8)),
     ],
 )
 def test_accuracies_are_those_of_predictions_on_the_noisy_rows(run, splits, found, name, kind, strength, make):
@@ -107,17 +107,25 @@ def test_one_or_two_groups_have_no_interval(run, splits, groups):
 
 def test_a_row_is_the_same_in_every_batch_and_keeps_its_type():
     pictures = ArrayColumn(np.random.default_rng(0).integers(0, 256, (6, 9, 9, 3), np.uint8), "image")
-    worse = CorruptedColumn(pictures, noisy(60), None, 1)
+    worse = CorruptedColumn(pictures, Noisy(60), None, 1)
     whole = worse.take(slice(0, 6))
     assert whole.dtype == np.uint8 and whole.shape == (6, 9, 9, 3) and (whole == 255).any() and (whole == 0).any()
     assert np.array_equal(worse.take(np.array([4, 1])), whole[[4, 1]])
     assert np.abs(whole.astype(int) - pictures.array.astype(int)).mean() > 20
 
 
+def test_the_fingerprint_follows_from_kind_strength_and_seed():
+    rows = ArrayColumn(np.ones((2, 4)), "vector")
+    changes = [(Noisy(1.0), 0), (Noisy(2.0), 0), (Noisy(1.0), 1), (NoisySignal(1.0), 0)]
+    first, again = ([CorruptedColumn(rows, make, None, seed).fingerprint() for make, seed in changes] for _ in range(2))
+    assert first == again and len(set(first)) == 4
+    assert CorruptedColumn(rows, Noisy(1.0), None, 0).fingerprint() == first[0]
+
+
 def test_blur_spreads_a_point_by_its_sigma_within_a_frame_and_a_channel():
     clip = np.zeros((3, 41, 41, 2))
     clip[1, 20, 20, 0] = 1
-    made = blurred(2.0, "video")(clip, np.random.default_rng(0))
+    made = Blurred(2.0, "video")(clip, np.random.default_rng(0))
     assert made[[0, 2]].max() == 0 and made[..., 1].max() == 0
     assert made.sum() == pytest.approx(1)
     across = np.arange(41) - 20
@@ -130,7 +138,7 @@ def test_a_waveform_has_its_noise_in_the_steps_that_are_valid(decibels):
     random = np.random.default_rng(0)
     waves = np.zeros((2, 30_000, 1), np.float32)
     waves[:, :20_000] = 3 * random.normal(size=(2, 20_000, 1))
-    worse = CorruptedColumn(ArrayColumn(waves, "sequence"), noisy_signal(decibels), np.array([20_000, 30_000]), 0)
+    worse = CorruptedColumn(ArrayColumn(waves, "sequence"), NoisySignal(decibels), np.array([20_000, 30_000]), 0)
     noise = worse.take(slice(0, 2)) - waves
     assert (noise[0, 20_000:] == 0).all()
     for row, end in enumerate((20_000, 30_000)):
@@ -140,14 +148,14 @@ def test_a_waveform_has_its_noise_in_the_steps_that_are_valid(decibels):
 
 def test_rows_of_different_lengths_keep_theirs():
     column = RaggedColumn(np.arange(14.0).reshape(7, 2), np.array([0, 3, 7]), "sequence")
-    worse = CorruptedColumn(column, noisy(1.0), None, 0)
+    worse = CorruptedColumn(column, Noisy(1.0), None, 0)
     assert [row.shape for row in worse.take(slice(0, 2))] == [(3, 2), (4, 2)]
     assert np.array_equal(worse.take(np.array([1]))[0], worse.take(slice(0, 2))[1])
 
 
 def test_dropped_words_are_a_share_of_them_in_order_and_never_all():
     text = " ".join(str(number) for number in range(200))
-    column = CorruptedColumn(TextColumn([text] * 50 + ["one", "", "two  words"]), without_words(0.7), None, 0)
+    column = CorruptedColumn(TextColumn([text] * 50 + ["one", "", "two  words"]), WithoutWords(0.7), None, 0)
     made = column.take(slice(0, 53)).tolist()
     numbers = [[int(word) for word in row.split()] for row in made[:50]]
     assert all(row == sorted(row) for row in numbers)

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 
 from equimodal.data.columns.corrupted import (
+    Blurred,
     CorruptedColumn,
     Corruption,
-    blurred,
-    noisy,
-    noisy_signal,
-    without_words,
+    Noisy,
+    NoisySignal,
+    WithoutWords,
 )
 from equimodal.data.controls import standard_deviation
 from equimodal.data.dataset import Dataset
@@ -194,19 +194,19 @@ def _kinds(rows: Dataset, name: str) -> tuple[list[Kind], str]:
     """Return the kinds of noise that suit a modality, and what a reader must know of it."""
     spec = rows.specs[name]
     if spec.kind == "text":
-        return [Kind("words dropped", "", (0.2, 0.4, 0.6, 0.8), without_words)], ""
+        return [Kind("words dropped", "", (0.2, 0.4, 0.6, 0.8), WithoutWords)], ""
     if spec.fields is not None:
         return [], "holds several arrays by name, left out."
     if spec.kind == "tensor" and spec.dtype.kind != "f":
         return [], "holds whole numbers that may be token numbers, left out."
     if spec.kind == "sequence" and spec.shape[1:] == (1,):
-        return [Kind("signal-to-noise ratio", "dB", (20, 10, 0, -10), noisy_signal)], ""
+        return [Kind("signal-to-noise ratio", "dB", (20, 10, 0, -10), NoisySignal)], ""
     deviation = standard_deviation(rows, name)
     if deviation == 0:
         return [], "holds the same number everywhere, left out."
-    gaussian = Kind("noise", "SD", (0.25, 0.5, 1, 2), lambda level: noisy(level * deviation))
+    gaussian = Kind("noise", "SD", (0.25, 0.5, 1, 2), lambda level: Noisy(level * deviation))
     if spec.kind in ("image", "video"):
-        return [Kind("blur", "px", (0.5, 1, 2, 4), lambda sigma: blurred(sigma, spec.kind)), gaussian], ""
+        return [Kind("blur", "px", (0.5, 1, 2, 4), lambda sigma: Blurred(sigma, spec.kind)), gaussian], ""
     if spec.kind == "sequence":
         return [gaussian], (
             "Holds features and no waveform, so that a signal-to-noise ratio cannot be set: noise is in standard "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -12,7 +13,7 @@ from equimodal.data.columns.base import Column, Kind, Selection, Spec, Values, c
 from equimodal.data.columns.text import TEXT
 
 Corruption = Callable[[Any, np.random.Generator], Any]
-"""Makes a row worse: its values, or its text, without padding; with random numbers of its own."""
+"""Makes a row worse: its values or its text, without padding, with random numbers of its own. Its `repr` says how."""
 
 
 class CorruptedColumn(Column):
@@ -78,55 +79,71 @@ class CorruptedColumn(Column):
         return self.source.sizes()
 
 
-def noisy(deviation: float) -> Corruption:
-    """Return what adds Gaussian noise of this standard deviation."""
-    return lambda row, random: row + deviation * random.standard_normal(row.shape)
+@dataclass(frozen=True)
+class Noisy:
+    """Adds Gaussian noise of this standard deviation."""
+
+    deviation: float
+
+    def __call__(self, row: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """Return the row, changed."""
+        return row + self.deviation * random.standard_normal(row.shape)
 
 
-def noisy_signal(decibels: float) -> Corruption:
-    r"""Return what adds white noise to a signal, at this ratio of the row's power to that of the noise.
+@dataclass(frozen=True)
+class NoisySignal:
+    r"""Adds white noise to a signal, at this ratio of the row's power to that of the noise.
 
     $$\mathrm{SNR} = 10 \log_{10} \frac{\overline{x^2}}{\sigma^2}$$
 
     Example:
-        >>> made = noisy_signal(20)(np.ones(50_000), np.random.default_rng(0))
+        >>> made = NoisySignal(20)(np.ones(50_000), np.random.default_rng(0))
         >>> round(float(made.std()), 2)  # a hundredth of the power
         0.1
     """
-    share = 10 ** (-decibels / 20)
-    return lambda row, random: row + share * np.sqrt(np.mean(row**2)) * random.standard_normal(row.shape)
+
+    decibels: float
+
+    def __call__(self, row: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """Return the row, changed."""
+        share = 10 ** (-self.decibels / 20)
+        return row + share * np.sqrt(np.mean(row**2)) * random.standard_normal(row.shape)
 
 
-def blurred(sigma: float, kind: Kind) -> Corruption:
-    """Return what blurs a picture (H, W) or (H, W, C), or each frame of a video (T, H, W, C), by `sigma` pixels.
+@dataclass(frozen=True)
+class Blurred:
+    """Blurs a picture (H, W) or (H, W, C), or each frame of a video (T, H, W, C), by `sigma` pixels.
 
     Example:
         >>> picture = np.zeros((9, 9))
         >>> picture[4, 4] = 1
-        >>> round(float(blurred(1.0, "image")(picture, np.random.default_rng(0))[4, 4]), 3)  # 1 / (2 pi), nearly
+        >>> round(float(Blurred(1.0, "image")(picture, np.random.default_rng(0))[4, 4]), 3)  # 1 / (2 pi), nearly
         0.159
     """
-    first = 0 if kind == "image" else 1
 
-    def blur(row: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        sigmas = [sigma if axis in (first, first + 1) else 0.0 for axis in range(row.ndim)]
-        return gaussian_filter(row, sigmas)
+    sigma: float
+    kind: Kind
 
-    return blur
+    def __call__(self, row: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """Return the row, changed."""
+        first = 0 if self.kind == "image" else 1
+        return gaussian_filter(row, [self.sigma if axis in (first, first + 1) else 0.0 for axis in range(row.ndim)])
 
 
-def without_words(rate: float) -> Corruption:
-    """Return what drops each word of a text with this probability; one word is kept at least.
+@dataclass(frozen=True)
+class WithoutWords:
+    """Drops each word of a text with this probability; one word is kept at least.
 
     Example:
-        >>> without_words(0.5)("the quick brown fox", np.random.default_rng(0))
+        >>> WithoutWords(0.5)("the quick brown fox", np.random.default_rng(0))
         'the'
     """
 
-    def drop(text: str, random: np.random.Generator) -> str:
+    rate: float
+
+    def __call__(self, text: str, random: np.random.Generator) -> str:
+        """Return the text, changed."""
         words = text.split()
         drawn = random.random(len(words))
-        kept = [word for word, number in zip(words, drawn, strict=True) if number >= rate]
-        return " ".join(kept or words[: 1 if words else 0]) if rate else text
-
-    return drop
+        kept = [word for word, number in zip(words, drawn, strict=True) if number >= self.rate]
+        return " ".join(kept or words[: 1 if words else 0]) if self.rate else text
