@@ -32,7 +32,9 @@ def write_run(
     return folder
 
 
-def write_comparison(folder: Path, methods: Sequence[str] = ("joint", "alternating"), seeds: int = 3) -> Path:
+def write_comparison(
+    folder: Path, methods: Sequence[str | dict[str, str]] = ("joint", "alternating"), seeds: int = 3
+) -> Path:
     """The folder of a comparison that has just begun."""
     config = build_config({"data": {"name": "made-up"}, "compare": {"methods": list(methods), "seeds": seeds}})
     folder.mkdir(parents=True, exist_ok=True)

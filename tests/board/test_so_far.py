@@ -87,6 +87,11 @@ def test_the_reference_is_found_where_training_leaves_it(tmp_path: Path):
     ensemble = tmp_path / "c" / "unimodal_ensemble" / "seed-1"
     write_run(ensemble, finished=True, method="unimodal_ensemble", reference=(0.6, 0.4))
     assert dict(reference("c/joint/seed-1") or {}) == {"image": 0.6, "text": 0.4}
+    write_comparison(tmp_path / "d", ["joint", {"label": "each alone", "name": "unimodal_ensemble"}])
+    write_run(tmp_path / "d" / "joint" / "seed-1")
+    labelled = tmp_path / "d" / "each-alone" / "seed-1"
+    write_run(labelled, finished=True, method="unimodal_ensemble", reference=(0.5, 0.3))
+    assert dict(reference("d/joint/seed-1") or {}) == {"image": 0.5, "text": 0.3}
     assert reference_of(look(ensemble.parents[1] / "joint" / "seed-1", ""), ensemble.parents[1] / "joint") is None  # type: ignore[arg-type]
 
 

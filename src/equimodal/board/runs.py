@@ -12,7 +12,10 @@ from typing import Any, Literal
 
 from equimodal.board.finding import Found
 from equimodal.board.reading import Version, item, number_at, read_config_of, read_json, read_lines, version
+from equimodal.comparison.folder import FILE as COMPARE
+from equimodal.comparison.preflight import ensemble_and_others
 from equimodal.config.run import RunConfig
+from equimodal.files import safe_name
 from equimodal.locks import is_held
 from equimodal.training.ability import Ability
 from equimodal.training.folder import FILE as CONFIG
@@ -130,7 +133,7 @@ def reference_of(found: Found, root: Path) -> Ability | None:
     folder = found.folder
     places = [folder, folder / "reference"]
     if len(folder.relative_to(root).parts) >= 2:
-        places.append(folder.parents[1] / REFERENCE / folder.name)
+        places.append(folder.parents[1] / _ensemble_of(folder.parents[1]) / folder.name)
     for place in places:
         known = item(read_json(place / METRICS), "reference", "validation")
         if isinstance(known, Mapping) and place.resolve().is_relative_to(root):
@@ -139,6 +142,12 @@ def reference_of(found: Found, root: Path) -> Ability | None:
             except (KeyError, TypeError, ValueError, AttributeError):
                 return None
     return None
+
+
+def _ensemble_of(comparison: Path) -> str:
+    """Return the name of the folder of a comparison's unimodal ensemble, which may have a label of its own."""
+    config = read_config_of(comparison / COMPARE)
+    return REFERENCE if config is None else safe_name(ensemble_and_others(config)[0][0].label)
 
 
 def last_change(paths: Sequence[Path]) -> float:
