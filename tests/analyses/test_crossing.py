@@ -38,7 +38,7 @@ def logits_of(model, batch, order, remember=True):
     fused, steps = [], {name: [] for name in order}
     for i in range(len(batch)):
         h, c = memory.inherited_h[None], memory.inherited_c[None]
-        said, corrections, carried = [], [], 0
+        said, corrections, carried, products, factors = [], [], 0, 0, []
         for name in order:
             if not batch.present[name][i]:
                 continue
@@ -51,7 +51,10 @@ def logits_of(model, batch, order, remember=True):
                 row = mapped.numpy()
                 h, c = memory.cell(torch.tanh(torch.tensor(2 * (row - row.mean()) / row.std())), (h, c))
                 carried = carried + mapped
-                hidden = fusion.correction.of_state(h) + fusion.correction.of_representations(carried)
+                factor = fusion.correction.factors(mapped)
+                products = products + sum(factor * before for before in factors)
+                factors.append(factor)
+                hidden = fusion.correction.of_state(h) + fusion.correction.of_representations(carried) + products
                 if said:
                     corrections.append(hidden.clamp(min=0) @ fusion.correction.output.weight.T)
                 s = fusion.head(name)(z)

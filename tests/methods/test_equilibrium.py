@@ -43,12 +43,16 @@ def plain_correction(model, batch, z, order=ORDER):
     part, state, previous = model.fusion.correction, inherited(model, batch), None
     seen: Any = None
     total, count, carried = torch.zeros(len(batch), model.fusion.hidden), torch.zeros(len(batch), 1), 0
+    products, factors = 0, []
     for m in order:
         here = batch.present[m]
         later = torch.zeros(len(batch), 1) if seen is None else (here & seen)[:, None].float()
         state, previous, seen, _, aligned = read(model, m, z[m], here, state, previous, seen)
         carried = carried + aligned * here[:, None]
+        factors.append(aligned * here[:, None] @ part.factors.weight.T)
+        products = products + sum(factors[-1] * before for before in factors[:-1])
         linear = state[0] @ part.of_state.weight.T + part.of_state.bias + carried @ part.of_representations.weight.T
+        linear = linear + products
         total = total + later * linear.clamp(min=0)
         count = count + later
     return total / count.clamp(min=1) @ part.output.weight.T

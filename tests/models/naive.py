@@ -73,10 +73,13 @@ def memory(fusion, sample):
     pooled = late(fusion, sample)
     if not fusion.remembers or len(sample) < 2:
         return pooled
-    part, carried, each = fusion.correction, 0, []
+    part, carried, products, factors, each = fusion.correction, 0, 0, [], []
     for _, h, mapped in _visits(fusion, sample):
         carried = carried + mapped
-        hidden = np.maximum(_linear(part.of_state, h) + _linear(part.of_representations, carried), 0)
+        factor = _linear(part.factors, mapped)
+        products = products + sum(factor * before for before in factors)
+        factors.append(factor)
+        hidden = np.maximum(_linear(part.of_state, h) + _linear(part.of_representations, carried) + products, 0)
         each.append(_linear(part.output, hidden))
     return pooled + _array(fusion.strength) * np.mean(each[1:], axis=0)
 

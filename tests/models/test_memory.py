@@ -63,10 +63,22 @@ def test_a_correction_keeps_the_size_of_what_it_reads_at_first():
     assert float(hidden.square().mean()) == pytest.approx(float(rows.square().mean()), rel=0.1)
 
 
-def test_a_correction_without_the_state_is_an_mlp_on_all_representations():
+def test_products_are_as_large_as_the_other_terms_at_first():
+    torch.manual_seed(0)
+    correction = Correction(width=64, classes=3, hidden=4096)
+    first, second = torch.randn(2, 200, 64) / 2**0.5  # the sum of both has variance 1
+    terms = correction.terms(first) + correction.terms(second)
+    products = (correction.factors(first + second).square() - terms[:, 64:]) / 2
+    assert torch.allclose(products, correction.factors(first) * correction.factors(second), atol=1e-4)
+    sums = correction.of_representations(first + second)
+    assert float(products.detach().std()) == pytest.approx(2**0.5 * float(sums.detach().std()), rel=0.1)
+
+
+def test_a_correction_without_state_and_products_is_an_mlp_on_all_representations():
     """Each modality's map is a block of columns of one layer over their concatenation."""
     fusion = make_fusion("memory", ["a", "b"], 5, 3, {"hidden": 7}).eval()
     nn.init.zeros_(fusion.correction.of_state.weight)
+    nn.init.zeros_(fusion.correction.factors.weight)
     here = {name: torch.ones(6, dtype=torch.bool) for name in "ab"}
     z = {name: torch.randn(6, 5) for name in "ab"}
     with torch.no_grad():

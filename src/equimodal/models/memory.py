@@ -86,16 +86,24 @@ class Refinement(nn.Module):
 class Correction(nn.Module):
     r"""What is made of the memory's state and of the representations it has read, together (ours).
 
-    With the hidden state $h_m$ after modality m and the sum of the representations of the modalities so far,
+    With the hidden state $h_m$ after modality m and the representations $a_k$ of the modalities so far,
 
     $$
-    u_m = \mathrm{dropout}\Big(\mathrm{ReLU}\big(A h_m + B \sum_{k \le m} a_k + b\big)\Big), \qquad i_m = V u_m .
+    u_m = \mathrm{dropout}\Big(\mathrm{ReLU}\big(A h_m + B \sum_{k \le m} a_k
+    + \sum_{j < k \le m} (C a_j) \odot (C a_k) + b\big)\Big), \qquad i_m = V u_m .
     $$
 
-    Each modality has a map of its own, so that the sum is a layer over their concatenation: with A = 0 the correction
-    is that of an MLP on all modalities, which the memory's gates add to. B is drawn with the variance 2 / D that keeps
-    the size of what goes through a ReLU (He et al., 2015, arXiv 1502.01852). With torch's own, a sixth of it, the state
-    drowns the representations for most of a short training, and interactions are learnt later.
+    Each modality has a map of its own, so that the sum is a layer over their concatenation: with A = C = 0 the
+    correction is that of an MLP on all modalities. The products of pairs are those of a factorisation machine, one in
+    each hidden unit: what an MLP has to put together out of sums, they hold from the start. Since
+
+    $$ \sum_{j < k} x_j x_k = \tfrac12 \Big(\big(\sum_k x_k\big)^2 - \sum_k x_k^2\Big), $$
+
+    the representations and the squares of C a are all that has to be summed: the cost is linear in the modalities.
+
+    B is drawn with the variance 2 / D that keeps the size of what goes through a ReLU (He et al., 2015,
+    arXiv 1502.01852), six times torch's own: with that, the state drowns the representations for most of a short
+    training. C is drawn with 4 / D, so that products are as large as the rest (ours).
 
     Args:
         width: size of representations and state.
@@ -105,18 +113,29 @@ class Correction(nn.Module):
 
     Example:
         >>> correction = Correction(width=8, classes=3)
-        >>> correction.output(correction(torch.randn(5, 8), torch.randn(5, 8))).shape
+        >>> read = correction.terms(torch.randn(5, 8)) + correction.terms(torch.randn(5, 8))  # two modalities
+        >>> correction.output(correction(torch.randn(5, 8), read)).shape
         torch.Size([5, 3])
+
+    Source: the products, Rendle, 2010, "Factorization Machines", ICDM; a layer of them in a memory's correction is ours.
     """
 
     def __init__(self, width: int, classes: int, hidden: int = 128, dropout: float = 0.2) -> None:
         super().__init__()
         self.of_state = nn.Linear(width, hidden)
         self.of_representations = nn.Linear(width, hidden, bias=False)
-        nn.init.kaiming_uniform_(self.of_representations.weight, nonlinearity="relu")  # six times torch's own variance
+        self.factors = nn.Linear(width, hidden, bias=False)
+        nn.init.kaiming_uniform_(self.of_representations.weight, nonlinearity="relu")
+        nn.init.normal_(self.factors.weight, std=2 / width**0.5)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden, classes, bias=False)
 
-    def forward(self, h: Tensor, representations: Tensor) -> Tensor:
-        """Return u (..., hidden) of a hidden state (..., D) and the sum of representations (..., D)."""
-        return self.dropout(torch.relu(self.of_state(h) + self.of_representations(representations)))
+    def terms(self, representation: Tensor) -> Tensor:
+        """Return what is summed over the modalities: the representation (..., D) and the squares of its factors."""
+        return torch.cat([representation, self.factors(representation).square()], dim=-1)
+
+    def forward(self, h: Tensor, terms: Tensor) -> Tensor:
+        """Return u (..., hidden) of a hidden state (..., D) and the sum of terms (..., D + hidden)."""
+        representations, squares = terms.split([h.shape[-1], terms.shape[-1] - h.shape[-1]], dim=-1)
+        products = (self.factors(representations).square() - squares) / 2
+        return self.dropout(torch.relu(self.of_state(h) + self.of_representations(representations) + products))

@@ -25,7 +25,7 @@ class Chain:
     state: State
     previous: Tensor | None = None  # (B, D)
     seen: Tensor | None = None  # bool (B,): rows where `previous` holds something
-    carried: Tensor | None = None  # (B, D): the sum of the mapped representations
+    carried: Tensor | None = None  # (B, T): the sum of the modalities' terms
 
     def detach(self) -> Chain:
         """Return the chain without gradient: between modalities, alternating steps cut it."""
@@ -40,7 +40,7 @@ class Visit:
     Args:
         name: the modality.
         encoding: its encodings (B, D).
-        carried: the sum of the representations of the sample's modalities so far, this one included, (..., B, D).
+        carried: the sum of the terms of the sample's modalities so far, this one included, (..., B, T).
         h: the hidden state after it, (..., B, D).
         here: bool (..., B): the sample has the modality.
         before: bool (..., B): the sample has had another modality before.
@@ -173,13 +173,17 @@ class ChainFusion(HostBuffers, DecisionFusion):
             aligned = self.mapping.align(mapped, chain.previous, present & chain.seen)
         state = self.memory(self.mapping.bound(aligned), chain.state, present)
         here = present.unsqueeze(-1)
-        carried = torch.where(here, aligned, 0.0)
+        carried = torch.where(here, self.terms(aligned), 0.0)
         if chain.carried is not None:
             carried = carried + chain.carried
         mapped = mapped.detach()
         if chain.previous is None or chain.seen is None:
             return Chain(state, mapped, present, carried)
         return Chain(state, torch.where(here, mapped, chain.previous), present | chain.seen, carried)
+
+    def terms(self, mapped: Tensor) -> Tensor:
+        """Return what is summed over the modalities (..., T), of a mapped representation (..., D): by default itself."""
+        return mapped
 
     def contribution(self, visit: Visit) -> tuple[Tensor, Tensor]:
         """Return what a visit adds to the sum of its samples (..., B, F), and which samples it counts for (..., B)."""
@@ -226,7 +230,10 @@ class ChainFusion(HostBuffers, DecisionFusion):
         ordered = coalitions[:, self.order_index.tolist()]  # columns in the order of the visit
         prefix = torch.zeros_like(coalitions[:, 0], dtype=torch.long)
         h, c = (tensor.unsqueeze(0) for tensor in self.memory.start(B))
-        carried = torch.zeros_like(h)
+        # in evaluation alignment is the identity
+        mapped = {name: self.mapping.map(name, encodings[name]) for name in self.order}
+        terms = {name: torch.where(present[name].unsqueeze(-1), self.terms(mapped[name]), 0.0) for name in self.order}
+        carried = torch.zeros_like(terms[self.order[0]]).unsqueeze(0)
         before = torch.zeros(1, B, dtype=torch.bool, device=device)
         total = first.new_zeros(1, B, size)
         count = first.new_zeros(1, B, 1)
@@ -247,9 +254,8 @@ class ChainFusion(HostBuffers, DecisionFusion):
             if not visits.any():
                 continue
             encoding, here, V = encodings[name], present[name], int(visits.sum())
-            mapped = self.mapping.map(name, encoding)  # in evaluation alignment is the identity
-            carried[visits] += torch.where(here.unsqueeze(-1), mapped, 0.0)
-            bounded = self.mapping.bound(mapped)
+            carried[visits] += terms[name]
+            bounded = self.mapping.bound(mapped[name])
             states = self.memory(
                 bounded.repeat(V, 1), (h[visits].flatten(0, 1), c[visits].flatten(0, 1)), here.repeat(V)
             )

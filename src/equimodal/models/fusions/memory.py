@@ -20,7 +20,7 @@ class MemoryFusion(ChainFusion):
 
     For the modalities present, in `order`: $a_m = \text{mapping}_m(z_m)$, aligned with the weaker modality's in
     training; $(h_m, c_m) = \mathrm{LSTM}(\tanh(2\,\mathrm{LayerNorm}(a_m)), \cdot)$. From the second modality
-    present on, each gives a correction $i_m = V u_m$, made of $h_m$ and of the representations so far, see
+    present on, each gives a correction $i_m = V u_m$, made of $h_m$, of the representations so far and of their products, see
     `equimodal.models.memory.Correction`. With M the modalities that give one,
 
     $$
@@ -88,6 +88,10 @@ class MemoryFusion(ChainFusion):
         if memory:
             self.correction = Correction(width, classes, hidden, dropout)
             self.register_buffer("strength", torch.ones(()))
+
+    def terms(self, mapped: Tensor) -> Tensor:
+        """Return what the correction needs the sum of."""
+        return self.correction.terms(mapped)
 
     def contribution(self, visit: Visit) -> tuple[Tensor, Tensor]:
         """Return what the modality makes of the state and itself, where the sample has had another one before."""
