@@ -17,8 +17,10 @@ from equimodal.models.encoded import Encoded, joined
 from equimodal.models.fusions.base import Encodings
 from equimodal.models.fusions.memory import MemoryFusion
 
-EXPLORED = 0.2
-"""Share of its own loss in an encoder's gradient at the start, while interactions are looked for (ours)."""
+EXPLORED = 0.5
+"""Largest share of its own loss in an encoder's gradient at the start, while interactions are looked for (ours)."""
+URGENCY = 4.0
+"""How many times the memory's gain counts beside the pool's: an encoder's own loss needs less of its gradient (ours)."""
 
 
 class ResidualMemoryConfig(MemoryConfig):
@@ -53,7 +55,7 @@ class EquilibriumConfig(ScheduledConfig[MappingConfig, ResidualMemoryConfig]):
         pool: how the modalities' decisions are pooled: "fitted" on validation, or "equal".
         balance: weigh an encoder's two gradients by what each has gained on validation, see `Equilibrium`; without,
             they are added up.
-        explore: share of the epochs, at the start, in which that weight is drawn to .2, less and less.
+        explore: share of the epochs, at the start, in which that weight is kept from rising above .5, less and less.
     """
 
     freeze: float = Field(default=0.5, ge=0, le=1)
@@ -88,13 +90,16 @@ class Equilibrium(HostBuffers, Scheduled[EquilibriumConfig]):
 
     $$
     \rho\, g_m + (1 - \rho) \frac{\lVert g_m \rVert}{\lVert r_m \rVert} r_m, \qquad
-    \rho = \frac{CE_\text{prior} - CE_\text{pool}}{CE_\text{prior} - CE_\text{pool and memory}},
+    \rho = \frac{P^2}{P^2 + (4 M)^2}, \qquad
+    P = CE_\text{prior} - CE_\text{pool}, \quad M = CE_\text{pool} - CE_\text{pool and memory},
     $$
 
-    measured on validation after each epoch, the denominator at least the numerator. Where the memory gains nothing,
-    $\rho = 1$, and encoders and head learn exactly what alternating training teaches them. An interaction that no
-    encoding shows yet can gain nothing yet: in the first part of training (*explore*) $\rho$ is drawn to .2,
-    linearly less with each epoch. One modality alone gets no correction: its decision is that of its own expert.
+    measured on validation after each epoch, M at least 0. Where the memory gains nothing, $\rho = 1$, and encoders and
+    head learn exactly what alternating training teaches them; where it gains a tenth of what the pool does, $\rho$ is
+    still .86; where it gains as much, $\rho = .06$: the modalities' own losses would have the encoders learn their
+    rows by heart. An interaction that no encoding shows yet can gain nothing yet: in the first part of training
+    (*explore*) what $\rho$ has above .5 is taken from it, linearly less with each epoch. One modality alone gets no
+    correction: its decision is that of its own expert.
 
     After each epoch the pool's weights and the memory's strength are fitted on validation, see
     `equimodal.models.calibration.fit_pool`, and the order of the next epoch is measured there. An epoch's mean final
@@ -156,11 +161,11 @@ class Equilibrium(HostBuffers, Scheduled[EquilibriumConfig]):
             end = self.config.explore * self.epochs
             exploring = max(0.0, 1 - (self.epoch + 1) / end) if end else 0.0
             measured = self._share_of_unimodal(joined(validation))
-            self.unimodal_share.fill_(exploring * EXPLORED + (1 - exploring) * measured)
+            self.unimodal_share.fill_(measured - exploring * max(0.0, measured - EXPLORED))
 
     @torch.no_grad()
     def _share_of_unimodal(self, known: Encoded) -> float:
-        """Return the pool's share of what pool and memory together gain over the prior; 1 if the pool gains nothing."""
+        """Return what weighs an encoder's own loss, of the gains of pool and memory; 1 if neither gains anything."""
 
         def loss(logits: Tensor) -> float:
             total, count = cross_entropy(logits, known.labels)
@@ -170,8 +175,8 @@ class Equilibrium(HostBuffers, Scheduled[EquilibriumConfig]):
         with self.fusion.forgetting():
             pooled = loss(self.model.fuse(known.encodings, known.present))
         prior = loss(self.model.log_prior.expand(len(known.labels), -1))
-        gained, added = prior - pooled, max(pooled - whole, 0.0)
-        return gained / (gained + added) if gained > 0 else float(added == 0)
+        gained, added = max(prior - pooled, 0.0) ** 2, (URGENCY * max(pooled - whole, 0.0)) ** 2
+        return gained / (gained + added) if gained + added > 0 else 1.0
 
     def _encode(self, batch: Batch) -> dict[str, Tensor]:
         """Return all encodings; without gradient those of modalities that are not visited or will be encoded again."""
