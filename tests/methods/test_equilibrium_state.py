@@ -172,7 +172,7 @@ def teach(fusion, known):
 
 
 def share_of_the_pool(model, known):
-    """The pool's gain over the prior against four times the memory's over the pool, squared, by losses of scikit-learn."""
+    """The pool's gain over the prior against four times the memory's, both squared, by losses of scikit-learn."""
     with torch.no_grad():
         table = {"whole": model.fusion(known.encodings, known.present)}
         with model.fusion.forgetting():

@@ -20,7 +20,7 @@ from equimodal.models.fusions.memory import MemoryFusion
 EXPLORED = 0.5
 """Largest share of its own loss in an encoder's gradient at the start, while interactions are looked for (ours)."""
 URGENCY = 4.0
-"""How many times the memory's gain counts beside the pool's: an encoder's own loss needs less of its gradient (ours)."""
+"""How many times the memory's gain counts beside the pool's: its own loss needs less of the gradient (ours)."""
 
 
 class ResidualMemoryConfig(MemoryConfig):

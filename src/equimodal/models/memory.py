@@ -117,7 +117,7 @@ class Correction(nn.Module):
         >>> correction.output(correction(torch.randn(5, 8), read)).shape
         torch.Size([5, 3])
 
-    Source: the products, Rendle, 2010, "Factorization Machines", ICDM; a layer of them in a memory's correction is ours.
+    Source: the products are those of Rendle, 2010, "Factorization Machines", ICDM; to have them here is ours.
     """
 
     def __init__(self, width: int, classes: int, hidden: int = 128, dropout: float = 0.2) -> None:

@@ -182,7 +182,7 @@ class ChainFusion(HostBuffers, DecisionFusion):
         return Chain(state, torch.where(here, mapped, chain.previous), present | chain.seen, carried)
 
     def terms(self, mapped: Tensor) -> Tensor:
-        """Return what is summed over the modalities (..., T), of a mapped representation (..., D): by default itself."""
+        """Return what is summed over the modalities (..., T): by default the mapped representation (..., D) itself."""
         return mapped
 
     def contribution(self, visit: Visit) -> tuple[Tensor, Tensor]:

@@ -20,8 +20,8 @@ class MemoryFusion(ChainFusion):
 
     For the modalities present, in `order`: $a_m = \text{mapping}_m(z_m)$, aligned with the weaker modality's in
     training; $(h_m, c_m) = \mathrm{LSTM}(\tanh(2\,\mathrm{LayerNorm}(a_m)), \cdot)$. From the second modality
-    present on, each gives a correction $i_m = V u_m$, made of $h_m$, of the representations so far and of their products, see
-    `equimodal.models.memory.Correction`. With M the modalities that give one,
+    present on, each gives a correction $i_m = V u_m$, made of $h_m$, of the representations so far and of their
+    products, see `equimodal.models.memory.Correction`. With M the modalities that give one,
 
     $$
     \text{logits} = \mathrm{pool}(\mathrm{head}(z_1), \dots, \mathrm{head}(z_n))
