@@ -159,7 +159,7 @@ def test_many_modalities_and_classes(tmp_path: Path) -> None:
     pairs = page[page.index("Most confused classes</h3>") :]
     assert pairs[: pairs.index("</table>")].count("<tr>") == 21
     groups = page[page.index("Accuracy by group</h3>") :]
-    assert groups[: groups.index("</table>")].count("<tr>") == 12  # a head, all rows, and the ten largest groups
+    assert groups[: groups.index("</table>")].count("<tr") == 12  # a head, all rows, and the ten largest groups
     assert page.count('<span class="interval">few</span>') >= 101  # every class has few rows
     assert "estimated from" in page
 
