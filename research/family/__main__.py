@@ -59,7 +59,7 @@ def family(
             print(f"{len(found) // len(sweep.methods)} of {total}: {where}", file=sys.stderr)
     summary = Summary(sweep, tuple(found))
     print(as_text(summary.tables()))
-    written = [*summary.write(out), *write_figures(charts(summary), draw or out)]
+    written = [*summary.write(out), *write_figures(charts(summary), draw or out, ("svg",))]
     print(f"\nwritten {', '.join(map(str, written))}")
 
 

@@ -36,7 +36,15 @@ def test_tau_from_yaml_to_page(run: Run, recipe: Path, tmp_path: Path) -> None:
     assert "Not part of this analysis: the methods joint." in err and "own: 7 runs, about " in err
     assert "alignment 0.1, tau 0.05" in out and "What the threshold keeps" in out
     folder = tmp_path / "analyses" / "tau-own"
-    for place in ("report.html", "runs.csv", "table.md", "analysis.json", "figures/tau-kept.svg", "own/table.csv"):
+    for place in (
+        "report.html",
+        "runs.csv",
+        "table.md",
+        "analysis.json",
+        "figures/tau-kept.svg",
+        "figures/tau-kept.pdf",
+        "own/table.csv",
+    ):
         assert (folder / place).is_file(), place
     page = (folder / "report.html").read_bytes()
     (folder / "report.html").unlink()

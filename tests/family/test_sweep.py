@@ -110,7 +110,7 @@ def test_the_figures_show_methods_and_limits(swept, tmp_path):
     assert lines["alternating"].values[1] == summary.over_seeds("accuracy", "alternating", 3, 1.25).mean
     assert made[0].places == (0.0, 1.0)
     assert [line.label for line in made[2].lines] == ["perfect model", "alternating"]
-    for path in write_figures(made, tmp_path):
+    for path in write_figures(made, tmp_path, ("svg",)):
         assert ElementTree.parse(path).getroot().tag.endswith("svg")
 
 

@@ -118,7 +118,7 @@ def test_a_run_is_given_the_files_and_its_page_has_the_figure(tmp_path):
     eq.report(eq.load(folder), folder / "report.html")
     before = (folder / "report.html").read_text()
     reported = report_missing(folder)
-    assert [path.name for path in reported.files] == ["missing.csv", "missing.svg", "report.html"]
+    assert [path.name for path in reported.files] == ["missing.csv", "missing.svg", "missing.pdf", "report.html"]
     page = (folder / "report.html").read_text()
     assert "Accuracy with entries missing" in page and "Accuracy with entries missing" not in before
     assert read_missing(folder / "missing.csv") == reported.report

@@ -167,11 +167,13 @@ def test_the_command_writes_the_table(tmp_path):
     own = write_own_data(tmp_path / "own", samples=96)
     data, folder = load(own), tmp_path / "run"
     eq.fit(eq.Classifier.for_data(data, width=4), data, "joint", out=folder, **{**QUICK, "epochs": 1})
+    (folder / "report.html").touch()  # what is there is written again
     reported = report_noise(folder)
     with (folder / "noise.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     assert lines[0]["kind"] == "none" and float(lines[0]["accuracy"]) == pytest.approx(eq.load(folder).test.accuracy)
     assert [line["modality"] for line in lines[1:]] == [each.modality for each in reported.report.measured]
-    assert reported.files == (folder / "noise.csv",)
+    assert {"noise.csv", "noise.svg", "noise.pdf", "report.html"} <= {path.name for path in reported.files}
+    assert "Accuracy with noise on one modality" in (folder / "report.html").read_text()
     with pytest.raises(ConfigError, match="--out: expected a folder for the files"):
         report_noise(folder, present=[data.modalities[0]])

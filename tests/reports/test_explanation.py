@@ -15,9 +15,9 @@ import equimodal as eq
 from data.own_data import write_own_data
 from equimodal.cli.main import main
 from equimodal.config.run import build_config
-from equimodal.data.catalogue import load
+from equimodal.data.catalogue import load, load_configured
 from equimodal.errors import ConfigError, DataError
-from equimodal.inference.evaluation import Chosen
+from equimodal.inference.evaluation import Chosen, rows_to_measure
 from equimodal.inference.explanation.explain import Explanation, explain
 from equimodal.reports.explanation import explain_run, write_explanation_page
 from equimodal.reports.explanation_figures import confusion_chart, interaction_chart
@@ -159,6 +159,24 @@ def test_many_modalities_and_classes(tmp_path: Path) -> None:
     pairs = page[page.index("Most confused classes</h3>") :]
     assert pairs[: pairs.index("</table>")].count("<tr>") == 21
     groups = page[page.index("Accuracy by group</h3>") :]
-    assert groups[: groups.index("</table>")].count("<tr>") == 12  # a head, all rows, and the ten largest groups
+    assert groups[: groups.index("</table>")].count("<tr") == 12  # a head, all rows, and the ten largest groups
     assert page.count('<span class="interval">few</span>') >= 101  # every class has few rows
     assert "estimated from" in page
+
+
+def test_the_runs_data_are_loaded_once(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = []
+
+    def counted(settings: Any) -> Any:
+        loaded.append(settings.name)
+        return load_configured(settings)
+
+    monkeypatch.setattr("equimodal.inference.evaluation.load_configured", counted)
+    run = load_run(own)
+    assert explain(run, rows_to_measure(run)).reliability.temperature is not None
+    assert len(loaded) == 1
+
+
+def test_the_row_over_all_rows_is_marked_so_that_it_is_not_sorted(own: Path) -> None:
+    page = (own / "explain.html").read_text()
+    assert len(re.findall(r'<tr class="all"><th scope="row">all rows</th>', page)) == 4  # of classes and of groups

@@ -37,12 +37,14 @@ class Pages:
         self._kept: dict[str, tuple[tuple[Any, ...], str]] = {}
 
     def first(self) -> str:
-        """Return the page that lists everything; of the runs of a comparison those that train."""
+        """Return the page that lists everything; of the runs of a comparison that do not train their places alone."""
         found, whole = find(self.root)
         members = {one: members_of(one, found) for one in found if one.kind != "run"}
         within = {one for kind, each in members.items() if kind.kind == "comparison" for one in each}
-        listed = [one for one in found if one.kind == "run" and (one not in within or is_active(one.folder))]
-        runs = [run_so_far(one) for one in listed]
+        every = [one for one in found if one.kind == "run"]
+        folded = [one for one in every if one in within and not is_active(one.folder)]
+        quiet = {*folded}
+        runs = [run_so_far(one) for one in every if one not in quiet]
         briefs = comparisons_among(found)
         return _page(
             "first",
@@ -55,6 +57,8 @@ class Pages:
             comparisons=list(briefs.values()),
             running=sum(run.state == "running" for run in runs),
             whole=whole,
+            folded=folded[:MOST_RUNS],
+            unlisted=max(0, len(folded) - MOST_RUNS),
             **_table(runs),
         )
 

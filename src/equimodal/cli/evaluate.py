@@ -26,8 +26,8 @@ def evaluate(
 ) -> None:
     """Measure a trained model on a part of its own data, or on other labelled data.
 
-    --missing writes missing.csv and missing.svg, and --noise writes noise.csv; --out names the folder (default: the
-    run's).
+    --missing writes missing.csv, --noise writes noise.csv, each with its figures as SVG and PDF; --out names the folder
+    (default: the run's).
     """
     import json
 

@@ -13,9 +13,14 @@ from equimodal.cli.options import Out, Trust
 def report(
     folder: Annotated[Path, typer.Argument(help="The folder of a finished run, comparison, study or analysis.")],
     out: Out = None,
+    figures: Annotated[
+        bool,
+        typer.Option("--figures", help="Also write every figure as SVG and PDF, into 'figures' beside it."),
+    ] = False,
     trust: Trust = None,
 ) -> None:
     """Write the report of a run, a comparison, a study or an analysis as one self-contained HTML page."""
+    from equimodal.reports.write import FIGURES
     from equimodal.reports.write import report as write_report
 
     if (folder / "analysis.json").is_file():
@@ -30,4 +35,7 @@ def report(
         from equimodal.training.run import load as load_run
 
         load = partial(load_run, trust=trust or ())
-    print(write_report(load(folder), out or folder / "report.html"))
+    page = write_report(load(folder), out or folder / "report.html", figures=figures)
+    print(page)
+    if figures:
+        print(page.parent / FIGURES)

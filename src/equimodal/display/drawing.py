@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import singledispatch
 from io import BytesIO
 from typing import Any
@@ -70,20 +71,31 @@ def draw(chart: Chart) -> str:
         >>> svg.startswith("<svg"), 'aria-label="EDM. By epoch."' in svg
         (True, True)
     """
-    with matplotlib.style.context(LOOK, after_reset=True), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # the browser has the font
-        figure = _figure(chart)
+    with look():
         file = BytesIO()
-        FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})
+        FigureCanvasSVG(figure_of(chart)).print_svg(file, metadata={"Date": None})
     return _embeddable(file.getvalue(), chart)
 
 
+@contextmanager
+def look(**changes: Any) -> Iterator[None]:
+    """Draw and save figures in our style, whatever the user's own settings of matplotlib are.
+
+    Args:
+        changes: settings that differ from `LOOK`.
+    """
+    with matplotlib.style.context(LOOK | changes, after_reset=True), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # the reader's browser has the font
+        yield
+
+
 @singledispatch
-def _figure(chart: Chart) -> Figure:
+def figure_of(chart: Chart) -> Figure:
+    """Return a chart as a figure of matplotlib, in points, without title and legend; call it within `look`."""
     raise TypeError(f"No drawing for a {type(chart).__name__}.")
 
 
-@_figure.register
+@figure_of.register
 def _draw_epochs(chart: EpochChart) -> Figure:
     figure, axes = _canvas(215, left=40, top=26 if chart.phases else 20)
     epochs = max(len(line.values) for line in chart.lines)
@@ -144,7 +156,7 @@ def _draw_phases(axes: Axes, chart: EpochChart, epochs: int) -> None:
             )
 
 
-@_figure.register
+@figure_of.register
 def _draw_curves(chart: CurveChart) -> Figure:
     figure, axes = _canvas(260, left=40, top=20)
     if chart.level is not None:
@@ -162,7 +174,7 @@ def _draw_curves(chart: CurveChart) -> Figure:
     return figure
 
 
-@_figure.register
+@figure_of.register
 def _draw_order(chart: OrderChart) -> Figure:
     names = list(chart.places)
     figure, axes = _canvas(46 + max(14, min(30, 150 / len(names))) * len(names), left=label_room(names), top=6)
@@ -193,7 +205,7 @@ def _runs(places: Sequence[int | None], place: int) -> list[tuple[int, int]]:
     return found
 
 
-@_figure.register
+@figure_of.register
 def _draw_rows(chart: RowChart) -> Figure:
     labels = [row.label for row in chart.rows]
     heights = [_PITCH * len(row.marks) + 10 for row in chart.rows]
@@ -244,7 +256,7 @@ def _draw_mark(axes: Axes, mark: Mark, at: float, chart: RowChart) -> list[float
     return [v for v in (mark.value, mark.reference, *(mark.interval or ()), *mark.each) if v is not None]
 
 
-@_figure.register
+@figure_of.register
 def _draw_scatter(chart: ScatterChart) -> Figure:
     figure, axes = _canvas(240, left=44, top=20)
     for point in chart.points:
@@ -266,7 +278,7 @@ def _draw_scatter(chart: ScatterChart) -> Figure:
     return figure
 
 
-_figure.register(MatrixChart, matrix_figure)
+figure_of.register(MatrixChart, matrix_figure)
 
 
 def _canvas(height: float, left: float, top: float) -> tuple[Figure, Axes]:
@@ -280,7 +292,7 @@ def _canvas(height: float, left: float, top: float) -> tuple[Figure, Axes]:
 def _limit(set_limits: Any, values: Sequence[float], bounds: tuple[float, float]) -> None:
     """Fit an axis to its values, within the bounds."""
     low, high = max(min(values), bounds[0]), min(max(values), bounds[1])
-    margin = 0.06 * (high - low) or 0.05
+    margin = 0.06 * (high - low) if high - low > 1e-9 else 0.05  # between numbers that are the same there are no ticks
     set_limits(low - margin, high + margin)
 
 

@@ -2,93 +2,144 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
-from xml.etree import ElementTree
+from typing import Any
 
-from equimodal.display.charts import INK, Chart, Entry
-from equimodal.display.drawing import draw
-from equimodal.files import write_text
+from matplotlib import font_manager
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-_SVG = "{http://www.w3.org/2000/svg}"
+from equimodal.display.charts import INK, Chart, Entry, Style
+from equimodal.display.drawing import figure_of, look
+from equimodal.display.labels import plain, room, wrap
+from equimodal.files import write_whole
+
 _LINE = 15.0  # points between two lines of text
-_CHARACTER = 5.6  # points per character, roughly
-_SWATCH = 24.0
+_SIDE = 6.0  # points beside the text
+_SWATCH = 24.0  # points of the piece of a line in the legend
+_CHARACTER = room(["xx"]) - room(["x"])  # points
+_FALLBACKS = ("Noto Sans CJK JP", "Noto Sans CJK SC", "WenQuanYi Zen Hei", "IPAexGothic", "Unifont")
+"""Fonts for what the first one lacks, Chinese and Japanese above all; those that are installed are used."""
 
 
-def write_figures(charts: Sequence[Chart], folder: Path) -> list[Path]:
-    """Write each chart as an SVG file named after its key; return the paths.
+_Placed = tuple[float, Style | None, str]
+FORMATS = {"svg": (FigureCanvasSVG, "Date"), "pdf": (FigureCanvasPdf, "CreationDate")}
+"""Canvas of each format, and what it would say of today."""
+
+
+def write_figures(charts: Sequence[Chart], folder: Path, formats: Sequence[str] = tuple(FORMATS)) -> list[Path]:
+    """Write each chart as SVG and as PDF, in files named after its key; return the paths.
+
+    Both are vector graphics on white. The SVG keeps its text as text in the reader's fonts. The PDF holds its fonts
+    (TrueType, as journals ask for). The same chart gives the same bytes, with the same fonts installed.
+
+    Args:
+        charts: with different keys.
+        folder: it is made if it does not exist.
+        formats: "svg", "pdf" or both.
 
     Raises:
         RunError: if one could not be written.
+
+    Example:
+        >>> import tempfile
+        >>> from equimodal.display.charts import EpochChart, Line
+        >>> chart = EpochChart(key="edm", title="EDM by epoch", caption="", axis="EDM",
+        ...                    lines=(Line("EDM", (0.4, None, 0.2), Style()),))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     [path.name for path in write_figures([chart], Path(folder))]
+        ['edm.svg', 'edm.pdf']
     """
-    written = [folder / f"{chart.key}.svg" for chart in charts]
-    for chart, path in zip(charts, written, strict=True):
-        write_text(path, stand_alone(chart), then="write it again")
+    written = []
+    for chart in charts:
+        with look(**{"font.family": "sans-serif", "font.sans-serif": _fonts(), "pdf.fonttype": 42}):
+            figure = stand_alone(chart)
+            for suffix in formats:
+                canvas, date = FORMATS[suffix]
+                written.append(folder / f"{chart.key}.{suffix}")
+                _save(canvas(figure), written[-1], {"Title": plain(chart.title), date: None})
     return written
 
 
-def stand_alone(chart: Chart) -> str:
-    """Return a chart as the text of an SVG file, on white, with its title above and its legend below.
+def _save(canvas: FigureCanvasSVG | FigureCanvasPdf, path: Path, metadata: dict[str, Any]) -> None:
+    def write(temporary: Path) -> None:
+        canvas.print_figure(temporary, format=path.suffix[1:], metadata=metadata)
 
-    Example:
-        >>> from equimodal.display.charts import Line, EpochChart, Style
-        >>> line = Line("EDM", (0.4, None, 0.2), Style())
-        >>> chart = EpochChart(key="edm", title="EDM by epoch", caption="", axis="EDM", lines=(line,),
-        ...                    legend=(Entry("EDM", Style()),))
-        >>> stand_alone(chart).count("EDM by epoch")  # the title, and what a screen reader says
-        2
+    write_whole(path, write, then="write it again")
+
+
+def stand_alone(chart: Chart) -> Figure:
+    """Return a chart as a figure with its title above and its legend below; call it within `look`.
+
+    Names are shown whole: those that are too long for one line go on in the next.
     """
-    root = ElementTree.fromstring(draw(chart))
-    _, _, width, height = map(float, root.attrib["viewBox"].split())
-    rows = _rows(chart.legend, width)
-    whole = height + _LINE * (len(rows) + 1.5) + 4
-    root.set("viewBox", f"0 {-_LINE * 1.5:g} {width:g} {whole:g}")
-    root.set("width", f"{width:g}pt")
-    root.set("height", f"{whole:g}pt")
-    root.set("font-family", "DejaVu Sans, Arial, sans-serif")
-    ground = {"y": f"{-_LINE * 1.5:g}", "width": f"{width:g}", "height": f"{whole:g}", "fill": "white"}
-    root.insert(0, ElementTree.Element(f"{_SVG}rect", ground))
-    _text(root, chart.title, 6, -_LINE / 2, INK, size=11)
-    for number, row in enumerate(rows, start=1):
-        for entry, left in row:
-            _entry(root, entry, left, height + _LINE * number)
-    return ElementTree.tostring(root, encoding="unicode") + "\n"
+    figure = figure_of(chart)
+    width, height = (72 * size for size in figure.get_size_inches())
+    title = wrap(chart.title, int((width - 2 * _SIDE) / _CHARACTER * 0.85))
+    rows = list(_rows(chart.legend, width - 2 * _SIDE))
+    above, below = _LINE * len(title) + 4, (_LINE * len(rows) + 6) * bool(rows)
+    whole = above + height + below
+    figure.set_size_inches(width / 72, whole / 72)
+    for axes in figure.axes:
+        left, bottom, across, up = axes.get_position().bounds
+        axes.set_position((left, (below + bottom * height) / whole, across, up * height / whole))
+    for number, line in enumerate(title, start=1):
+        _text(figure, line, _SIDE, whole - _LINE * number + 2, 11)
+    for number, row in enumerate(rows):
+        for left, style, text in row:
+            _entry(figure, style, text, _SIDE + left, below - _LINE * number - 8)
+    return figure
 
 
-def _rows(legend: Sequence[Entry], width: float) -> list[list[tuple[Entry, float]]]:
-    """Return the entries in lines, each with its horizontal position."""
-    rows: list[list[tuple[Entry, float]]] = []
-    left = width
+def _rows(legend: Sequence[Entry], width: float) -> Iterator[list[_Placed]]:
+    """Yield the lines of a legend: of each text in it the place, and the style if a swatch is to be drawn before it."""
+    row: list[_Placed] = []
+    left = 0.0
     for entry in legend:
-        need = (_SWATCH + 12 if entry.style else 0) + _CHARACTER * len(entry.label) + 14
-        if not rows or left + need > width:
-            rows.append([])
-            left = 6.0
-        rows[-1].append((entry, left))
+        indent = _SWATCH + 4 if entry.style else 0.0
+        lines = wrap(entry.label, int((width - indent) / _CHARACTER))
+        need = indent + room(lines)
+        if row and (len(lines) > 1 or left + need > width):
+            yield row
+            row, left = [], 0.0
+        row.append((left, entry.style, lines[0]))
         left += need
-    return rows
+        for line in lines[1:]:
+            yield row
+            row = [(indent, None, line)]
+            left = width
+    if row:
+        yield row
 
 
-def _entry(root: ElementTree.Element, entry: Entry, left: float, base: float) -> None:
-    style = entry.style
+def _entry(figure: Figure, style: Style | None, text: str, left: float, middle: float) -> None:
     if style is not None:
-        line = {
-            "x1": f"{left:g}",
-            "x2": f"{left + _SWATCH:g}",
-            "y1": f"{base - 3:g}",
-            "y2": f"{base - 3:g}",
-            "stroke": style.colour,
-            "stroke-width": f"{style.width:g}",
-        }
-        if style.dashes:
-            line["stroke-dasharray"] = " ".join(f"{length:g}" for length in style.dashes)
-        ElementTree.SubElement(root, f"{_SVG}line", line)
-        _text(root, style.glyph, left + _SWATCH / 2 - 4, base, style.colour)
+        ends = [left / 72, (left + _SWATCH / 2) / 72, (left + _SWATCH) / 72]
+        line = Line2D(
+            ends,
+            [middle / 72] * 3,
+            color=style.colour,
+            linewidth=style.width,
+            linestyle=(0, style.dashes) if style.dashes else "-",
+            marker=style.marker or None,
+            markersize=4.5,
+            markevery=[1],
+            transform=figure.dpi_scale_trans,
+        )
+        figure.add_artist(line)
         left += _SWATCH + 4
-    _text(root, entry.label, left, base, INK)
+    _text(figure, text, left, middle - 3.5, 9.5)
 
 
-def _text(root: ElementTree.Element, text: str, x: float, y: float, colour: str, size: float = 9.5) -> None:
-    place = {"x": f"{x:g}", "y": f"{y:g}", "fill": colour, "font-size": f"{size:g}"}
-    ElementTree.SubElement(root, f"{_SVG}text", place).text = text
+def _text(figure: Figure, text: str, left: float, base: float, size: float) -> None:
+    figure.text(left / 72, base / 72, text, fontsize=size, color=INK, transform=figure.dpi_scale_trans)
+
+
+@cache
+def _fonts() -> list[str]:
+    installed = set(font_manager.get_font_names())
+    return ["DejaVu Sans", *(name for name in _FALLBACKS if name in installed)]

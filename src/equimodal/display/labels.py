@@ -36,7 +36,7 @@ def shorten(text: str, width: int = WIDTH) -> str:
         >>> shorten("profile correlations of the outline", 15)
         'profile…outline'
     """
-    text = _plain(text)
+    text = plain(text)
     if cells(text) <= width:
         return text
     front, back = len(text), len(text)
@@ -55,7 +55,7 @@ def wrap(text: str, width: int = WIDTH) -> list[str]:
         ['profile', 'correlations of', 'the outline']
     """
     lines = [""]
-    for word in _plain(text).split():
+    for word in plain(text).split():
         joined = f"{lines[-1]} {word}".lstrip()
         if cells(joined) <= width:
             lines[-1] = joined
@@ -68,6 +68,6 @@ def wrap(text: str, width: int = WIDTH) -> list[str]:
     return lines
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return a text on one line, without what cannot be printed."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -67,12 +67,14 @@ class Chosen:
         split: name of the part.
         reference: what each modality can do alone on them, where the run knows it.
         own: whether they are the run's own test rows, with all their modalities.
+        validation: the run's own validation rows with all their modalities, where the rows are a part of its own data.
     """
 
     rows: Dataset
     split: str
     reference: Ability | None = None
     own: bool = False
+    validation: Dataset | None = None
 
 
 def rows_to_measure(
@@ -81,10 +83,14 @@ def rows_to_measure(
     """Return the rows to measure a run's model on; see `evaluate_run`, whose arguments and errors these are."""
     classes = run.model.classes
     if data is None or _is_own(run, data):
-        name = split or "test"
-        rows = restrict(_part(_own(run), name), run.model, present)
-        whole = present is None
-        return Chosen(rows, name, (run.reference or {}).get(name) if whole else None, whole and name == "test")
+        name, whole, splits = split or "test", present is None, _own(run)
+        return Chosen(
+            rows=restrict(_part(splits, name), run.model, present),
+            split=name,
+            reference=(run.reference or {}).get(name) if whole else None,
+            own=whole and name == "test",
+            validation=restrict(splits.validation, run.model, None),
+        )
     if data in DATASETS.names():
         part = _part(load(data), split or "test").with_classes(classes)
         return Chosen(restrict(part, run.model, present), split or "test")

@@ -101,7 +101,7 @@ class ComparisonCharts:
         return RowChart(
             key="edm",
             title="EDM by method",
-            caption=f"On test, 0 is equilibrium: mean{self._spread}, and the median as an vertical stroke.",
+            caption=f"On test, 0 is equilibrium: mean{self._spread}, and the median as a vertical stroke.",
             axis="EDM",
             limits=(0.0, 3.0),
             rows=self._rows("edm", median=True),

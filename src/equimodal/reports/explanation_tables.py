@@ -56,7 +56,7 @@ def _accuracy(title: str, note: str, header: str, chosen: Sequence[Part], found:
     columns += [
         Column(f"{name} alone", tuple(_cell(part.alone.get(name)) for part in parts)) for name in found.modalities
     ]
-    return Table(title, note, tuple(part.name for part in parts), tuple(columns), header)
+    return Table(title, note, tuple(part.name for part in parts), tuple(columns), header, over_all=True)
 
 
 def _contributions(title: str, parts: Sequence[Part], found: Explanation, header: str) -> Table:
@@ -70,7 +70,7 @@ def _contributions(title: str, parts: Sequence[Part], found: Explanation, header
         Column(name, tuple(_cell(part.contributions.get(name), sign=True) for part in parts))
         for name in found.modalities
     ]
-    return Table(title, note, tuple(part.name for part in parts), tuple(columns), header)
+    return Table(title, note, tuple(part.name for part in parts), tuple(columns), header, over_all=True)
 
 
 def _cell(mean: Mean | None, *, sign: bool = False) -> Cell:

@@ -16,11 +16,11 @@ from equimodal.config.yaml import read_yaml_file
 from equimodal.display.charts import Chart
 from equimodal.display.html import as_yaml, count, write_page
 from equimodal.files import safe_name
-from equimodal.inference.missing_report import FILE as MISSING_FILE
-from equimodal.inference.missing_report import read_missing
+from equimodal.inference import missing_report, noise_report
 from equimodal.reports.comparison_figures import ComparisonCharts
 from equimodal.reports.history_figures import updates_taken
 from equimodal.reports.missing_figures import missing_chart
+from equimodal.reports.noise_figures import noise_charts
 from equimodal.reports.run_figures import RunCharts
 from equimodal.reports.study_figures import study_charts
 from equimodal.reports.verdict import comparison_verdict, run_verdict, study_verdict
@@ -63,7 +63,7 @@ def write_run_page(run: Run, path: Path) -> Path:
         epochs=len(charts.lines),
         kept=max(charts.kept),
         trials=charts.trials,
-        charts=[*charts.all(), *_of_missing(run)],
+        charts=[*charts.all(), *robustness_charts(run)],
         subsets=subset_rows(run.test.subsets),
         missing={percent: run.test.accuracy_missing(percent / 100) for percent in MISSING},
         updates=updates_taken(run.history),
@@ -74,10 +74,17 @@ def write_run_page(run: Run, path: Path) -> Path:
     )
 
 
-def _of_missing(run: Run) -> list[Chart]:
-    """Return the figure of `equimodal evaluate --missing`, where that was measured."""
-    path = None if run.folder is None else run.folder / MISSING_FILE
-    return [missing_chart(read_missing(path))] if path is not None and path.is_file() else []
+def robustness_charts(run: Run) -> list[Chart]:
+    """Return the figures of `equimodal evaluate --missing` and `--noise`, where those were measured."""
+    if run.folder is None:
+        return []
+    missing, noise = run.folder / missing_report.FILE, run.folder / noise_report.FILE
+    charts: list[Chart] = []
+    if missing.is_file():
+        charts.append(missing_chart(missing_report.read_missing(missing)))
+    if noise.is_file():
+        charts += noise_charts(noise_report.read_noise(noise), run.model.modalities)
+    return charts
 
 
 def write_comparison_page(comparison: Comparison, path: Path) -> Path:

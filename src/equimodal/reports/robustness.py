@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from equimodal.display.charts import Chart
 from equimodal.display.figure_files import write_figures
 from equimodal.errors import ConfigError
-from equimodal.inference import noise
+from equimodal.inference import missing_report, noise_report
 from equimodal.inference.evaluation import Chosen, rows_to_measure
 from equimodal.inference.missing import measure_missing
-from equimodal.inference.missing_report import FILE, MissingReport, save_missing
+from equimodal.inference.noise import measure_noise
 from equimodal.reports.missing_figures import missing_chart
+from equimodal.reports.noise_figures import noise_charts
 from equimodal.reports.pages import write_run_page
 from equimodal.training.run import Run
 from equimodal.training.run import load as load_run
@@ -23,7 +25,7 @@ from equimodal.training.run import load as load_run
 class Reported:
     """What was measured, and the files that were written."""
 
-    report: MissingReport | noise.NoiseReport
+    report: missing_report.MissingReport | noise_report.NoiseReport
     files: tuple[Path, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -43,7 +45,7 @@ def report_missing(
     trust: Collection[str] = (),
     out: Path | None = None,
 ) -> Reported:
-    """Measure a run's model where entries are missing, and write `missing.csv` and `missing.svg`.
+    """Measure a run's model where entries are missing, and write `missing.csv` and its figure.
 
     Where they go into the run's folder, they are part of the run: its page, if it has one, is written again with them.
 
@@ -60,13 +62,9 @@ def report_missing(
         RunError: a file cannot be written.
     """
     run, chosen = chosen_rows(folder, data, split, present, trust, out)
-    found, where = measure_missing(run, chosen, seed=run.config.seed), out or folder
-    save_missing(found, where / FILE)
-    files = [where / FILE, *write_figures([missing_chart(found)], where)]
-    page = folder / "report.html"
-    if out is None and page.is_file():
-        files.append(write_run_page(run, page))
-    return Reported(found, tuple(files))
+    found, table = measure_missing(run, chosen, seed=run.config.seed), (out or folder) / missing_report.FILE
+    missing_report.save_missing(found, table)
+    return Reported(found, (table, *_drawn(run, folder, [missing_chart(found)], out)))
 
 
 def report_noise(
@@ -78,11 +76,20 @@ def report_noise(
     trust: Collection[str] = (),
     out: Path | None = None,
 ) -> Reported:
-    """Measure a run's model with noise on one modality at a time, and write `noise.csv`; see `report_missing`."""
+    """Measure a run's model with noise on one modality at a time; write `noise.csv` and a figure of each kind of noise.
+
+    See `report_missing` for arguments and errors.
+    """
     run, chosen = chosen_rows(folder, data, split, present, trust, out)
-    found, path = noise.measure_noise(run, chosen, seed=run.config.seed), (out or folder) / noise.FILE
-    noise.save_noise(found, path)
-    return Reported(found, (path,))
+    found, table = measure_noise(run, chosen, seed=run.config.seed), (out or folder) / noise_report.FILE
+    noise_report.save_noise(found, table)
+    return Reported(found, (table, *_drawn(run, folder, noise_charts(found, run.model.modalities), out)))
+
+
+def _drawn(run: Run, folder: Path, charts: Sequence[Chart], out: Path | None) -> list[Path]:
+    """Write the figures, and the run's page again where they are part of the run; return the paths."""
+    page, figures = folder / "report.html", write_figures(charts, out or folder)
+    return [*figures, write_run_page(run, page)] if out is None and page.is_file() else figures
 
 
 def chosen_rows(

@@ -50,6 +50,7 @@ class Table:
         columns: of cells, one per row.
         row_header: what the labels are.
         best: what it means that a cell is marked as the best; empty where none can be.
+        over_all: whether the first row is over all the others, so that it stays on top where they are sorted.
 
     Example:
         >>> accuracy = Column("accuracy", (Cell("0.61", "± 0.02"), Cell("0.64", "± 0.01", best=True)))
@@ -64,6 +65,7 @@ class Table:
     columns: tuple[Column, ...]
     row_header: str = "method"
     best: str = ""
+    over_all: bool = False
 
     @property
     def has_best(self) -> bool:

@@ -12,6 +12,7 @@ from equimodal.contribution.shapley import Plan
 from equimodal.errors import NOT_FINITE, Diverged
 from equimodal.models.classifier import Classifier
 from equimodal.models.encoded import Encoded, coalition_outputs
+from equimodal.models.fusions.base import Fusion
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +45,9 @@ class _Noted:
     present: list[Tensor] = field(default_factory=list)
     groups: list[Tensor] = field(default_factory=list)
 
-    def passing(self, encoded: Iterable[Encoded], modalities: Iterable[str]) -> Iterator[Encoded]:
-        names = list(modalities)
+    def passing(self, encoded: Iterable[Encoded], fusion: Fusion) -> Iterator[Encoded]:
         for part in encoded:
-            self.present.append(torch.stack([part.present[name] for name in names], -1).cpu())
+            self.present.append(fusion.stacked(part.present).T.cpu())
             if part.groups is not None:
                 self.groups.append(part.groups)
             yield part
@@ -69,7 +69,7 @@ def outputs_of(model: Classifier, encoded: Iterable[Encoded], plan: Plan, split:
     n, K = len(model.modalities), len(plan.coalitions)
     wanted = torch.cat([plan.coalitions, torch.eye(n, dtype=torch.bool), torch.ones(1, n, dtype=torch.bool)])
     noted = _Noted()
-    logits, labels = coalition_outputs(model, noted.passing(encoded, model.modalities), wanted)
+    logits, labels = coalition_outputs(model, noted.passing(encoded, model.fusion), wanted)
     if not bool(logits.isfinite().all()):
         raise Diverged(f"On {split}, some outputs of the model became infinite or NaN. {NOT_FINITE}")
     return Outputs(

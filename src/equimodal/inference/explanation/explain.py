@@ -119,7 +119,8 @@ def _notes(outputs: Outputs, groups: np.ndarray | None) -> Iterator[str]:
 def _reliability(run: Run, chosen: Chosen, logits: torch.Tensor, labels: torch.Tensor) -> Reliability:
     """Return how far the probabilities can be trusted, with a temperature where the run's validation rows are there."""
     try:
-        validation = rows_to_measure(run, split="validation").rows
+        own = chosen.validation
+        validation = rows_to_measure(run, split="validation").rows if own is None else own
     except DataError as error:
         return reliability(logits, labels, None, f"No temperature is fitted. {error}")
     model = run.model
