@@ -67,7 +67,7 @@ def rows_of(columns: tuple[str, ...]) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     for split, count in SPLITS.items():
         start = sum(map(len, found.values()))
-        rows = [row(number, f"{split} {number % 2}") for number in range(start, start + count)]
+        rows = [row(number, f"{split} {number % 3}") for number in range(start, start + count)]
         found[split] = [{name: each[name] for name in columns} for each in rows]
     return found
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from equimodal.data.assignment import PARTS
 from equimodal.data.checks import raise_problems
 from equimodal.errors import ConfigError, DataError, did_you_mean
 from equimodal.preparation.huggingface.card import CARD, DEFAULT, Card, read_card
@@ -188,7 +189,9 @@ def _by_names(folder: Path, config: str | None, card: Card) -> Files:
     wanted = config or (next(iter(found)) if len(found) == 1 else DEFAULT if DEFAULT in found else None)
     if wanted is None or wanted not in found:
         raise _no_config(folder, wanted, list(found))
-    return Files(dict(found[wanted]), card.features.get(wanted, {}), card.counts.get(wanted, {}))
+    order = [*PARTS, *sorted(found[wanted])]
+    splits = {split: found[wanted][split] for split in sorted(found[wanted], key=order.index)}
+    return Files(splits, card.features.get(wanted, {}), card.counts.get(wanted, {}))
 
 
 def _split_in(name: str) -> str | None:

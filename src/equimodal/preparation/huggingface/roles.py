@@ -106,7 +106,11 @@ def _label(columns: Mapping[str, Column], choice: Choice, problems: list[str]) -
     if choice.label == NO_LABEL and NO_LABEL not in columns:
         return None
     declared = [name for name, each in columns.items() if each.is_label and name not in choice.ignore]
-    name = choice.label or ("label" if "label" in columns else declared[0] if len(declared) == 1 else None)
+    name = choice.label
+    if name is None and "label" in columns and "label" not in choice.ignore:
+        name = "label"
+    elif name is None and len(declared) == 1:
+        name = declared[0]
     if name is None:
         likely = declared or [name for name, each in columns.items() if each.kind in ("text", "number")]
         problems.append(
