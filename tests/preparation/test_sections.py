@@ -28,8 +28,8 @@ def test_sections_become_samples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     text = "".join(f"s{n},{line},talk.wav,words {n}\n" for n, line in enumerate(lines))
     (tmp_path / "m.csv").write_text("id,start,end,audio,text\n" + text)
     read: Counter[str] = Counter()
-    real = decoding.file_checksum
-    monkeypatch.setattr(decoding, "file_checksum", lambda path: (read.update([path.name]), real(path))[1])
+    real = decoding.digest_of
+    monkeypatch.setattr(decoding, "digest_of", lambda path: (read.update([path.name]), real(path))[1])
     record = prepare(tmp_path / "m.csv", tmp_path / "out", SETTINGS, on_error="missing", workers=1)
     assert record.duplicates == {"audio": {"same": 1}} and read == {"talk.wav": 1}
     assert record.unreadable == {"audio": {"out of range": 1}}

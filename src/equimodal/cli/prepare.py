@@ -19,8 +19,8 @@ def prepare(
         Path,
         typer.Argument(
             metavar="SOURCE",
-            help="A manifest (.csv, .jsonl, .parquet), a folder with one folder per class, or a public data set by "
-            "name (equimodal list benchmarks).",
+            help="A manifest (.csv, .jsonl, .parquet), a folder with one folder per class, the folder of a data set of "
+            "Hugging Face, or a public data set by name (equimodal list benchmarks).",
         ),
     ],
     out: Out = None,
@@ -106,11 +106,50 @@ def prepare(
     ] = None,
     ignore: Annotated[
         list[str] | None,
-        typer.Option(metavar="COLUMN", help="A column of the manifest to leave out. Repeatable.", show_default=False),
+        typer.Option(
+            metavar="COLUMN", help="A column of the manifest or data set to leave out. Repeatable.", show_default=False
+        ),
     ] = None,
     video_sound: Annotated[
-        bool, typer.Option("--video-sound", help="Of a folder: take audio out of the videos.")
+        bool, typer.Option("--video-sound", help="Of a folder per class: take audio out of the videos.")
     ] = False,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN|none",
+            help="Of a data set of Hugging Face: the classes. Default: label.",
+            show_default=False,
+        ),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Of a data set of Hugging Face: what training and test must not share.",
+            show_default=False,
+        ),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(help="Of a data set of Hugging Face: which, where it has several.", show_default=False),
+    ] = None,
+    split: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[=PART]|drawn",
+            help="Of a data set of Hugging Face: a split to take, and what it becomes (train, validation, test); or "
+            "drawn, to draw parts of all. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN[:MEDIUM]",
+            help="Of a data set of Hugging Face: a modality, in place of all that are found. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Processes. Default: one for each core.", min=1, show_default=False)
     ] = None,
@@ -122,6 +161,7 @@ def prepare(
     """
     from equimodal.errors import ConfigError
     from equimodal.media.options import settings_of
+    from equimodal.preparation.huggingface.choice import Choice
     from equimodal.preparation.prepare import default_settings
     from equimodal.preparation.prepare import prepare as run
     from equimodal.preparation.record import check as check_folder
@@ -158,6 +198,7 @@ def prepare(
         options=options or (),
         ignore=ignore or (),
         video_sound=video_sound,
+        choice=Choice(label, group, config, tuple(split or ()), tuple(column or ())),
         on_error=on_error,  # pyright: ignore[reportArgumentType]  # checked there
         workers=workers,
         quiet=quiet,

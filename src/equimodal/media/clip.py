@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
+from equimodal.media.content import File
 from equimodal.media.unreadable import Unreadable
 
 _OVER = 0.5
@@ -19,19 +19,20 @@ class Clip:
     """A section of a sound or video. It is read as if it had been cut out into a file of its own.
 
     Args:
-        path: the file.
+        file: on disk or in memory.
         start: in seconds from the first frame or sample; None: from the beginning.
         end: in seconds; None: to the end.
         half: of all frames, for recordings that show two people side by side; None: whole frames.
 
     Example:
+        >>> from pathlib import Path
         >>> str(Clip(Path("talk.avi"), 6.5, 9.25, "left"))
         'talk.avi [6.5 to 9.25 s, left half]'
         >>> str(Clip(Path("talk.avi")))
         'talk.avi'
     """
 
-    path: Path
+    file: File
     start: float | None = None
     end: float | None = None
     half: Half | None = None
@@ -59,9 +60,9 @@ class Clip:
         return f"{float(self.start or 0)} to {'the end' if self.end is None else f'{float(self.end)} s'}"
 
     def __str__(self) -> str:
-        return f"{self.path} [{self.section}]" if self.section else str(self.path)
+        return f"{self.file} [{self.section}]" if self.section else str(self.file)
 
 
-def as_clip(file: Path | Clip) -> Clip:
+def as_clip(file: File | Clip) -> Clip:
     """Return a whole file as a section of itself."""
     return file if isinstance(file, Clip) else Clip(file)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from equimodal.extras import need
+from equimodal.media.content import File, readable, size_of
 from equimodal.media.riff import check_riff
 from equimodal.media.unreadable import Unreadable
 
@@ -23,20 +24,21 @@ _SHARE, _SLACK = 0.9, 0.5
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Any]:
+def opened(file: File) -> Iterator[Any]:
     """Give an open container while the block runs.
 
     Raises:
         Unreadable: it is empty, of no known form, or damaged where the block reads it.
     """
     av = need("av")
-    if not path.stat().st_size:
+    if not size_of(file):
         raise Unreadable("empty", "holds no byte")
-    check_riff(path)
+    check_riff(file)
     av.logging.set_level(av.logging.PANIC)  # what is wrong is said once, by us
+    source = str(file.absolute()) if isinstance(file, Path) else readable(file)
     options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
     try:
-        with av.open(str(path.absolute()), options=options, metadata_errors="replace") as container:
+        with av.open(source, options=options, metadata_errors="replace") as container:
             if not container.streams:
                 raise Unreadable("damaged", "holds no stream, and may be cut short")
             yield container

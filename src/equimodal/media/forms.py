@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -13,6 +13,7 @@ from equimodal.data.columns.base import Kind, infer_kind
 from equimodal.errors import ConfigError
 from equimodal.media.arrays import open_array, read_stored_array
 from equimodal.media.clip import Clip, as_clip
+from equimodal.media.content import File
 from equimodal.media.pictures import read_picture
 from equimodal.media.settings import MediaSettings
 from equimodal.media.sound import SOUNDFILE, read_sound
@@ -62,7 +63,7 @@ class Row:
     likeness: int | None = None
 
 
-def form_of(medium: Medium, settings: MediaSettings, files: Sequence[Path] = ()) -> Form:
+def form_of(medium: Medium, settings: MediaSettings, files: Iterable[File] = ()) -> Form:
     """Return how a modality is stored.
 
     Args:
@@ -92,7 +93,7 @@ def form_of(medium: Medium, settings: MediaSettings, files: Sequence[Path] = ())
     return _form_of_arrays(files)
 
 
-def read_row(file: Path | Clip, form: Form, settings: MediaSettings) -> Row:
+def read_row(file: File | Clip, form: Form, settings: MediaSettings) -> Row:
     """Return one file of a modality that is not text, or a section of a sound or video, as a row.
 
     Raises:
@@ -100,7 +101,7 @@ def read_row(file: Path | Clip, form: Form, settings: MediaSettings) -> Row:
         ConfigError: a package that is needed is not installed.
     """
     clip = as_clip(file)
-    if not clip.path.is_file():
+    if isinstance(clip.file, Path) and not clip.file.is_file():
         raise Unreadable("missing", "there is no such file")
     try:
         return _read(clip, form, settings)
@@ -114,32 +115,32 @@ def read_row(file: Path | Clip, form: Form, settings: MediaSettings) -> Row:
 
 def _read(clip: Clip, form: Form, settings: MediaSettings) -> Row:
     if form.medium == "image":
-        return Row(*read_picture(clip.path, settings))
+        return Row(*read_picture(clip.file, settings))
     if form.medium == "video":
         return Row(*read_video(clip, settings))
     if form.medium == "audio":
         return Row(read_sound(clip, settings))
-    return Row(read_stored_array(clip.path, (None, *form.shape[1:]) if form.varies else form.shape))
+    return Row(read_stored_array(clip.file, (None, *form.shape[1:]) if form.varies else form.shape))
 
 
-def packages_for(medium: Medium, files: Iterable[Path]) -> set[str]:
-    """Return the modules that decode these files.
+def packages_for(medium: Medium, endings: Iterable[str]) -> set[str]:
+    """Return the modules that decode files with these endings.
 
     Example:
-        >>> sorted(packages_for("audio", [Path("a.wav"), Path("b.mp4")]))
+        >>> sorted(packages_for("audio", [".wav", ".mp4"]))
         ['av', 'soundfile']
     """
     if medium == "audio":
-        return {"soundfile" if path.suffix.lower() in SOUNDFILE else "av" for path in files}
+        return {"soundfile" if ending.lower() in SOUNDFILE else "av" for ending in endings}
     return {"image": {"PIL"}, "video": {"av", "PIL"}}.get(medium, set())
 
 
-def _form_of_arrays(files: Sequence[Path]) -> Form:
+def _form_of_arrays(files: Iterable[File]) -> Form:
     counts: dict[tuple[int, ...], int] = {}
     types: dict[tuple[int, ...], set[np.dtype]] = {}
-    for path in files:
+    for file in files:
         try:
-            array = open_array(path)
+            array = open_array(file)
         except (Unreadable, OSError):
             continue  # it is reported when it is read
         counts[array.shape] = counts.get(array.shape, 0) + 1

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from equimodal.extras import need
+from equimodal.media.content import File, readable, size_of
 from equimodal.media.settings import Fit, MediaSettings
 from equimodal.media.unreadable import Unreadable
 
@@ -19,7 +19,7 @@ _FLAT = 2.0
 """Standard deviation of a small grey picture, from 0 to 255, below which it shows nothing to compare."""
 
 
-def read_picture(path: Path, settings: MediaSettings) -> tuple[np.ndarray, int | None]:
+def read_picture(file: File, settings: MediaSettings) -> tuple[np.ndarray, int | None]:
     """Return a picture as it is stored, uint8 (size, size, 3), and its likeness (see `likeness`).
 
     Of an animation the first picture is read. What the camera noted about turning is applied, transparent parts become
@@ -28,7 +28,7 @@ def read_picture(path: Path, settings: MediaSettings) -> tuple[np.ndarray, int |
     Raises:
         Unreadable: it is no picture, is cut short, or has more pixels than `settings.max_pixels`.
     """
-    image = _opened(path, settings.max_pixels)
+    image = _opened(file, settings.max_pixels)
     return np.asarray(fitted(image, settings.image_size, settings.fit)), likeness(image)
 
 
@@ -56,15 +56,15 @@ def likeness(image: Any) -> int | None:
     return int(np.packbits(bits).tobytes().hex(), 16)
 
 
-def _opened(path: Path, most: int) -> Any:
+def _opened(file: File, most: int) -> Any:
     pillow, operations = need("PIL.Image"), need("PIL.ImageOps")
-    if not path.stat().st_size:
+    if not size_of(file):
         raise Unreadable("empty", "holds no byte")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # large pictures are refused below, by our own limit
             pillow.init()
-            image = pillow.open(path, formats=[form for form in FORMATS if form in pillow.OPEN])
+            image = pillow.open(readable(file), formats=[form for form in FORMATS if form in pillow.OPEN])
             width, height = image.size
             if width * height > most:
                 raise Unreadable(

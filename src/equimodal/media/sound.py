@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from equimodal.extras import need
 from equimodal.media.clip import Clip, as_clip
 from equimodal.media.containers import CLOCK, check_length, opened
+from equimodal.media.content import File, readable, size_of
 from equimodal.media.resampling import resampled
 from equimodal.media.riff import check_riff
 from equimodal.media.settings import MediaSettings
@@ -26,7 +26,7 @@ _BEFORE = 1
 """Seconds before a section from which it is decoded: what a decoder returns depends on what it has seen."""
 
 
-def read_sound(file: Path | Clip, settings: MediaSettings) -> np.ndarray:
+def read_sound(file: File | Clip, settings: MediaSettings) -> np.ndarray:
     """Return a sound as it is stored: float32, (times, frequencies) or (samples, 1).
 
     Channels are averaged. The beginning of `settings.seconds` is resampled to `settings.sampling_rate`. What is shorter
@@ -37,7 +37,7 @@ def read_sound(file: Path | Clip, settings: MediaSettings) -> np.ndarray:
         Unreadable: it holds no sound, is damaged, cut short or too long, or has no such section.
     """
     clip = as_clip(file)
-    read = _with_soundfile if clip.path.suffix.lower() in SOUNDFILE else _with_pyav
+    read = _with_soundfile if clip.file.suffix.lower() in SOUNDFILE else _with_pyav
     wave, rate = read(clip, settings)
     if not len(wave):
         raise Unreadable("no sound", "its sound has no sample")
@@ -68,11 +68,11 @@ def _check_seconds(length: float, clip: Clip, settings: MediaSettings) -> None:
 
 def _with_soundfile(clip: Clip, settings: MediaSettings) -> tuple[np.ndarray, int]:
     soundfile = need("soundfile")
-    if not clip.path.stat().st_size:
+    if not size_of(clip.file):
         raise Unreadable("empty", "holds no byte")
-    check_riff(clip.path)
+    check_riff(clip.file)
     try:
-        with soundfile.SoundFile(clip.path) as file:
+        with soundfile.SoundFile(readable(clip.file)) as file:
             rate, total = file.samplerate, file.frames
             _check_seconds(total / rate, clip, settings)
             clip.check_range(total / rate)
@@ -93,7 +93,7 @@ def _with_soundfile(clip: Clip, settings: MediaSettings) -> tuple[np.ndarray, in
 def _with_pyav(clip: Clip, settings: MediaSettings) -> tuple[np.ndarray, int]:
     av = need("av")
     pieces: list[np.ndarray] = []
-    with opened(clip.path) as container:
+    with opened(clip.file) as container:
         if not container.streams.audio:
             raise Unreadable("no sound", "holds no audio stream")
         stream = container.streams.audio[0]
@@ -103,7 +103,7 @@ def _with_pyav(clip: Clip, settings: MediaSettings) -> tuple[np.ndarray, int]:
         first, last = _wanted(clip, rate, settings)
         flat = av.AudioResampler(format="fltp")
         position = 0
-        for position, frame in _frames(clip.path, container, first):
+        for position, frame in _frames(clip.file, container, first):
             for part in flat.resample(frame):
                 channels = part.to_ndarray()
                 pieces.append(channels[:, max(0, first - position) : max(0, last - position)])
@@ -117,7 +117,7 @@ def _with_pyav(clip: Clip, settings: MediaSettings) -> tuple[np.ndarray, int]:
     return wave, rate
 
 
-def _frames(path: Path, container: Any, first: int) -> Iterator[tuple[int, Any]]:
+def _frames(file: File, container: Any, first: int) -> Iterator[tuple[int, Any]]:
     """Yield frames, each with the number of its first sample; all those that hold sample `first` or later ones.
 
     Where the file's clock tells samples apart, decoding begins a little before that sample. Everywhere else samples are
@@ -138,7 +138,7 @@ def _frames(path: Path, container: Any, first: int) -> Iterator[tuple[int, Any]]
     if position <= first:
         yield from _counted(position, chain([frame], frames))
         return
-    with opened(path) as again:
+    with opened(file) as again:
         yield from _counted(0, again.decode(again.streams.audio[0]))
 
 

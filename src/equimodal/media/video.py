@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from equimodal.extras import need
 from equimodal.media.clip import Clip, Half, as_clip
 from equimodal.media.containers import opened
+from equimodal.media.content import File
 from equimodal.media.pictures import fitted, likeness
 from equimodal.media.settings import MediaSettings
 from equimodal.media.timeline import Timeline, jump, look_through, whole
@@ -20,7 +20,7 @@ from equimodal.media.unreadable import Unreadable
 _MIDDLE = Fraction(1, 2)
 
 
-def read_video(file: Path | Clip, settings: MediaSettings) -> tuple[np.ndarray, int | None]:
+def read_video(file: File | Clip, settings: MediaSettings) -> tuple[np.ndarray, int | None]:
     r"""Return frames of a video, uint8 (frames, size, size, 3), and the likeness of the middle one.
 
     Frame i of k is what is on the screen at $t_i = s + (i + \tfrac12)\, D / k$, where D is how long the video or its
@@ -44,19 +44,19 @@ def read_video(file: Path | Clip, settings: MediaSettings) -> tuple[np.ndarray, 
 
 def _chosen_of(clip: Clip, settings: MediaSettings) -> list[Any]:
     """Return the frames of a section that are kept."""
-    with opened(clip.path) as container:
+    with opened(clip.file) as container:
         timeline = look_through(container, clip, settings)
         if timeline is not None:
             return _chosen(clip, timeline, settings.frames)
-    with opened(clip.path) as container:
+    with opened(clip.file) as container:
         return _chosen(clip, whole(container, clip, settings), settings.frames)
 
 
-def _frames(path: Path, timeline: Timeline, kept: Container[int] | None) -> Iterator[Any]:
+def _frames(file: File, timeline: Timeline, kept: Container[int] | None) -> Iterator[Any]:
     """Yield frames, of the packets or else of the file.
 
     Args:
-        path: the file.
+        file: on disk or in memory.
         timeline: of it.
         kept: times on its clock of the frames that must be among them; None: all.
     """
@@ -69,7 +69,7 @@ def _frames(path: Path, timeline: Timeline, kept: Container[int] | None) -> Iter
         if timeline.packets[-1].size:  # the file goes on: what the decoder still holds
             yield from decoder.decode(None)
         return
-    with opened(path) as container:
+    with opened(file) as container:
         stream = container.streams.video[0]
         stream.thread_count = 1
         if timeline.jumped:
@@ -90,7 +90,7 @@ def _chosen(clip: Clip, timeline: Timeline, count: int) -> list[Any]:
     latest = None
     times = [timeline.start + (i + _MIDDLE) * (timeline.end - timeline.start) / count for i in range(count)]
     kept = {timeline.first + timeline.shown(time) for time in times} if timeline.exact else None
-    for begins, frame in _timed(_frames(clip.path, timeline, kept), timeline):
+    for begins, frame in _timed(_frames(clip.file, timeline, kept), timeline):
         while latest is not None and len(chosen) < count and times[len(chosen)] < begins:
             chosen.append(latest)
         if len(chosen) == count:

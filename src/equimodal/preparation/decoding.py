@@ -12,17 +12,18 @@ from pathlib import Path
 
 import numpy as np
 
-from equimodal.files import file_checksum
-from equimodal.media.clip import Clip, as_clip
+from equimodal.media.content import Content, digest_of
 from equimodal.media.forms import Form, Row, read_row
 from equimodal.media.settings import MediaSettings
 from equimodal.media.texts import read_text
 from equimodal.media.unreadable import Unreadable
 from equimodal.preparation.arrays import Target, checks_of
+from equimodal.preparation.embedded import Embedded
+from equimodal.preparation.layout import Source, path_of
 from equimodal.preparation.outcomes import Outcome, Outcomes, Piece
 
-Files = Sequence[tuple[int, Mapping[str, Path | Clip]]]
-"""Rows, and their files by modality."""
+Files = Sequence[tuple[int, Mapping[str, Source]]]
+"""Rows, and where their modalities come from."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ def decode_piece(work: Work, piece: range, files: Files) -> Piece:
         for name, file in cells.items():
             with _limited(work.settings.max_decode) if work.ends else nullcontext():
                 outcome, decoded = _decode(file, work.forms[name], work.settings)
-            outcomes[row][name] = outcome
+            if outcome is not None:
+                outcomes[row][name] = outcome
             if decoded is not None:
                 blocks[name][row - piece.start, *(slice(size) for size in decoded.values.shape)] = decoded.values
     for name, target in work.targets.items():
@@ -64,15 +66,16 @@ def decode_piece(work: Work, piece: range, files: Files) -> Piece:
     return Piece(piece.start, outcomes, checks_of(work.targets, piece))
 
 
-def _decode(file: Path | Clip, form: Form, settings: MediaSettings) -> tuple[Outcome, Row | None]:
-    digest, path = None, as_clip(file).path
+def _decode(source: Source, form: Form, settings: MediaSettings) -> tuple[Outcome | None, Row | None]:
+    """Return what came of an entry, and its row; neither where a table has no entry."""
+    digest = None
     try:
-        if not path.is_file():
-            raise Unreadable("missing", "there is no such file")
-        state = path.stat()
-        digest = _checksum(path, state.st_size, state.st_mtime_ns)
+        file = source.load() if isinstance(source, Embedded) else source
+        if file is None:
+            return None, None
+        digest = digest_of(file) if isinstance(file, Content) else _file_digest(path_of(file))
         if form.medium == "text":
-            return Outcome(digest, text=read_text(path, settings)), None
+            return Outcome(digest, text=read_text(path_of(source), settings)), None
         row = read_row(file, form, settings)
     except Unreadable as error:
         return Outcome(digest, cause=error.cause, reason=str(error)), None
@@ -95,8 +98,15 @@ def _limited(seconds: float) -> Iterator[None]:
             faulthandler.cancel_dump_traceback_later()
 
 
+def _file_digest(path: Path) -> str:
+    if not path.is_file():
+        raise Unreadable("missing", "there is no such file")
+    state = path.stat()
+    return _checksum(path, state.st_size, state.st_mtime_ns)
+
+
 @lru_cache(maxsize=1024)
 def _checksum(path: Path, size: int, changed: int) -> str:
     """Return the SHA-256 of a file; it is read once for all its modalities and sections, unless it changes."""
     del size, changed
-    return file_checksum(path)
+    return digest_of(path)

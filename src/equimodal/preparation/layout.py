@@ -8,9 +8,12 @@ from pathlib import Path
 
 from equimodal.media.clip import Clip, as_clip
 from equimodal.media.forms import Medium
+from equimodal.preparation.embedded import Embedded
 
-Cell = Path | Clip | str
-"""A file, a section of a sound or video, or a text itself."""
+Source = Path | Clip | Embedded
+"""A file, a section of a sound or video, or an entry of a table."""
+Cell = Source | str
+"""Where an entry comes from, or a text itself."""
 TIMED: tuple[Medium, ...] = ("audio", "video")
 """Media that have sections."""
 
@@ -63,8 +66,16 @@ class Layout:
                         f"{each.id}: {name} is {self.media[name]}; only {' and '.join(TIMED)} have sections"
                     )
 
-    def shown(self, file: Path | Clip) -> str:
-        """Return a file as messages and lists write it: as seen from the root, with slashes, and with its section."""
-        clip = as_clip(file)
-        name = clip.path.relative_to(self.root).as_posix() if clip.path.is_relative_to(self.root) else str(clip.path)
-        return f"{name} [{clip.section}]" if clip.section else name
+    def shown(self, source: Source) -> str:
+        """Return a file as messages and lists write it: as seen from the root, with slashes, and with what of it."""
+        path = path_of(source)
+        name = path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else str(path)
+        part = source.section if isinstance(source, (Clip, Embedded)) else ""
+        return f"{name} [{part}]" if part else name
+
+
+def path_of(source: Source) -> Path:
+    """Return the file on disk that an entry lies in."""
+    file = source.shard if isinstance(source, Embedded) else as_clip(source).file
+    assert isinstance(file, Path)  # what is in memory is not in a layout
+    return file

@@ -103,7 +103,7 @@ def _media(table: Rows, problems: list[str]) -> tuple[dict[str, Medium], dict[st
             problems.append(_unknown(column, name, said if colon else None))
         elif name in media:
             problems.append(f"Column '{column}': there is another column of the modality '{name}'. Rename one of them.")
-        elif not _NAME.fullmatch(name) or name in _TAKEN or name.endswith(("_present", "_lengths")):
+        elif is_reserved(name):
             problems.append(
                 f"Column '{column}': a modality cannot be called '{name}'. Take letters, digits and _, and no name "
                 f"that a file of a data folder has ({', '.join(_TAKEN)}, ..._present, ..._lengths)."
@@ -111,6 +111,11 @@ def _media(table: Rows, problems: list[str]) -> tuple[dict[str, Medium], dict[st
         else:
             media[name], named[name] = medium, column
     return media, named
+
+
+def is_reserved(name: str) -> bool:
+    """Return whether a modality cannot have this name, because of its letters or of a data folder's other files."""
+    return not _NAME.fullmatch(name) or name in _TAKEN or name.endswith(("_present", "_lengths"))
 
 
 def _unknown(column: str, name: str, said: str | None) -> str:

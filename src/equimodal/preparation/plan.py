@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from equimodal.data.columns.base import checksum_of
 from equimodal.errors import RunError
 from equimodal.extras import need
-from equimodal.media.clip import Clip, as_clip
+from equimodal.media.content import File
 from equimodal.media.forms import Form, form_of, packages_for
 from equimodal.media.settings import MediaSettings
-from equimodal.preparation.layout import Layout
+from equimodal.media.unreadable import Unreadable
+from equimodal.preparation.embedded import Embedded
+from equimodal.preparation.layout import Layout, Source, path_of
 
 PIECE = 16
 """Rows that are decoded and written together; what a kill costs is that much work per worker."""
@@ -42,17 +44,21 @@ class Plan:
         Raises:
             ConfigError: a package that is needed is not installed.
         """
-        files = {
+        sources = {
             modality: [
-                as_clip(cell).path
+                cell
                 for each in layout.samples
                 if (cell := each.cells.get(modality)) is not None and not isinstance(cell, str)
             ]
             for modality in layout.media
         }
-        for module in sorted(set().union(*(packages_for(layout.media[name], files[name]) for name in files))):
+        modules = (packages_for(medium, _endings(sources[name])) for name, medium in layout.media.items())
+        for module in sorted(set().union(*modules)):
             need(module)
-        forms = {name: form_of(medium, settings, files[name]) for name, medium in layout.media.items()}
+        forms = {
+            name: form_of(medium, settings, _files(sources[name]) if medium == "array" else ())
+            for name, medium in layout.media.items()
+        }
         return cls(layout, settings, forms)
 
     def pieces(self) -> list[range]:
@@ -60,8 +66,8 @@ class Plan:
         count = len(self.layout.samples)
         return [range(start, min(start + PIECE, count)) for start in range(0, count, PIECE)]
 
-    def files(self, piece: range) -> list[tuple[int, dict[str, Path | Clip]]]:
-        """Return the files of a piece's rows, by row and modality."""
+    def files(self, piece: range) -> list[tuple[int, dict[str, Source]]]:
+        """Return where a piece's rows come from, by row and modality."""
         return [
             (row, {name: cell for name, cell in self.layout.samples[row].cells.items() if not isinstance(cell, str)})
             for row in piece
@@ -93,10 +99,29 @@ class Plan:
                 if isinstance(cell, str):
                     yield f"{modality} {cell!r}\n"
                     continue
-                path = as_clip(cell).path
+                path = path_of(cell)
                 found = path.stat() if stamped and path.is_file() else None
                 state = (found.st_size, found.st_mtime_ns) if found else None
                 yield f"{modality} {self.layout.shown(cell)!r} {state}\n"
+
+
+def _endings(sources: Iterable[Source]) -> set[str]:
+    """Return how names end; what lies in a table may be for either reader of sound."""
+    found: set[str] = set()
+    for source in sources:
+        found.update((".wav", "") if isinstance(source, Embedded) else (path_of(source).suffix,))
+    return found
+
+
+def _files(sources: Iterable[Source]) -> Iterator[File]:
+    """Yield files, one after the other; what cannot be read is reported when it is decoded."""
+    for source in sources:
+        try:
+            file = source.load() if isinstance(source, Embedded) else path_of(source)
+        except Unreadable:
+            continue
+        if file is not None:
+            yield file
 
 
 def check_space(plan: Plan, folder: Path) -> None:

@@ -1,10 +1,11 @@
-"""Prepare data from a manifest, a folder per class, or the download of a public data set."""
+"""Prepare data from a manifest, a folder per class, a data set of Hugging Face, or a public data set by name."""
 
 from __future__ import annotations
 
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -20,6 +21,9 @@ from equimodal.preparation.benchmark import BENCHMARKS, read_benchmark
 from equimodal.preparation.class_folders import read_class_folders
 from equimodal.preparation.decoding import Work
 from equimodal.preparation.finishing import COLUMNS, DUPLICATES, UNREADABLE, Decoded, OnError, finish
+from equimodal.preparation.huggingface.choice import Choice
+from equimodal.preparation.huggingface.dataset import read_dataset
+from equimodal.preparation.huggingface.files import is_dataset
 from equimodal.preparation.layout import Layout
 from equimodal.preparation.manifest import read_manifest
 from equimodal.preparation.outcomes import Journal, Piece
@@ -34,6 +38,7 @@ from equimodal.training.progress import make_reporter
 
 WORK = ".preparing"
 """The folder within the data folder where rows are decoded; it is removed at the end."""
+_OTHERS = "not for data sets of Hugging Face"
 
 
 def prepare(
@@ -45,25 +50,29 @@ def prepare(
     options: Sequence[str] = (),
     ignore: Sequence[str] = (),
     video_sound: bool = False,
+    choice: Choice | None = None,
     on_error: OnError = "stop",
     workers: int | None = None,
     quiet: bool = True,
 ) -> Prepared:
-    """Decode media into a data folder: those of a manifest, of a folder per class, or of a public data set.
+    """Decode media into a data folder: of a manifest, a folder per class, a data set of Hugging Face, or a public one.
 
     The folder is what `equimodal train --data` and `load` take. The same files and settings give the same bytes,
     whatever the number of workers. A call that was interrupted or killed is continued by the same call.
 
     Args:
-        source: a `.csv`, `.jsonl` or `.parquet` (see `equimodal.preparation.manifest.read_manifest`); a folder (see
-            `equimodal.preparation.class_folders.read_class_folders`); or the name of a public data set (see
+        source: a `.csv`, `.jsonl` or `.parquet` (see `equimodal.preparation.manifest.read_manifest`); a folder per
+            class (see `equimodal.preparation.class_folders.read_class_folders`); a data set of Hugging Face (see
+            `equimodal.preparation.huggingface.dataset.read_dataset`); or the name of a public data set (see
             `equimodal.preparation.benchmark`), which goes before a folder of that name.
         folder: to make.
         settings: sizes, lengths, rates and limits; None: the defaults, or those of the public data set.
         root: of a manifest: the folder that paths are relative to. Of a public data set: the download.
         options: of the public data set's reader, `key=value`.
-        ignore: columns of the manifest that are not looked at.
-        video_sound: of a folder: take the modality `audio` out of the videos.
+        ignore: columns of the manifest or data set that are not looked at.
+        video_sound: of a folder per class: take the modality `audio` out of the videos.
+        choice: of a data set of Hugging Face: its label, group, configuration, splits and columns; None: the usual
+            ones.
         on_error: what an unreadable file means: `stop` (decode the others, then say which), `missing` (the sample lacks
             that modality) or `drop` (the sample is left out).
         workers: processes; None: one for each core. More than one are started afresh, so that a script needs its
@@ -95,7 +104,7 @@ def prepare(
     source, folder = Path(source), Path(folder)
     if on_error not in get_args(OnError):
         raise ConfigError(f"--on-error: unknown word '{on_error}'.{did_you_mean(on_error, get_args(OnError))}")
-    layout = _layout(source, root, options, ignore, video_sound, on_error)
+    layout = _layout(source, root, options, replace(choice or Choice(), ignore=tuple(ignore)), video_sound, on_error)
     settings = settings or default_settings(source)
     plan = stored_plan(layout, settings) if isinstance(layout, StoredLayout) else Plan.make(layout, settings)
     _check_place(folder, layout, source)
@@ -127,18 +136,23 @@ def _layout(
     source: Path,
     root: str | Path | None,
     options: Sequence[str],
-    ignore: Sequence[str],
+    choice: Choice,
     video_sound: bool,
     on_error: OnError,
 ) -> Layout:
+    if source.is_dir() and not _is_benchmark(source) and is_dataset(source):
+        _refuse({"--root": root, "-s": options, "--video-sound": video_sound}, _OTHERS, source)
+        return read_dataset(source, choice)
+    ignore = choice.ignore
+    _refuse(choice.options(), "for data sets of Hugging Face", source)
     if _is_benchmark(source):
         _refuse({"--ignore": ignore, "--video-sound": video_sound}, "not for public data sets", source)
         return read_benchmark(str(source), None if root is None else Path(root), options)
     _refuse({"-s": options}, "for public data sets", source)
     if not source.exists():
         raise DataError(
-            f"{source}: no such file or folder. Give a manifest (.csv, .jsonl, .parquet), a folder per class, or a "
-            f"public data set.{did_you_mean(str(source), BENCHMARKS.names())}"
+            f"{source}: no such file or folder. Give a manifest (.csv, .jsonl, .parquet), a folder per class, a "
+            f"data set of Hugging Face, or a public data set.{did_you_mean(str(source), BENCHMARKS.names())}"
         )
     if not source.is_dir():
         if video_sound:
@@ -157,11 +171,9 @@ def _refuse(options: Mapping[str, object], why: str, source: Path) -> None:
 
 
 def _check_place(folder: Path, layout: Layout, source: Path) -> None:
-    """Check that the folder is new, or one of ours, and lies outside of the classes' folders."""
+    """Check that the folder is new, or one of ours, and lies outside of the folder that is read."""
     if source.is_dir() and folder.resolve().is_relative_to(layout.root):
-        raise ConfigError(
-            f"--out: {folder} lies within {source}, where it would be a class. Choose a folder elsewhere."
-        )
+        raise ConfigError(f"--out: {folder} lies within {source}, among what is read. Choose a folder elsewhere.")
     if not folder.is_dir():
         return
     ours = {WORK, COLUMNS, RECORD, DESCRIPTION, UNREADABLE, DUPLICATES, LOCK}

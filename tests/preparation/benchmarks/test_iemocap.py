@@ -14,6 +14,7 @@ from equimodal.errors import ConfigError, DataError
 from equimodal.media.clip import Clip
 from equimodal.media.options import settings_of
 from equimodal.preparation.benchmark import read_benchmark
+from equimodal.preparation.layout import path_of
 from equimodal.preparation.prepare import default_settings, prepare
 from media.making import need, sound, tone, video
 
@@ -159,7 +160,7 @@ def test_a_dialogue_without_its_video_lacks_it_in_every_turn(download: Path, tmp
     (root / "Session1" / "dialog" / "avi" / "DivX" / "Ses01M_script01_1b.avi").unlink()
     layout = read_benchmark("iemocap", root)
     assert layout.notes[-1] == "Recordings of dialogues that are not there: 1."
-    missing = [each.id for each in layout.samples if not Path(each.cells["video"].path).is_file()]  # pyright: ignore
+    missing = [each.id for each in layout.samples if not path_of(each.cells["video"]).is_file()]  # pyright: ignore
     assert missing == [name for name, label, _ in turns("Ses01M_script01_1b") if label not in ("fru", "xxx")]
 
 

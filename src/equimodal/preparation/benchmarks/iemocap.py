@@ -13,7 +13,7 @@ from equimodal.media.settings import MediaSettings
 from equimodal.preparation.benchmark import BENCHMARKS, Benchmark
 from equimodal.preparation.division import Share, divide
 from equimodal.preparation.encodings import read_undeclared
-from equimodal.preparation.layout import Cell, Layout, Sample
+from equimodal.preparation.layout import Cell, Layout, Sample, path_of
 from equimodal.preparation.tables import list_places
 from equimodal.preparation.tree import Tree, count_notes, nonzero_notes
 
@@ -93,10 +93,11 @@ Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav
         samples = [self._sample(dialogue, turn, files, texts) for dialogue, turn in turns]
         notes = count_notes({"turns": len(samples)}, {"turns": _PUBLISHED[self.classes]})
         sections = [cell for each in samples for cell in each.cells.values() if isinstance(cell, Clip)]
+        cut = {path_of(each) for each in sections}
         counted = {
             "Turns without a transcription": sum("text" not in each.cells for each in samples),
             "Turns whose sound is cut out of the dialogue": sum(each.half is None for each in sections),
-            "Recordings of dialogues that are not there": len({c.path for c in sections if not c.path.is_file()}),
+            "Recordings of dialogues that are not there": sum(not path.is_file() for path in cut),
         }
         notes += nonzero_notes(counted)
         samples, said = divide(samples, self.split, self.validation, ways=("drawn",))

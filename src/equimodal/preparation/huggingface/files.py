@@ -1,0 +1,217 @@
+"""Which files a data set has for each split: as its card says, as their names say, or as `save_to_disk` left them."""
+
+from __future__ import annotations
+
+import glob
+import json
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from equimodal.data.assignment import PARTS
+from equimodal.data.checks import raise_problems
+from equimodal.errors import ConfigError, DataError, did_you_mean
+from equimodal.preparation.huggingface.card import CARD, DEFAULT, Card, read_card
+from equimodal.preparation.shards import ENDINGS
+from equimodal.preparation.tables import list_places
+
+WHOLE = "all"
+"""The split of a data set that has none."""
+WORDS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
+}
+"""Names of splits, and of files, as the hub understands them."""
+_DICT, _STATE, _INFO = "dataset_dict.json", "state.json", "dataset_info.json"
+_SHARD = re.compile(r"data/(?P<split>\w+(?:\.\w+)*)-\d{5}-of-\d{5}[^/]*\.parquet")
+_OF = re.compile(r"-(\d{5})-of-(\d{5})")
+_BETWEEN = re.compile(r"[-._ 0-9]+")
+
+
+@dataclass(frozen=True)
+class Files:
+    """The shards of a data set.
+
+    Args:
+        splits: by name, paths below the folder, in order.
+        features: by column, what is declared beside the shards.
+        counts: by split, how many rows there are said to be.
+    """
+
+    splits: Mapping[str, list[Path]]
+    features: Mapping[str, Any] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+def is_dataset(folder: Path) -> bool:
+    """Return whether a folder is a data set of Hugging Face: what is left of one is for its reader to say."""
+    if any((folder / name).is_file() for name in (_DICT, _STATE, _INFO)):
+        return True
+    return next(folder.glob("**/*.parquet"), None) is not None or bool(read_card(folder).files)
+
+
+def find_files(folder: Path, config: str | None = None) -> Files:
+    """Return the shards of a data set, by split.
+
+    Args:
+        folder: of the data set.
+        config: its configuration; None: the one that the card names first, or the only one.
+
+    Raises:
+        DataError: files are missing, or are of another kind.
+        ConfigError: there is no such configuration, or there are several.
+    """
+    saved = any((folder / name).is_file() for name in (_DICT, _STATE, _INFO))
+    if saved and config is not None:
+        raise ConfigError(f"--config: {folder} was made by save_to_disk and has no configurations. Leave it out.")
+    files = _saved(folder) if saved else _downloaded(folder, config)
+    problems = []
+    for split, paths in files.splits.items():
+        lost = _lost(paths)
+        if lost:
+            problems.append(
+                f"Split '{split}': {len(paths)} shards are there, and {list_places(lost)} is not. Download it again."
+            )
+        gone = [path.relative_to(folder).as_posix() for path in paths if not path.is_file()]
+        if gone:
+            problems.append(f"Split '{split}': no such file: {list_places(gone)}. Save or download it again.")
+    raise_problems(problems, str(folder))
+    return files
+
+
+def _saved(folder: Path) -> Files:
+    if (folder / _DICT).is_file():
+        splits = _json(folder / _DICT).get("splits")
+        if not isinstance(splits, list) or not splits or not all(_plain(name) for name in splits):
+            raise DataError(f"{folder / _DICT}: names no splits. Save the data set again.")
+        parts = {str(split): _saved(folder / split) for split in splits}
+        features = next(iter(parts.values())).features
+        return Files({name: part.splits[WHOLE] for name, part in parts.items()}, features)
+    state = _json(folder / _STATE)
+    names = [each.get("filename") for each in state.get("_data_files") or [] if isinstance(each, dict)]
+    if not names or not all(_plain(name) for name in names):
+        raise DataError(f"{folder / _STATE}: names no shards. Save the data set again.")
+    info = _json(folder / _INFO) if (folder / _INFO).is_file() else {}
+    features = info.get("features")
+    return Files({WHOLE: [folder / str(name) for name in names]}, features if isinstance(features, dict) else {})
+
+
+def _plain(name: Any) -> bool:
+    """Return whether a name leads to a file or folder directly below, and not anywhere else."""
+    return isinstance(name, str) and name not in ("", ".", "..") and PurePosixPath(name).name == name
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(
+            f"{path}: is missing, though {path.parent} looks like a data set of save_to_disk. Save or copy it again."
+        ) from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: is damaged ({error}). Save or copy it again.") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: is damaged (no mapping). Save or copy it again.")
+    return content
+
+
+def _downloaded(folder: Path, config: str | None) -> Files:
+    card = read_card(folder)
+    if not card.files:
+        return _by_names(folder, config, card)
+    name = config if config is not None else card.first
+    if name is None or name not in card.files:
+        raise _no_config(folder, name, list(card.files))
+    splits: dict[str, list[Path]] = {}
+    problems: list[str] = []
+    for split, patterns in card.files[name].items():
+        splits[split] = sorted({path for each in patterns for path in _matching(folder, each, problems)})
+        if not splits[split]:
+            problems.append(
+                f"Split '{split}': {CARD} names {', '.join(patterns)}, and no such file is there. Download it."
+            )
+        other = [path.name for path in splits[split] if path.suffix not in ENDINGS[:1]]
+        if other:
+            problems.append(
+                f"Split '{split}': cannot read {list_places(other)}. Only .parquet is read from a data set; for other "
+                "files write a manifest (see docs/data/media.md)."
+            )
+    raise_problems(problems, str(folder))
+    return Files(splits, card.features.get(name, {}), card.counts.get(name, {}))
+
+
+def _matching(folder: Path, pattern: str, problems: list[str]) -> list[Path]:
+    # `glob` finds files below `**`, as the hub does, and follows links, of which the hub's cache consists.
+    path = PurePosixPath(pattern)
+    if path.is_absolute() or ".." in path.parts or ":" in pattern:
+        problems.append(f"{CARD} names '{pattern}', which leads out of the folder. Only files below it are read.")
+        return []
+    found = glob.glob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207
+    return [folder / each for each in found if (folder / each).is_file()]
+
+
+def _no_config(folder: Path, name: str | None, known: list[str]) -> ConfigError:
+    if name is None:
+        return ConfigError(f"{folder}: has several configurations. Say which: --config. Known: {', '.join(known)}.")
+    return ConfigError(f"--config: there is no configuration '{name}' in {folder}.{did_you_mean(name, known)}")
+
+
+def _by_names(folder: Path, config: str | None, card: Card) -> Files:
+    """Return the shards as the hub finds them: in numbered shards, by the names of folders, then of files."""
+    paths = sorted(path for path in folder.glob("**/*.parquet") if not _hidden(path.relative_to(folder)))
+    if not paths:
+        raise DataError(
+            f"{folder}: holds no .parquet. Expected a data set as it is downloaded (data/train-00000-of-00001.parquet) "
+            "or as save_to_disk leaves it."
+        )
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    numbered = {name: match["split"] for name in names if (match := _SHARD.fullmatch(name))}
+    found: dict[str, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
+    for name, split in numbered.items():
+        found[DEFAULT][split].append(folder / name)
+    if not numbered:
+        for name in names:
+            for place, part in enumerate(PurePosixPath(name).parts[:-1]):
+                if split := _split_in(part):
+                    before = "/".join(PurePosixPath(name).parts[:place])
+                    found[before if before not in ("", "data") else DEFAULT][split].append(folder / name)
+                    break
+    if not found:
+        for name in names:
+            if split := _split_in(PurePosixPath(name).stem):
+                found[DEFAULT][split].append(folder / name)
+    if not found:
+        found[DEFAULT]["train"] = paths
+    wanted = config or (next(iter(found)) if len(found) == 1 else DEFAULT if DEFAULT in found else None)
+    if wanted is None or wanted not in found:
+        raise _no_config(folder, wanted, list(found))
+    order = [*PARTS, *sorted(found[wanted])]
+    splits = {split: found[wanted][split] for split in sorted(found[wanted], key=order.index)}
+    return Files(splits, card.features.get(wanted, {}), card.counts.get(wanted, {}))
+
+
+def _split_in(name: str) -> str | None:
+    words = [WORDS[word] for word in _BETWEEN.split(name) if word in WORDS]
+    return words[0] if words else None
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith((".", "__")) for part in path.parts)
+
+
+def _lost(paths: Sequence[Path]) -> list[str]:
+    """Return the names of shards that numbered names tell of, and that are not there."""
+    there: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for path in paths:
+        if match := _OF.search(path.name):
+            there[path.name[: match.start()], match[2]].add(int(match[1]))
+    return [
+        f"{stem}-{number:05d}-of-{total}"
+        for (stem, total), found in there.items()
+        for number in range(int(total))
+        if number not in found
+    ]
