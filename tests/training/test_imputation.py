@@ -57,10 +57,8 @@ def test_the_best_epoch_keeps_the_imputer_of_its_encodings(tiny, absent):
 @pytest.mark.parametrize("absent", IMPUTATIONS)
 def test_without_gaps_the_classifier_is_trained_as_with_the_mean(absent):
     data = make_splits(80, modalities=("vector", "sequence"), absent=0.0)
-    runs = [fit_tiny(data, method(name), training={"patience": None}) for name in ("mean", absent)]
-    parameters = [dict(run.model.named_parameters()) for run in runs]
-    if runs[0].best_epoch == runs[1].best_epoch:
-        assert_same_weights(*parameters)
+    runs = [fit_tiny(data, method(name)) for name in ("mean", absent)]
+    assert_same_weights(*(dict(run.model.named_parameters()) for run in runs))
     full = [table(run, data.test)[-1] for run in runs]
     alone = [table(run, data.test)[1] for run in runs]
     assert torch.equal(*full) and not torch.equal(*alone)
@@ -91,9 +89,9 @@ def test_a_fusion_that_imputes_nothing_costs_no_pass_over_training_rows(tiny, mo
     assert seen == [0, 0]
 
 
-@pytest.mark.parametrize("name", ["concat", "gated", "mlp"])
-@pytest.mark.parametrize("training", ["joint", "modality_dropout:p=0.5"])
-def test_every_fusion_and_training_with_hidden_modalities_takes_it(tiny, name, training):
-    separator = "," if ":" in training else ":"
-    run = fit_tiny(tiny, f"{training}{separator}fusion={name},fusion_options.absent=knn,fusion_options.neighbours=2")
+@pytest.mark.parametrize(
+    "training", ["joint:fusion=mlp,", "modality_dropout:p=0.5,fusion=gated,", "modality_dropout:p=0.5,fusion=concat,"]
+)
+def test_fusions_take_it_with_gaps_in_training(tiny, training):
+    run = fit_tiny(tiny, f"{training}fusion_options.absent=knn,fusion_options.neighbours=2")
     assert run.model.fusion.substitute.neighbours == 2 and table(run, tiny.test).isfinite().all()
