@@ -7,6 +7,9 @@ import math
 
 import numpy as np
 import scipy.stats
+from sklearn.impute import KNNImputer
+
+from equimodal.models.absence.iterative import ROUNDS
 
 
 def _array(tensor):
@@ -106,13 +109,52 @@ def late(fusion, sample):
     return _pooled(fusion, {name: _decision(fusion, name, z) for name, z in sample.items()})
 
 
+def _knn(stand_in, sample):
+    """scikit-learn's, with the rows kept."""
+    rows, have = _array(stand_in.donors)[: int(stand_in.rows)], _array(stand_in.have)[: int(stand_in.rows)] > 0
+    reference = KNNImputer(n_neighbors=stand_in.neighbours)
+    reference.fit(np.where(have[..., None], rows, np.nan).reshape(len(rows), -1))
+    holes = np.full(rows.shape[2], np.nan)
+    row = np.concatenate([sample.get(name, holes) for name in stand_in.modalities])
+    return reference.transform(row[None])[0].reshape(rows.shape[1:])
+
+
+def _iterative(stand_in, sample):
+    """Rounds over the modalities, as they are written."""
+    names, weights, bias = stand_in.modalities, _array(stand_in.weights), _array(stand_in.bias)
+    rows = [sample.get(name, _array(stand_in.centre)[i]) for i, name in enumerate(names)]
+    for _ in range(ROUNDS):
+        for t, name in enumerate(names):
+            if name not in sample:
+                rows[t] = bias[t] + sum(rows[s] @ weights[s, t] for s in range(len(names)) if s != t)
+    return rows
+
+
+def _mapped(stand_in, sample):
+    """The mean of what each modality says."""
+    names, centre, scale = stand_in.modalities, _array(stand_in.centre), _array(stand_in.scale)
+    rows = []
+    for t, target in enumerate(names):
+        said = []
+        for s, source in enumerate(names):
+            if source in sample and s != t:
+                x = (sample[source] - centre[s]) / scale[s]
+                hidden = np.maximum(x @ _array(stand_in.inner)[s, t] + _array(stand_in.inner_bias)[s, t], 0)
+                said.append(hidden @ _array(stand_in.outer)[s, t] + _array(stand_in.outer_bias)[s, t])
+        rows.append(sample[target] if target in sample else centre[t] + scale[t] * np.mean(said, axis=0))
+    return rows
+
+
 def _filled(fusion, sample):
-    stand_in = fusion.substitute
+    stand_in, absent = fusion.substitute, fusion.options["absent"]
+    imputed = {"knn": _knn, "iterative": _iterative, "mapped": _mapped}
+    if absent in imputed:
+        return imputed[absent](stand_in, sample)
     instead = {
         "mean": stand_in.mean,
         "zeros": 0 * stand_in.mean,
         "learned": getattr(stand_in, "learned", None),
-    }[stand_in.substitute]
+    }[absent]
     return [sample.get(name, _array(instead[i])) for i, name in enumerate(fusion.modalities)]
 
 

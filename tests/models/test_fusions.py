@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 
 from equimodal.contribution.coalitions import all_coalitions
 from equimodal.errors import ConfigError
-from equimodal.models.fusions.base import FUSIONS, MeanEncoding
+from equimodal.models.fusions.base import FUSIONS
 from equimodal.models.fusions.pool import certainty_weights
 from equimodal.testing.data import make_model, make_splits
 from equimodal.training.fit import fit
@@ -30,6 +29,11 @@ KINDS = [
     ("concat", {}),
     ("concat", {"absent": "zeros"}),
     ("concat", {"absent": "learned"}),
+    ("concat", {"absent": "knn", "neighbours": 3}),
+    ("concat", {"absent": "iterative"}),
+    ("concat", {"absent": "mapped"}),
+    ("gated", {"absent": "knn"}),
+    ("mlp", {"absent": "iterative"}),
     ("cosine", {"scale": 3.0}),
     ("sum", {}),
     ("gated", {}),
@@ -66,6 +70,9 @@ def made(name, options, n, samples=9):
                 buffer.normal_()
             elif key.endswith("seen"):
                 buffer.fill_(True)
+        if fusion.fits_on_training:
+            fitted_on = random_presence(names, 30)
+            fusion.fit({m: torch.randn(30, 6) for m in names}, fitted_on)
     if name in ("memory", "refined"):
         fusion.order = random.sample(names, n)
     present = random_presence(names, samples)
@@ -133,28 +140,6 @@ def test_the_cell_runs_once_for_each_distinct_prefix(n, name):
     few[1:, order[-1]] = True  # the last modality alone, twice, and nothing
     fusion.coalitions(encodings, present, few)
     assert rows == [9]
-
-
-def test_mean_encoding_follows_the_training_rows_that_are_present():
-    stand_in = MeanEncoding(["a", "b"], 3)
-    means: list[Any] = [None, None]
-    present = {}
-    for _ in range(5):
-        present = random_presence(["a", "b"], 8, 0.5)
-        encodings = {name: torch.randn(8, 3) for name in "ab"}
-        for i, name in enumerate("ab"):
-            if present[name].any():
-                mean = encodings[name][present[name]].numpy().mean(0)
-                means[i] = mean if means[i] is None else 0.9 * means[i] + 0.1 * mean
-        filled = stand_in(encodings, present)
-        assert torch.equal(filled[0][present["a"]], encodings["a"][present["a"]])
-        assert np.allclose(filled[0][~present["a"]].numpy(), means[0], atol=1e-6)
-    assert np.allclose(stand_in.mean.numpy(), np.stack(means), atol=1e-6)
-    before = stand_in.mean.clone()
-    stand_in.eval()({name: torch.randn(8, 3) for name in "ab"}, present)
-    assert torch.equal(stand_in.mean, before)  # evaluation learns nothing
-    stand_in.train()({name: torch.randn(8, 3) for name in "ab"}, {name: torch.zeros(8) > 0 for name in "ab"})
-    assert torch.equal(stand_in.mean, before)  # nor do rows that are absent
 
 
 def test_a_learned_stand_in_is_moved_by_rows_that_lack_the_modality_alone():

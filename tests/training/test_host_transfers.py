@@ -17,6 +17,7 @@ from equimodal.config.run import TrainingConfig
 from equimodal.data.splits import Splits
 from equimodal.methods import opm
 from equimodal.methods.base import METHODS, Method, Update, cross_entropy, prepare_fusion
+from equimodal.models.encoded import encode_all
 from equimodal.models.fusions.base import FUSIONS
 from equimodal.testing.data import NormedEncoder
 from equimodal.training.loop import make_fabric
@@ -110,6 +111,15 @@ def test_no_step_waits_for_the_device(data: Splits, name: str, fusion: str, monk
     method = method_of(data, name, None if fusion == own else fusion)
     assert steps_on_meta(method, data) == []
     assert all(p.device == META for p in method.model.parameters())
+
+
+@pytest.mark.parametrize("absent", ["knn", "iterative", "mapped"])
+def test_no_imputation_waits_for_the_device(data: Splits, absent: str) -> None:
+    method = method_of(data, "joint", model=make_model(data, fusion="concat", fusion_options={"absent": absent}))
+    train = method.model.prepare(data.train)
+    method.calibrate([], list(encode_all(method.model, train)))
+    assert method.model.fusion.fits_on_training and method.model.fusion.substitute.fitted  # pyright: ignore
+    assert steps_on_meta(method, data) == []
 
 
 def test_no_encoder_waits_for_the_device() -> None:

@@ -14,6 +14,7 @@ from equimodal.config.section import Section
 from equimodal.errors import ConfigError
 from equimodal.known import known
 from equimodal.models.calibration import fit_pool
+from equimodal.models.encoded import Encoded, joined
 from equimodal.modes import ModesByModule
 from equimodal.registry import Registry
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from equimodal.contribution.result import Contribution
     from equimodal.data.dataset import Dataset
     from equimodal.models.classifier import Classifier
-    from equimodal.models.encoded import Encoded
 
 METHODS: Registry[type[Method]] = Registry("method", "equimodal.methods")
 
@@ -189,12 +189,21 @@ class Method(ModesByModule):
     def on_epoch_trained(self) -> None:
         """Finish the epoch's training, before it is validated."""
 
-    def calibrate(self, validation: Sequence[Encoded]) -> None:
-        """Fit a few numbers of the model on the validation probe's encodings, before the epoch is measured there.
+    def calibrate(self, validation: Sequence[Encoded], training: Sequence[Encoded] = ()) -> None:
+        """Fit a few numbers of the model on encodings, before the epoch is measured.
 
-        By default those of a fitted pool, where the model's fusion has one. What is fitted must live in buffers of the
-        model. The model is in evaluation mode, and nothing has a gradient.
+        By default those of a fitted pool, on validation, and of what imputes absent encodings, on training rows, where
+        the model's fusion has one. What is fitted must live in buffers of the model. The model is in evaluation mode,
+        and nothing has a gradient.
+
+        Args:
+            validation: of the validation probe.
+            training: of the same training rows in each epoch; nothing where the fusion does not ask for them
+                (`Fusion.fits_on_training`).
         """
+        if training:
+            rows = joined(training)
+            self.model.fusion.fit(rows.encodings, rows.present)
         fit_pool(self.model, validation)
 
     def on_epoch_end(self, result: EpochResult) -> None:

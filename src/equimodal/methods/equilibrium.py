@@ -154,9 +154,9 @@ class Equilibrium(HostBuffers, Scheduled[EquilibriumConfig]):
         (own,) = torch.autograd.grad(total / count, leaf, retain_graph=True)
         return total + count * _injected(encoding, mixed(own, residual, share)), count
 
-    def calibrate(self, validation: Sequence[Encoded]) -> None:
+    def calibrate(self, validation: Sequence[Encoded], training: Sequence[Encoded] = ()) -> None:
         """Fit the pool and the memory's strength; measure what the modalities and the memory each gain."""
-        super().calibrate(validation)
+        super().calibrate(validation, training)
         if self.config.balance and self.config.memory.encoders and self.fusion.remembers:
             end = self.config.explore * self.epochs
             exploring = max(0.0, 1 - (self.epoch + 1) / end) if end else 0.0

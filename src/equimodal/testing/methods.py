@@ -235,7 +235,7 @@ class MethodConformance(SmallRuns):
         )
 
     def _weights_after_one_epoch(self, data: Splits) -> dict[str, Tensor]:
-        def stop(method: Method, validation: Sequence[Encoded]) -> None:
+        def stop(method: Method, validation: Sequence[Encoded], training: Sequence[Encoded] = ()) -> None:
             raise _Reached(method.model.state_dict())
 
         with pytest.MonkeyPatch.context() as patch, pytest.raises(_Reached) as reached:

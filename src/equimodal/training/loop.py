@@ -21,6 +21,7 @@ from equimodal.data.dataset import Dataset
 from equimodal.data.splits import Splits
 from equimodal.errors import NOT_FINITE, ConfigError, Diverged, Interrupted, RunError
 from equimodal.methods.base import EpochResult, Method, Phase
+from equimodal.models.absence.imputer import ROWS
 from equimodal.models.encoded import encode_all
 from equimodal.modes import evaluating
 from equimodal.progress import Reporter
@@ -87,12 +88,17 @@ class Trainer:
         self.weights = Weights(method, folder)
         self.compiled = CompiledEncoders(self.model, wanted=training.compile)
         method.begin(data.train)
-        self.probe = data.validation
-        if config.measure.probe is not None and len(self.probe) > config.measure.probe:
-            rows = permutation(len(self.probe), config.seed, "probe")[: config.measure.probe]
-            self.probe = self.probe.subset(rows.sort().values.numpy())
+        self.probe = self._drawn(data.validation, config.measure.probe, "probe")
+        self.imputed_from = self._drawn(data.train, ROWS, "imputation") if self.model.fusion.fits_on_training else None
         self.updater: Updater | None = None
         self._stop = False
+
+    def _drawn(self, data: Dataset, most: int | None, purpose: str) -> Dataset:
+        """Return `most` rows, the same ones in each epoch; None: all."""
+        if most is None or len(data) <= most:
+            return data
+        rows = permutation(len(data), self.config.seed, purpose)[:most]
+        return data.subset(rows.sort().values.numpy())
 
     def run(self) -> None:
         """Train to the end, from the position of the cursor.
@@ -262,8 +268,11 @@ class Trainer:
         with self.fabric.autocast(), torch.no_grad(), evaluating(self.model):
             workers = self.config.training.loader_workers
             encoded = list(encode_all(self.model, self.probe, workers=workers))  # read by both
+            training = []
+            if self.imputed_from is not None:
+                training = list(encode_all(self.model, self.imputed_from, workers=workers))
             with self._seeded("calibrate", self.cursor.total):
-                self.method.calibrate(encoded)
+                self.method.calibrate(encoded, training)
             return measure(
                 self.model,
                 encoded,

@@ -54,6 +54,14 @@ class Fusion(nn.Module):
         """Return the weight of each modality in a fitted pool, of mean 1; None where the fusion has none."""
         return None
 
+    @property
+    def fits_on_training(self) -> bool:
+        """Whether `fit` is to be called after each epoch."""
+        return False
+
+    def fit(self, encodings: Encodings, present: Presence) -> None:
+        """Learn how absent encodings are imputed, from the encodings of training rows; most fusions impute nothing."""
+
     def stacked(self, present: Presence) -> Tensor:
         """Return the presence of all modalities as one mask (n, B)."""
         return torch.stack([present[name] for name in self.modalities])
@@ -66,57 +74,6 @@ class Fusion(nn.Module):
             name: (coalitions[:, i, None] & present[name][None, :]).flatten() for i, name in enumerate(self.modalities)
         }
         return self(repeated, masks).unflatten(0, (K, B))
-
-
-SUBSTITUTES = ("mean", "zeros", "learned")
-"""What can take the place of an absent encoding, see `MeanEncoding`."""
-
-
-class MeanEncoding(nn.Module):
-    """Replace absent encodings by the running mean of the present ones (momentum .1, as batch norms have), or else.
-
-    Args:
-        modalities: names.
-        width: size of the encodings.
-        substitute: "mean"; "zeros"; or "learned", a vector for each modality that begins at 0 and is trained wherever
-            that modality is absent in training (in data that lack entries, or with modality dropout).
-    """
-
-    mean: Tensor
-    seen: Tensor
-
-    def __init__(self, modalities: Sequence[str], width: int, substitute: str = "mean") -> None:
-        super().__init__()
-        if substitute not in SUBSTITUTES:
-            known = " or ".join(map(repr, SUBSTITUTES))
-            raise ConfigError(f"fusion option 'absent': expected {known}, got '{substitute}'. Choose one of them.")
-        self.substitute = substitute
-        self.modalities = tuple(modalities)
-        if substitute == "learned":
-            self.learned = nn.Parameter(torch.zeros(len(self.modalities), width))
-        self.register_buffer("mean", torch.zeros(len(self.modalities), width))
-        self.register_buffer("seen", torch.zeros(len(self.modalities), dtype=torch.bool))
-
-    @torch.no_grad()
-    def _track(self, encodings: Encodings, present: Presence) -> None:
-        for i, name in enumerate(self.modalities):
-            if present[name].any():
-                mean = encodings[name][present[name]].mean(0)
-                step = torch.where(self.seen[i], 0.1, 1.0)
-                self.mean[i] += step * (mean - self.mean[i])
-                self.seen[i] = True
-
-    def forward(self, encodings: Encodings, present: Presence) -> list[Tensor]:
-        """Return the encodings (B, D) in order, absent rows replaced."""
-        if self.substitute == "zeros":
-            return [encodings[name] * present[name].unsqueeze(-1) for name in self.modalities]
-        if self.training and self.substitute == "mean":
-            self._track(encodings, present)
-        instead = self.learned if self.substitute == "learned" else self.mean
-        return [
-            torch.where(present[name].unsqueeze(-1), encodings[name], instead[i].to(encodings[name].dtype))
-            for i, name in enumerate(self.modalities)
-        ]
 
 
 def masked_average(values: Tensor, mask: Tensor) -> Tensor:

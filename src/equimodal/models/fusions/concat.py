@@ -7,17 +7,19 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from equimodal.models.fusions.base import FUSIONS, Encodings, Fusion, MeanEncoding, Presence
+from equimodal.models.fusions.base import FUSIONS
+from equimodal.models.fusions.filling import FillingFusion
 from equimodal.models.initial import draw_blocks
 
 
 @FUSIONS.register("concat")
-class Concat(Fusion):
+class Concat(FillingFusion):
     """Logits `W [h_1 .. h_n] + b` of the concatenated encodings.
 
     Args:
-        absent: what replaces an absent encoding: "mean" (of the training encodings), "zeros" or "learned" (a vector
-            that is trained wherever the modality is absent in training).
+        absent: what takes the place of an absent encoding: "mean", "zeros", "learned", "knn", "iterative" or "mapped",
+            see `equimodal.models.fusions.filling.FillingFusion`.
+        neighbours: training rows that "knn" takes the mean of.
 
     Example:
         >>> fusion = Concat(["a", "b"], width=4, classes=3)
@@ -26,13 +28,12 @@ class Concat(Fusion):
         torch.Size([2, 3])
     """
 
-    absence = "the mean training encoding takes its place (options: zeros, a learned vector)"
-
-    def __init__(self, modalities: Sequence[str], width: int, classes: int, absent: str = "mean") -> None:
-        super().__init__(modalities, width, classes, absent=absent)
-        self.substitute = MeanEncoding(self.modalities, width, absent)
+    def __init__(
+        self, modalities: Sequence[str], width: int, classes: int, absent: str = "mean", neighbours: int = 5
+    ) -> None:
+        super().__init__(modalities, width, classes, absent=absent, neighbours=neighbours)
         self.head = draw_blocks(nn.Linear(width * len(self.modalities), classes), self.modalities)
 
-    def forward(self, encodings: Encodings, present: Presence) -> Tensor:
-        """Return logits (B, C)."""
-        return self.head(torch.cat(self.substitute(encodings, present), dim=1))
+    def decide(self, filled: list[Tensor]) -> Tensor:
+        """Return logits (B, C) of the encodings (B, width) of all modalities, in order."""
+        return self.head(torch.cat(filled, dim=1))

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from equimodal.models.fusions.base import FUSIONS, Encodings, Fusion, MeanEncoding, Presence
+from equimodal.models.fusions.base import FUSIONS
+from equimodal.models.fusions.filling import FillingFusion
 from equimodal.models.initial import draw_blocks, for_each
 
 
 @FUSIONS.register("gated")
-class Gated(Fusion):
+class Gated(FillingFusion):
     r"""Gated multimodal unit for any number of modalities.
 
     $$
@@ -22,8 +23,9 @@ class Gated(Fusion):
     The softmax over modalities, where the original has one sigmoid for two, is ours.
 
     Args:
-        absent: what replaces an absent encoding: "mean" (of the training encodings), "zeros" or "learned" (a vector
-            that is trained wherever the modality is absent in training).
+        absent: what takes the place of an absent encoding: "mean", "zeros", "learned", "knn", "iterative" or "mapped",
+            see `equimodal.models.fusions.filling.FillingFusion`.
+        neighbours: training rows that "knn" takes the mean of.
 
     Example:
         >>> fusion = Gated(["a", "b"], width=4, classes=3)
@@ -34,11 +36,10 @@ class Gated(Fusion):
     Source: Arevalo et al., 2017, "Gated Multimodal Units for Information Fusion", arXiv 1702.01992.
     """
 
-    absence = "the mean training encoding takes its place (options: zeros, a learned vector)"
-
-    def __init__(self, modalities: Sequence[str], width: int, classes: int, absent: str = "mean") -> None:
-        super().__init__(modalities, width, classes, absent=absent)
-        self.substitute = MeanEncoding(self.modalities, width, absent)
+    def __init__(
+        self, modalities: Sequence[str], width: int, classes: int, absent: str = "mean", neighbours: int = 5
+    ) -> None:
+        super().__init__(modalities, width, classes, absent=absent, neighbours=neighbours)
         self.values = nn.ModuleList(for_each(self.modalities, lambda _: nn.Linear(width, width)).values())
         n = len(self.modalities)
         self.gate = draw_blocks(nn.Linear(width * n, n), self.modalities, self.modalities)
@@ -48,9 +49,8 @@ class Gated(Fusion):
         """Return the modality's value map."""
         return [self.values[self.modalities.index(modality)]]
 
-    def forward(self, encodings: Encodings, present: Presence) -> Tensor:
-        """Return logits (B, C)."""
-        filled = self.substitute(encodings, present)
+    def decide(self, filled: list[Tensor]) -> Tensor:
+        """Return logits (B, C) of the encodings (B, width) of all modalities, in order."""
         gates = self.gate(torch.cat(filled, dim=1)).softmax(dim=1)  # (B, n)
         values = torch.stack([torch.tanh(value(h)) for value, h in zip(self.values, filled, strict=True)], dim=1)
         return self.head((gates.unsqueeze(-1) * values).sum(1))

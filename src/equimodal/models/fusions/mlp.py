@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from equimodal.errors import ConfigError
-from equimodal.models.fusions.base import FUSIONS, Encodings, Fusion, MeanEncoding, Presence
+from equimodal.models.fusions.base import FUSIONS
+from equimodal.models.fusions.filling import FillingFusion
 from equimodal.models.initial import draw_blocks
 
 
 @FUSIONS.register("mlp")
-class MLPFusion(Fusion):
+class MLPFusion(FillingFusion):
     r"""Logits of one hidden layer over the concatenated encodings, which can learn interactions of modalities.
 
     $$
@@ -23,11 +24,12 @@ class MLPFusion(Fusion):
     Args:
         hidden: units of the hidden layer.
         dropout: probability that a hidden unit is dropped while training.
-        absent: what replaces an absent encoding: "mean" (of the training encodings), "zeros" or "learned" (a vector
-            that is trained wherever the modality is absent in training).
+        absent: what takes the place of an absent encoding: "mean", "zeros", "learned", "knn", "iterative" or "mapped",
+            see `equimodal.models.fusions.filling.FillingFusion`.
+        neighbours: training rows that "knn" takes the mean of.
 
     Raises:
-        ConfigError: `hidden` is below 1, or `absent` is neither.
+        ConfigError: `hidden` is below 1, `absent` is none of these, or `neighbours` is out of its range.
 
     Example:
         >>> fusion = MLPFusion(["a", "b"], width=4, classes=3)
@@ -38,8 +40,6 @@ class MLPFusion(Fusion):
     Source: common practice.
     """
 
-    absence = "the mean training encoding takes its place (options: zeros, a learned vector)"
-
     def __init__(
         self,
         modalities: Sequence[str],
@@ -48,16 +48,18 @@ class MLPFusion(Fusion):
         hidden: int = 128,
         dropout: float = 0.1,
         absent: str = "mean",
+        neighbours: int = 5,
     ) -> None:
-        super().__init__(modalities, width, classes, hidden=hidden, dropout=dropout, absent=absent)
+        super().__init__(
+            modalities, width, classes, absent=absent, neighbours=neighbours, hidden=hidden, dropout=dropout
+        )
         if hidden < 1:
             raise ConfigError(f"fusion 'mlp', option 'hidden': expected at least 1 unit, got {hidden}.")
-        self.substitute = MeanEncoding(self.modalities, width, absent)
         self.hidden = draw_blocks(nn.Linear(width * len(self.modalities), hidden), self.modalities)
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(hidden, classes)
 
-    def forward(self, encodings: Encodings, present: Presence) -> Tensor:
-        """Return logits (B, C)."""
-        hidden = torch.relu(self.hidden(torch.cat(self.substitute(encodings, present), dim=1)))
+    def decide(self, filled: list[Tensor]) -> Tensor:
+        """Return logits (B, C) of the encodings (B, width) of all modalities, in order."""
+        hidden = torch.relu(self.hidden(torch.cat(filled, dim=1)))
         return self.head(self.dropout(hidden))
