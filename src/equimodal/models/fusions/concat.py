@@ -33,6 +33,10 @@ class Concat(Fusion):
         self.substitute = MeanEncoding(self.modalities, width, absent)
         self.head = draw_blocks(nn.Linear(width * len(self.modalities), classes), self.modalities)
 
+    def representation(self, encodings: Encodings, present: Presence) -> Tensor:
+        """Return the concatenated encodings: (B, n D)."""
+        return torch.cat(self.substitute(encodings, present), dim=1)
+
     def forward(self, encodings: Encodings, present: Presence) -> Tensor:
         """Return logits (B, C)."""
-        return self.head(torch.cat(self.substitute(encodings, present), dim=1))
+        return self.head(self.representation(encodings, present))

@@ -48,9 +48,13 @@ class Gated(Fusion):
         """Return the modality's value map."""
         return [self.values[self.modalities.index(modality)]]
 
-    def forward(self, encodings: Encodings, present: Presence) -> Tensor:
-        """Return logits (B, C)."""
+    def representation(self, encodings: Encodings, present: Presence) -> Tensor:
+        """Return the gated sum: (B, D)."""
         filled = self.substitute(encodings, present)
         gates = self.gate(torch.cat(filled, dim=1)).softmax(dim=1)  # (B, n)
         values = torch.stack([torch.tanh(value(h)) for value, h in zip(self.values, filled, strict=True)], dim=1)
-        return self.head((gates.unsqueeze(-1) * values).sum(1))
+        return (gates.unsqueeze(-1) * values).sum(1)
+
+    def forward(self, encodings: Encodings, present: Presence) -> Tensor:
+        """Return logits (B, C)."""
+        return self.head(self.representation(encodings, present))

@@ -57,7 +57,10 @@ class MLPFusion(Fusion):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(hidden, classes)
 
+    def representation(self, encodings: Encodings, present: Presence) -> Tensor:
+        """Return the hidden layer: (B, hidden)."""
+        return torch.relu(self.hidden(torch.cat(self.substitute(encodings, present), dim=1)))
+
     def forward(self, encodings: Encodings, present: Presence) -> Tensor:
         """Return logits (B, C)."""
-        hidden = torch.relu(self.hidden(torch.cat(self.substitute(encodings, present), dim=1)))
-        return self.head(self.dropout(hidden))
+        return self.head(self.dropout(self.representation(encodings, present)))
