@@ -10,9 +10,22 @@ MUTED = "#6b7785"
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")  # Okabe and Ito, 2008
 ABOVE, BELOW = _COLOURS[:2]
 """Colours of numbers above and below 0."""
-_GLYPHS = {"_": "━", "|": "┃", "o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼", "P": "✚", "X": "✖", "<": "◀", ">": "▶", "*": "★"}
-_MARKERS = tuple(_GLYPHS)[2:]
-_STROKES = ("o", "_", "|")
+_GLYPHS = {
+    "_": "━",
+    "|": "┃",
+    "o": "●",
+    "s": "■",
+    "^": "▲",
+    "D": "◆",
+    "v": "▼",
+    "P": "✚",
+    "X": "✖",
+    "<": "◀",
+    ">": "▶",
+    "*": "★",
+}
+_MARKERS = tuple(_GLYPHS)
+_STROKES = {"o": "●", "_": "━", "|": "┃"}
 """Markers of points of which a figure has thousands: each is one short stroke."""
 
 
@@ -35,7 +48,7 @@ class Style:
     @property
     def glyph(self) -> str:
         """The marker as a character, for legends in text."""
-        return _GLYPHS.get(self.marker, "")
+        return (_GLYPHS | _STROKES).get(self.marker, "")
 
 
 FUSED = Style(INK, "", width=2.4)
@@ -71,7 +84,7 @@ def class_styles(classes: Sequence[str]) -> dict[str, Style]:
     """
     colours, strokes = len(_COLOURS), len(_STROKES)
     return {
-        name: Style(_COLOURS[i % colours], _STROKES[(i + i // colours) % strokes], width=0.0)
+        name: Style(_COLOURS[i % colours], tuple(_STROKES)[(i + i // colours) % strokes], width=0.0)
         for i, name in enumerate(classes)
     }
 

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Sequence
 from functools import singledispatch
 from io import BytesIO
-from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib.style
@@ -32,8 +31,8 @@ from equimodal.display.charts import (
     RowChart,
     ScatterChart,
 )
-from equimodal.display.labels import label_room, shorten
 from equimodal.display.grids import curve_grid_figure, point_grid_figure
+from equimodal.display.labels import label_room, shorten
 from equimodal.display.lines import GRID, WIDTH, draw_line, fit_axis, values_of
 from equimodal.display.matrix import matrix_figure, tint
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from equimodal.display.charts import INK, Chart, Entry
+from equimodal.display.charts import INK, Chart, Entry, Style
 from equimodal.display.drawing import draw
 from equimodal.files import write_text
 
@@ -73,20 +73,25 @@ def _rows(legend: Sequence[Entry], width: float) -> list[list[tuple[Entry, float
 def _entry(root: ElementTree.Element, entry: Entry, left: float, base: float) -> None:
     style = entry.style
     if style is not None:
-        line = {
-            "x1": f"{left:g}",
-            "x2": f"{left + _SWATCH:g}",
-            "y1": f"{base - 3:g}",
-            "y2": f"{base - 3:g}",
-            "stroke": style.colour,
-            "stroke-width": f"{style.width:g}",
-        }
-        if style.dashes:
-            line["stroke-dasharray"] = " ".join(f"{length:g}" for length in style.dashes)
-        ElementTree.SubElement(root, f"{_SVG}line", line)
+        if style.width:
+            _line(root, style, left, base)
         _text(root, style.glyph, left + _SWATCH / 2 - 4, base, style.colour)
         left += _SWATCH + 4
     _text(root, entry.label, left, base, INK)
+
+
+def _line(root: ElementTree.Element, style: Style, left: float, base: float) -> None:
+    line = {
+        "x1": f"{left:g}",
+        "x2": f"{left + _SWATCH:g}",
+        "y1": f"{base - 3:g}",
+        "y2": f"{base - 3:g}",
+        "stroke": style.colour,
+        "stroke-width": f"{style.width:g}",
+    }
+    if style.dashes:
+        line["stroke-dasharray"] = " ".join(f"{length:g}" for length in style.dashes)
+    ElementTree.SubElement(root, f"{_SVG}line", line)
 
 
 def _text(root: ElementTree.Element, text: str, x: float, y: float, colour: str, size: float = 9.5) -> None:

@@ -1,4 +1,4 @@
-"""Encodings of some validation rows, which a run keeps in its folder while it trains: `encodings/epoch-5.safetensors`."""
+"""Encodings of some validation rows, kept in a run's folder while it trains: `encodings/epoch-5.safetensors`."""
 
 from __future__ import annotations
 
