@@ -92,21 +92,22 @@ def _clouds(
 
 def _measure_chart(result: SettingResult, measure: Measure) -> CurveGrid:
     panels = {
-        in_words(place, measure): dict.fromkeys(arms, f"{measure.key}.{place}.")
+        in_words(place, measure): [(arm, f"{measure.key}.{place}.") for arm in arms]
         for place, arms in places_of(result, measure).items()
     }
     title = f"{measure.words[0].upper()}{measure.words[1:]} by epoch"
-    return _curves(result, measure.key.replace("_", "-"), title, measure.reading, measure.words, panels)
+    return _curves(result, measure.key.replace("_", "-"), title, measure.reading, measure.words, panels, measure.limits)
 
 
 def _change_chart(result: SettingResult) -> CurveGrid:
     first = epochs_of(result)[0]
     panels = {
-        place: dict.fromkeys(arms, f"cka.{place}.{first}-") for place, arms in places_of(result, MEASURES[0]).items()
+        place: [(arm, f"cka.{place}.{first}-") for arm in arms]
+        for place, arms in places_of(result, MEASURES[0]).items()
     }
     reading = "Linear CKA of the same rows; it falls as far as the encodings change by more than rotation and scale."
     title = f"Likeness to the encodings of epoch {first}"
-    return _curves(result, "change", title, reading, f"CKA with epoch {first}", panels, since=first)
+    return _curves(result, "change", title, reading, f"CKA with epoch {first}", panels, (0.0, 1.0), since=first)
 
 
 def _curves(
@@ -116,6 +117,7 @@ def _curves(
     reading: str,
     axis: str,
     panels: Mapping[str, Sequence[tuple[Arm, str]]],
+    limits: tuple[float, float],
     since: int | None = None,
 ) -> CurveGrid:
     """Return a line of each method in each panel; `panels` has the columns' names without the epoch.
@@ -133,6 +135,7 @@ def _curves(
         title=title,
         caption=f"{reading} On validation rows, {SPREAD} over the seeds.",
         axis=axis,
+        limits=limits,
         legend=tuple(Entry(arm.words, styles[arm.label]) for arm in result.arms),
         across="epoch",
         places=tuple(map(float, epochs)),

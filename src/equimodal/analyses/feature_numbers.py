@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -12,13 +13,14 @@ from equimodal.analyses.result import SettingResult
 
 
 class Measure(NamedTuple):
-    """A measure: its key, its name, how to read it, digits, and whether it is of two modalities."""
+    """A measure: its key, its name, how to read it, digits, whether it is of two modalities, what is possible."""
 
     key: str
     words: str
     reading: str
     digits: int
     of_pairs: bool
+    limits: tuple[float, float]
 
 
 MEASURES = (
@@ -28,9 +30,15 @@ MEASURES = (
         "By class, at most 1; higher where classes are further apart, below 0 where they mix.",
         3,
         False,
+        (-1.0, 1.0),
     ),
     Measure(
-        "davies_bouldin", "Davies-Bouldin index", "By class, from 0; lower where classes are further apart.", 2, False
+        "davies_bouldin",
+        "Davies-Bouldin index",
+        "By class, from 0; lower where classes are further apart.",
+        2,
+        False,
+        (0.0, math.inf),
     ),
     Measure(
         "calinski_harabasz",
@@ -38,8 +46,9 @@ MEASURES = (
         "By class, from 0; higher where classes are further apart. It grows with the number of rows.",
         1,
         False,
+        (0.0, math.inf),
     ),
-    Measure("cka", "CKA of modalities", "Linear, from 0 to 1: the same up to rotation and scale.", 3, True),
+    Measure("cka", "CKA of modalities", "Linear, from 0 to 1: the same up to rotation and scale.", 3, True, (0.0, 1.0)),
     Measure(
         "gap",
         "modality gap",
@@ -47,6 +56,7 @@ MEASURES = (
         "a space, as where one head reads them all.",
         3,
         True,
+        (0.0, 2.0),
     ),
 )
 

@@ -125,7 +125,7 @@ def _changes(result: SettingResult, arm: Arm, epochs: Sequence[int]) -> list[str
             if arm in arms
         ]
         if each:
-            found.append(f"{measure.words} of {', of '.join(each)}")
+            found.append(f"{measure.words}: {', '.join(each)}")
     return found
 
 
