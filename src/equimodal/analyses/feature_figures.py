@@ -101,10 +101,8 @@ def _measure_chart(result: SettingResult, measure: Measure) -> CurveGrid:
 
 def _change_chart(result: SettingResult) -> CurveGrid:
     first = epochs_of(result)[0]
-    panels = {
-        place: [(arm, f"cka.{place}.{first}-") for arm in arms]
-        for place, arms in places_of(result, MEASURES[0]).items()
-    }
+    places = places_of(result, MEASURES[0])
+    panels = {place: [(arm, f"cka.{place}.{first}-") for arm in arms] for place, arms in places.items()}
     reading = "Linear CKA of the same rows; it falls as far as the encodings change by more than rotation and scale."
     title = f"Likeness to the encodings of epoch {first}"
     return _curves(result, "change", title, reading, f"CKA with epoch {first}", panels, (0.0, 1.0), since=first)
