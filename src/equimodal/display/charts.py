@@ -10,20 +10,7 @@ MUTED = "#6b7785"
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")  # Okabe and Ito, 2008
 ABOVE, BELOW = _COLOURS[:2]
 """Colours of numbers above and below 0."""
-_GLYPHS = {
-    "_": "━",
-    "|": "┃",
-    "o": "●",
-    "s": "■",
-    "^": "▲",
-    "D": "◆",
-    "v": "▼",
-    "P": "✚",
-    "X": "✖",
-    "<": "◀",
-    ">": "▶",
-    "*": "★",
-}
+_GLYPHS = {"o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼", "P": "✚", "X": "✖", "<": "◀", ">": "▶", "*": "★"}
 _MARKERS = tuple(_GLYPHS)
 _STROKES = {"o": "●", "_": "━", "|": "┃"}
 """Markers of points of which a figure has thousands: each is one short stroke."""
