@@ -20,10 +20,14 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (folder / "encodings").iterdir()}
 
 
+def ids_of(part) -> list[str]:
+    return [str(name) for name in part.ids]
+
+
 def assert_of(kept: KeptEncodings, model, part) -> None:
     """Assert that the encodings are what the model makes of the rows of that part."""
     whole = joined(encode_all(model, model.prepare(part)))
-    at = [part.ids.tolist().index(name) for name in kept.ids]
+    at = [ids_of(part).index(name) for name in kept.ids]
     assert torch.equal(kept.labels, whole.labels[at])
     for name in model.modalities:
         assert torch.equal(kept.present[name], whole.present[name][at])
@@ -38,7 +42,7 @@ def test_the_encodings_of_validation_rows_are_those_of_the_model_then(tiny, tmp_
     assert set(files(tmp_path / "run")) == {"epoch-0.safetensors", f"epoch-{EPOCHS}.safetensors"}
     before, after = (read_encodings(tmp_path / "run", epoch) for epoch in (0, EPOCHS))
     assert before.ids == after.ids and len(before.ids) == 7 == len(set(before.ids))
-    assert set(before.ids) <= set(tiny.validation.ids) and not set(before.ids) & set(tiny.test.ids)
+    assert set(before.ids) <= set(ids_of(tiny.validation)) and not set(before.ids) & set(ids_of(tiny.test))
     assert not torch.equal(before.encodings["vector"], after.encodings["vector"])
     if run.best_epoch == EPOCHS:  # the kept weights are those of the last epoch
         assert_of(after, run.model, tiny.validation)
@@ -58,7 +62,7 @@ def test_epoch_0_is_before_training_and_trials_are_not_counted(tiny, tmp_path, m
     kept = read_encodings(tmp_path / "run", 0)
     run.model.load_state_dict(untrained, strict=False)  # all but the fusion, which the method brought
     whole = joined(encode_all(run.model, run.model.prepare(tiny.validation)))
-    at = [tiny.validation.ids.tolist().index(name) for name in kept.ids]
+    at = [ids_of(tiny.validation).index(name) for name in kept.ids]
     assert torch.allclose(kept.encodings["vector"], whole.encodings["vector"][at], atol=1e-5)
     last = read_encodings(tmp_path / "run", EPOCHS)
     assert last.representation is None or method == "umt"
@@ -85,7 +89,7 @@ def test_keeping_encodings_changes_nothing_else(tiny, tmp_path):
 def test_the_rows_are_those_of_the_seed_and_no_more_than_there_are(tiny, tmp_path):
     many = {"bootstrap": 0, "encodings": {"epochs": [1], "rows": 500}}
     fit_tiny(tiny, "joint", tmp_path / "many", measure=many)
-    assert read_encodings(tmp_path / "many", 1).ids == tuple(tiny.validation.ids.tolist())
+    assert read_encodings(tmp_path / "many", 1).ids == tuple(ids_of(tiny.validation))
     drawn = []
     for seed in (0, 1):
         fit_tiny(tiny, "joint", tmp_path / str(seed), measure=KEEP, seed=seed)
