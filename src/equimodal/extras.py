@@ -38,6 +38,7 @@ PACKAGES = {
     "pyarrow": Package("pyarrow", "equimodal[parquet]", "Reading Parquet"),
     "starlette": Package("Starlette", "equimodal[board]", "The live view"),
     "uvicorn": Package("Uvicorn", "equimodal[board]", "The live view"),
+    "umap": Package("umap-learn", "equimodal[umap]", "The projection 'umap'"),
     "ray": Package("Ray", "equimodal[ray]", "Running jobs with workers: ray"),
 }
 """By the name under which it is imported."""

@@ -74,6 +74,18 @@ def test_encoders_from_yaml_to_page(run: Run, recipe: Path, tmp_path: Path) -> N
     )
 
 
+def test_features_from_yaml_to_page(run: Run, recipe: Path, tmp_path: Path) -> None:
+    code, out, err = run("analyse", "features", recipe, "--epochs", "2,0", "--projections", "pca")
+    assert code == 0, err
+    assert "own: reading the runs" in err and "Differences after epoch 2" in out
+    folder = tmp_path / "analyses" / "features-own"
+    page = (folder / "report.html").read_bytes()
+    (folder / "report.html").unlink()
+    assert run("report", folder)[0] == 0
+    assert (folder / "report.html").read_bytes() == page
+    assert (folder / "figures" / "features-joint-pca.svg").is_file()
+
+
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
@@ -91,6 +103,10 @@ def test_encoders_from_yaml_to_page(run: Run, recipe: Path, tmp_path: Path) -> N
         (["order", "-s", "model.fusion=concat"], ["model.fusion", "'concat'"]),
         (["encoders", "-m", "joint"], ["compare.encoders: expected at least two", "got none", "Write for instance"]),
         (["encoders", "-s", "compare.encoders=[{label: a, encoders: {weak: mpl}}]"], ["(a).weak", "mean 'mlp'"]),
+        (["features", "--epochs", "0,soon"], ["--epochs: expected whole numbers from 0", "'0,soon'"]),
+        (["features", "--epochs", "0,3"], ["measure.encodings.epochs: epoch 3 is beyond training, which has 2"]),
+        (["features", "--projections", "pca,tsen"], ["there is no 'tsen'", "Did you mean 'tsne'?"]),
+        (["features", "--projections", ""], ["--projections: expected at least one"]),
         (["order", "--workers", "many"], ["--workers", "many"]),
         (["order", "nothing.yaml"], ["nothing.yaml", "no such file"]),
     ],

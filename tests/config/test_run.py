@@ -91,11 +91,14 @@ def test_the_hash_is_stable_and_of_everything_but_the_comparison():
         {"method": "equilibrium:smoothing=0.1"},
         {"data": {"labels": 400}},
         {"measure": {"probe": None}},
+        {"measure": {"encodings": {"epochs": [0]}}},
         {"model": {"width": 65}},
         {"reference": False},
         {"data": {"split_seed": 0}},
     ]
     base = {"seed": 3, "training": {"epochs": 5, "patience": 2}}
+    nothing_kept = merge_configs(base, {"measure": {"encodings": {"rows": 9}}})
+    assert build_config(nothing_kept).hash() == one.hash()
     assert len({one.hash()} | {build_config(merge_configs(base, other)).hash() for other in others}) == 1 + len(others)
 
 
@@ -242,6 +245,12 @@ def test_the_message_of_several_mistakes_lists_them():
         ({"seed": 2**32}, "seed: expected a whole number from 0 to 4294967295, got 4294967296."),
         ({"data": {"split_seed": -1}}, "data.split_seed: expected a whole number from 0 to 4294967295, got -1."),
         ({"data": {"split_seed": 2**70}}, "data.split_seed: expected a whole number from 0 to 4294967295, got"),
+        ({"measure": {"encodings": {"epochs": [-1]}}}, "measure.encodings.epochs: expected epochs from 0, got -1."),
+        ({"measure": {"encodings": {"epochs": [True]}}}, "measure.encodings.epochs.0: input should be a valid integer"),
+        (
+            {"measure": {"encodings": {"epochs": [0, 61]}}},
+            "measure.encodings.epochs: epoch 61 is beyond training, which has 60",
+        ),
         ({"data": {"labels": 1}}, "data.labels: input should be greater than or equal to 2"),
         ({"method": {"name": "paper", "pool": "fitted"}}, "Unknown key 'method.pool'"),
         ({"method": "emoji"}, "Unknown method 'emoji'"),  # a recipe without a method

@@ -303,3 +303,14 @@ def test_mistakes_are_named(name, options, message):
     with pytest.raises(ConfigError) as caught:
         make_fusion(name, ["a", "b"], 4, 3, options)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "options"), KINDS)
+def test_the_last_layer_reads_the_representation_where_there_is_one(name, options):
+    fusion, encodings, present = made(name, options, 3)
+    fusion.eval()
+    found = fusion.representation(encodings, present)
+    if found is None:
+        assert not isinstance(getattr(fusion, "head", None), torch.nn.Linear)
+    else:
+        assert torch.equal(fusion.head(found), fusion(encodings, present))

@@ -13,6 +13,7 @@ from equimodal.analyses.ablation import Ablation
 from equimodal.analyses.arms import Arm
 from equimodal.analyses.base import Analysis
 from equimodal.analyses.encoders import Encoders
+from equimodal.analyses.features import Features
 from equimodal.analyses.order import Order
 from equimodal.analyses.overall import Overall
 from equimodal.analyses.result import SettingResult
@@ -29,7 +30,9 @@ from equimodal.tables.text import WIDTH, text_section
 
 FILE = "analysis.json"
 
-ANALYSES: dict[str, type[Analysis]] = {analysis.kind: analysis for analysis in (Order, Tau, Ablation, Encoders)}
+ANALYSES: dict[str, type[Analysis]] = {
+    analysis.kind: analysis for analysis in (Order, Tau, Ablation, Encoders, Features)
+}
 """Every analysis by its name."""
 
 

@@ -34,6 +34,7 @@ def run_analysis(
     make: MakeAnalysis,
     config: RunConfig,
     *,
+    methods: Sequence[str] | None = METHODS,
     out: str | Path,
     workers: Workers = 1,
     quiet: bool = False,
@@ -48,6 +49,7 @@ def run_analysis(
     Args:
         make: the class of an analysis, or a function that makes one from recipes.
         config: as for `compare`.
+        methods: names of those that can be analysed; None: all.
         out: the folder.
         workers: see `equimodal.comparison.compare.run_comparison`; on Ray, runs are read in this process.
         quiet: print nothing.
@@ -58,13 +60,13 @@ def run_analysis(
         RunError: if the folder holds something else.
         Interrupted: on Ctrl-C; the same call resumes.
     """
-    plain, passed_over = prepare(config)
+    plain, passed_over = prepare(config, methods)
     analysis = make(plain.compare.methods)
     if not quiet:
         tell_ignored(passed_over)
     made: dict[tuple[str, ...], tuple[list[Arm], list[str]]] = {}
 
-    def methods(modalities: Sequence[str]) -> list[MethodSpec]:
+    def trained(modalities: Sequence[str]) -> list[MethodSpec]:
         arms, left_out = made[tuple(modalities)] = analysis.arms(modalities)
         if not arms:
             raise ConfigError(left_out)
@@ -74,7 +76,7 @@ def run_analysis(
         plain,
         out=out,
         recipe=f"{analysis.kind}-analysis.yaml",
-        methods=methods,
+        methods=trained,
         workers=workers,
         quiet=quiet,
         command=command,

@@ -1,4 +1,4 @@
-"""`equimodal analyse order|tau|ablation|encoders`."""
+"""`equimodal analyse order|tau|ablation|encoders|features`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 analyse = typer.Typer(
     name="analyse",
-    help="Analyse the method: its order, the threshold of its mapping, its parts; or any method's encoders.",
+    help="Analyse the method: its order, the threshold of its mapping, its parts; any method's encoders or features.",
     no_args_is_help=True,
 )
 
@@ -44,6 +44,21 @@ Initial = Annotated[
     typer.Option(
         "--initial", metavar="all|declared", help="Initial sequences: all, or the modalities as the data name them."
     ),
+]
+
+Epochs = Annotated[
+    str | None,
+    typer.Option(
+        "--epochs",
+        metavar="N,N,...",
+        help="Epochs after which encodings are kept, separated by commas; 0: before the first. Default: 0, and a "
+        "tenth, a third and all of training.epochs.",
+        show_default=False,
+    ),
+]
+Projections = Annotated[
+    str,
+    typer.Option("--projections", metavar="NAME,NAME,...", help="What the figures show: pca, tsne, umap (an extra)."),
 ]
 
 
@@ -149,6 +164,37 @@ def encoders(
     from equimodal.analyses.encoder_runs import run_encoders
 
     _analyse("encoders", run_encoders, recipe, data, method, seeds, settings, out, workers, quiet)
+
+
+@analyse.command()
+def features(
+    recipe: Recipe = None,
+    data: Data = None,
+    method: Methods = None,
+    epochs: Epochs = None,
+    projections: Projections = "pca,tsne",
+    seeds: Seeds = None,
+    settings: Settings = None,
+    out: Out = None,
+    workers: WorkerCount = "1",
+    quiet: Quiet = False,
+) -> None:
+    """Encodings of each modality and fused at some epochs: PCA, t-SNE, how far classes and modalities lie apart.
+
+    Takes the same YAML as compare; the methods are those that -m or compare.methods names. The folder (default:
+    analyses/features-NAME) holds the runs, runs.csv, table.md, figures and report.html; the same command resumes.
+    """
+    from functools import partial
+
+    from equimodal.analyses.feature_runs import run_features
+    from equimodal.errors import ConfigError
+
+    if epochs is not None:
+        if not all(item.isascii() and item.isdigit() for item in _items(epochs)) or not _items(epochs):
+            raise ConfigError(f"--epochs: expected whole numbers from 0, separated by commas, got '{epochs}'.")
+        settings = [*(settings or []), f"measure.encodings.epochs=[{', '.join(_items(epochs))}]"]
+    run = partial(run_features, projections=_items(projections))
+    _analyse("features", run, recipe, data, method, seeds, settings, out, workers, quiet)
 
 
 def _items(text: str) -> list[str]:

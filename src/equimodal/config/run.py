@@ -144,6 +144,25 @@ class TrainingConfig(Section):
         return rates
 
 
+class EncodingsConfig(Section):
+    """Which encodings a run keeps in its folder while it trains, for `analyse features`.
+
+    Args:
+        epochs: after which epochs, counted from 1, trials left out; 0: before the first. None listed: nothing is kept.
+        rows: at most so many rows of the validation probe, drawn by the seed.
+    """
+
+    epochs: list[int] = []
+    rows: int = Field(default=500, ge=2)
+
+    @field_validator("epochs")
+    @classmethod
+    def _epochs(cls, epochs: list[int]) -> list[int]:
+        if epochs and min(epochs) < 0:
+            raise ValueError(f"expected epochs from 0, got {min(epochs)}")
+        return sorted(set(epochs))
+
+
 class MeasureConfig(Section):
     """How contribution is measured, while training (validation) and at the end (test).
 
@@ -153,6 +172,7 @@ class MeasureConfig(Section):
         probe: at most so many validation samples are measured after each epoch; None: all.
         bootstrap: replicates of the intervals.
         budget: at most so many coalitions are evaluated; None: all of up to 10 modalities, 1024 sampled ones of more.
+        encodings: which encodings are kept while training, see `EncodingsConfig`.
     """
 
     value: Literal["accuracy", "macro_f1", "log_likelihood_gain", "true_class_probability"] = "accuracy"
@@ -160,6 +180,7 @@ class MeasureConfig(Section):
     probe: int | None = Field(default=2000, ge=2)
     bootstrap: int = Field(default=200, ge=0)
     budget: int | None = Field(default=None, ge=6)
+    encodings: EncodingsConfig = EncodingsConfig()
 
     @field_validator("target")
     @classmethod
@@ -225,6 +246,18 @@ class RunConfig(Section):
     def _parse(cls, method: Any, info: ValidationInfo) -> Any:
         return parse_method(method, default=DEFAULT_METHOD, names=info.context)
 
+    @field_validator("measure")
+    @classmethod
+    def _encodings_within_training(cls, measure: MeasureConfig, info: ValidationInfo) -> MeasureConfig:
+        training = info.data.get("training")  # not there where it has mistakes of its own
+        last = max(measure.encodings.epochs, default=0)
+        if training is not None and last > training.epochs:
+            raise ConfigError(
+                f"measure.encodings.epochs: epoch {last} is beyond training, which has {training.epochs} "
+                "(training.epochs). Leave it out, or train longer."
+            )
+        return measure
+
     @property
     def fusion(self) -> tuple[str | None, dict[str, Any]]:
         """The fusion's name and options: the method's, or else the model's; None: the method brings its own."""
@@ -256,6 +289,8 @@ class RunConfig(Section):
         for key, default in {"learning_rates": {}, "decay_norms_and_biases": True, "compile": False}.items():
             if plain["training"][key] == default:  # runs from before there were these options keep their hash
                 del plain["training"][key]
+        if not plain["measure"]["encodings"]["epochs"]:  # nothing is kept
+            del plain["measure"]["encodings"]
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
 
 

@@ -12,6 +12,8 @@ ABOVE, BELOW = _COLOURS[:2]
 """Colours of numbers above and below 0."""
 _GLYPHS = {"o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼", "P": "✚", "X": "✖", "<": "◀", ">": "▶", "*": "★"}
 _MARKERS = tuple(_GLYPHS)
+_STROKES = {"o": "●", "_": "━", "|": "┃"}
+"""Markers of points of which a figure has thousands: each is one short stroke."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Style:
     @property
     def glyph(self) -> str:
         """The marker as a character, for legends in text."""
-        return _GLYPHS.get(self.marker, "")
+        return (_GLYPHS | _STROKES).get(self.marker, "")
 
 
 FUSED = Style(INK, "", width=2.4)
@@ -56,6 +58,21 @@ def modality_styles(modalities: Sequence[str]) -> dict[str, Style]:
             ((), (4.0, 1.5), (1.0, 1.2))[i // rounds % 3],
         )
         for i, name in enumerate(modalities)
+    }
+
+
+def class_styles(classes: Sequence[str]) -> dict[str, Style]:
+    """Return the style of each class in figures of many points; from the nineteenth on styles are used again.
+
+    Example:
+        >>> styles = class_styles(["cat", "dog"])
+        >>> styles["cat"].glyph, styles["dog"].glyph
+        ('●', '━')
+    """
+    colours, strokes = len(_COLOURS), len(_STROKES)
+    return {
+        name: Style(_COLOURS[i % colours], tuple(_STROKES)[(i + i // colours) % strokes], width=0.0)
+        for i, name in enumerate(classes)
     }
 
 
@@ -139,6 +156,43 @@ class CurveChart(Chart):
     places: tuple[float, ...]
     lines: tuple[Line, ...]
     level: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CurveGrid(Chart):
+    """Small panels of lines over a number that is varied, with one vertical axis for all.
+
+    Args:
+        across: what is varied; the label of the horizontal axes.
+        places: its values, ascending.
+        panels: the lines of each panel, by its title; each line has one value per place.
+    """
+
+    across: str
+    places: tuple[float, ...]
+    panels: dict[str, tuple[Line, ...]]
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Points of one style: their coordinates from 0 to 1."""
+
+    style: Style
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointGrid(Chart):
+    """Small panels of many points, without axes.
+
+    Args:
+        columns: headers.
+        rows: the clouds of each column's panel, by the label of the row; None: nothing is there.
+    """
+
+    columns: tuple[str, ...]
+    rows: dict[str, tuple[tuple[Cloud, ...] | None, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)

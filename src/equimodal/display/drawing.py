@@ -24,20 +24,21 @@ from equimodal.display.charts import (
     MUTED,
     Chart,
     CurveChart,
+    CurveGrid,
     EpochChart,
-    Line,
     Mark,
     MatrixChart,
     OrderChart,
+    PointGrid,
     RowChart,
     ScatterChart,
 )
+from equimodal.display.grids import curve_grid_figure, point_grid_figure
 from equimodal.display.labels import label_room, shorten
+from equimodal.display.lines import GRID, WIDTH, draw_line, fit_axis, values_of
 from equimodal.display.matrix import matrix_figure, tint
 
-_WIDTH = 374.0  # points; wide enough for a phone's screen to show its text at a readable size
 _PITCH = 13.0  # points between two marks of a row
-GRID = "#e4e8ec"
 _SVG = "http://www.w3.org/2000/svg"
 LOOK = {
     "font.family": ["DejaVu Sans"],  # ships with matplotlib; the page's own font replaces it
@@ -102,12 +103,12 @@ def _draw_epochs(chart: EpochChart) -> Figure:
     for level in chart.levels:
         axes.axhline(level, color=LEVEL.colour, linewidth=LEVEL.width, dashes=LEVEL.dashes)
     for line in chart.lines:
-        _draw_line(axes, line, range(1, len(line.values) + 1))
+        draw_line(axes, line, range(1, len(line.values) + 1))
     for epoch in chart.kept:
         axes.axvline(epoch, color=INK, linewidth=0.9, dashes=(1, 2))
     shown = [v for line in chart.lines for v in line.values if v is not None]
     if shown:
-        _limit(axes.set_ylim, [*shown, *chart.levels], chart.limits)
+        fit_axis(axes.set_ylim, [*shown, *chart.levels], chart.limits)
     else:
         axes.set_yticks([])
         axes.text(0.5, 0.5, "undefined in every epoch", transform=axes.transAxes, ha="center", color=MUTED)
@@ -117,30 +118,11 @@ def _draw_epochs(chart: EpochChart) -> Figure:
     return figure
 
 
-def _draw_line(axes: Axes, line: Line, at: Sequence[float]) -> None:
-    if line.band:
-        low, high = zip(*((math.nan, math.nan) if ends is None else ends for ends in line.band), strict=True)
-        axes.fill_between(at, low, high, color=line.style.colour, alpha=0.15, linewidth=0)
-    every = math.ceil(len(line.values) / 10)
-    defined = [value is not None for value in line.values]
-    alone = [here and not any(defined[max(0, i - 1) : i] + defined[i + 1 : i + 2]) for i, here in enumerate(defined)]
-    axes.plot(
-        at,
-        [math.nan if value is None else value for value in line.values],
-        color=line.style.colour,
-        linewidth=line.style.width,
-        linestyle=(0, line.style.dashes or None),
-        marker=line.style.marker or ("o" if any(alone) else None),
-        markersize=3.5,
-        markevery=[i for i in range(len(line.values)) if alone[i] or (line.style.marker and i % every == 0)],
-    )
-
-
 def _draw_phases(axes: Axes, chart: EpochChart, epochs: int) -> None:
     for i, phase in enumerate(chart.phases):
         if i % 2:
             axes.axvspan(phase.first - 0.5, phase.last + 0.5, color=GRID, alpha=0.5, linewidth=0)
-        room = int((phase.last - phase.first + 1) / epochs * _WIDTH / 6.5)
+        room = int((phase.last - phase.first + 1) / epochs * WIDTH / 6.5)
         if room >= 4:
             middle = (phase.first + phase.last) / 2
             name = shorten(phase.name, room)
@@ -162,12 +144,10 @@ def _draw_curves(chart: CurveChart) -> Figure:
     if chart.level is not None:
         axes.axhline(chart.level, color=LEVEL.colour, linewidth=LEVEL.width, dashes=LEVEL.dashes)
     for line in chart.lines:
-        _draw_line(axes, line, chart.places)
-    ends = [end for line in chart.lines for band in line.band if band is not None for end in band]
-    shown = [value for line in chart.lines for value in line.values if value is not None]
-    if shown:
-        _limit(axes.set_ylim, [*shown, *ends, *([] if chart.level is None else [chart.level])], chart.limits)
-    _limit(axes.set_xlim, chart.places, (-math.inf, math.inf))
+        draw_line(axes, line, chart.places)
+    if shown := values_of(chart.lines):
+        fit_axis(axes.set_ylim, [*shown, *([] if chart.level is None else [chart.level])], chart.limits)
+    fit_axis(axes.set_xlim, chart.places, (-math.inf, math.inf))
     axes.grid(axis="y", color=GRID, linewidth=0.6)
     axes.set_xlabel(chart.across, fontsize=9)
     _axis_title(axes, chart.axis)
@@ -221,7 +201,7 @@ def _draw_rows(chart: RowChart) -> Figure:
         top += height
     _row_axis(axes, labels, middles, (top, 0))
     if shown:
-        _limit(axes.set_xlim, [*shown, *([chart.origin] if chart.bars else [])], chart.limits)
+        fit_axis(axes.set_xlim, [*shown, *([chart.origin] if chart.bars else [])], chart.limits)
     axes.grid(axis="x", color=GRID, linewidth=0.6)
     axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.set_xlabel(chart.axis, fontsize=9)
@@ -270,8 +250,8 @@ def _draw_scatter(chart: ScatterChart) -> Figure:
     x = [v for p in chart.points for v in (p.x, *(p.x_interval or ()))]
     y = [v for p in chart.points for v in (p.y, *(p.y_interval or ()))]
     if x:
-        _limit(axes.set_xlim, x, (-math.inf, math.inf))
-        _limit(axes.set_ylim, y, chart.limits)
+        fit_axis(axes.set_xlim, x, (-math.inf, math.inf))
+        fit_axis(axes.set_ylim, y, chart.limits)
     axes.grid(color=GRID, linewidth=0.6)
     axes.set_xlabel(chart.across, fontsize=9)
     _axis_title(axes, chart.axis)
@@ -279,21 +259,16 @@ def _draw_scatter(chart: ScatterChart) -> Figure:
 
 
 figure_of.register(MatrixChart, matrix_figure)
+figure_of.register(CurveGrid, curve_grid_figure)
+figure_of.register(PointGrid, point_grid_figure)
 
 
 def _canvas(height: float, left: float, top: float) -> tuple[Figure, Axes]:
     """Return a figure of some height, with axes inside margins; all in points."""
     bottom, right = 34.0, 12.0
-    figure = Figure(figsize=(_WIDTH / 72, height / 72))
-    axes = figure.add_axes((left / _WIDTH, bottom / height, 1 - (left + right) / _WIDTH, 1 - (bottom + top) / height))
+    figure = Figure(figsize=(WIDTH / 72, height / 72))
+    axes = figure.add_axes((left / WIDTH, bottom / height, 1 - (left + right) / WIDTH, 1 - (bottom + top) / height))
     return figure, axes
-
-
-def _limit(set_limits: Any, values: Sequence[float], bounds: tuple[float, float]) -> None:
-    """Fit an axis to its values, within the bounds."""
-    low, high = max(min(values), bounds[0]), min(max(values), bounds[1])
-    margin = 0.06 * (high - low) if high - low > 1e-9 else 0.05  # between numbers that are the same there are no ticks
-    set_limits(low - margin, high + margin)
 
 
 def _epoch_axis(axes: Axes, epochs: int) -> None:

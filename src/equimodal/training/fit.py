@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from equimodal.config.options import TrainingOptions, with_options
-from equimodal.config.run import MethodSpec, RunConfig, TrainingConfig, build_config
+from equimodal.config.run import EncodingsConfig, MethodSpec, RunConfig, TrainingConfig, build_config
 from equimodal.contribution.shapley import plan
 from equimodal.data.dataset import Dataset
 from equimodal.data.splits import Splits, check_splits
@@ -136,6 +136,8 @@ def train(
         reference: what each modality can do alone, where that is known already.
     """
     folder = None if folder is None else Path(folder)
+    if folder is None and config.measure.encodings.epochs:
+        raise ConfigError("measure.encodings: encodings are kept in the run's folder, and it has none. Give one: out=.")
     trainer = set_up(config, data, model, given, folder=folder, quiet=quiet)
     config = trainer.config  # with all options
     with hold_folder(folder, config, data, trainer.weights.specification, resume=resume):
@@ -275,7 +277,8 @@ def train_reference(
 ) -> Reference:
     """Train the unimodal ensemble with the run's budget; return what each modality can do alone, by split."""
     untrained.clear_fusion()
-    changes = {"method": MethodSpec(name=REFERENCE, label="reference"), "reference": False}
+    measure = config.measure.model_copy(update={"encodings": EncodingsConfig()})
+    changes = {"method": MethodSpec(name=REFERENCE, label="reference"), "reference": False, "measure": measure}
     reference_config = config.model_copy(update=changes)
     where = None if folder is None else folder / "reference"
     run = train(reference_config, data, untrained, folder=where, resume=resume, quiet=quiet)

@@ -28,6 +28,7 @@ from equimodal.progress import Reporter
 from equimodal.seeds import derive_seed, permutation, seeded
 from equimodal.training import checkpoint
 from equimodal.training.compiled import CompiledEncoders
+from equimodal.training.encodings import EncodingsKeeper
 from equimodal.training.groups import parameter_groups
 from equimodal.training.history import History
 from equimodal.training.losses import Tally, UnreadLosses
@@ -90,6 +91,7 @@ class Trainer:
         method.begin(data.train)
         self.probe = self._drawn(data.validation, config.measure.probe, "probe")
         self.imputed_from = self._drawn(data.train, ROWS, "imputation") if self.model.fusion.fits_on_training else None
+        self.kept = EncodingsKeeper(config.measure.encodings, self.probe, config.seed, folder)
         self.updater: Updater | None = None
         self._stop = False
 
@@ -111,6 +113,9 @@ class Trainer:
         self.memory.start()
         try:
             with self._stoppable():
+                if self.cursor == Cursor() and 0 in self.kept.epochs:
+                    with self.fabric.autocast():
+                        self.kept.keep(0, self.model, encode_all(self.model, self.probe))
                 while (phase := self._phase()) is not None:
                     self._run_phase(phase)
         finally:
@@ -264,7 +269,7 @@ class Trainer:
             self._interrupt()
 
     def measure_validation(self) -> Measurement:
-        """Let the method fit what it chooses on the validation probe, and measure the model there."""
+        """Let the method fit what it chooses on the validation probe, and measure the model there; keep encodings."""
         with self.fabric.autocast(), torch.no_grad(), evaluating(self.model):
             workers = self.config.training.loader_workers
             encoded = list(encode_all(self.model, self.probe, workers=workers))  # read by both
@@ -273,6 +278,9 @@ class Trainer:
                 training = list(encode_all(self.model, self.imputed_from, workers=workers))
             with self._seeded("calibrate", self.cursor.total):
                 self.method.calibrate(encoded, training)
+            if not self.weights.in_trial:
+                trained = sum(not line["trial"] for line in self.history.lines)
+                self.kept.keep(trained + 1, self.model, encoded)
             return measure(
                 self.model,
                 encoded,

@@ -50,6 +50,13 @@ class Fusion(nn.Module):
         """Return logits (B, C)."""
         raise NotImplementedError
 
+    def representation(self, encodings: Encodings, present: Presence) -> Tensor | None:
+        """Return what the last linear layer reads (B, F), if one layer makes the logits of all modalities together.
+
+        None: each modality decides by itself first, so that there is no such representation.
+        """
+        return None
+
     def trust(self) -> dict[str, float] | None:
         """Return the weight of each modality in a fitted pool, of mean 1; None where the fusion has none."""
         return None

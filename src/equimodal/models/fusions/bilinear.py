@@ -66,12 +66,16 @@ class Bilinear(Fusion):
         """Return the modality's factor."""
         return [self.factors[modality]]
 
-    def forward(self, encodings: Encodings, present: Presence) -> Tensor:
-        """Return logits (B, C)."""
+    def representation(self, encodings: Encodings, present: Presence) -> Tensor:
+        """Return the product of low rank: (B, hidden)."""
         first = encodings[self.modalities[0]]
         product = first.new_ones(len(first), self.rank * self.hidden)
         for name in self.modalities:
             if present[name].any():  # or no gradient, where one of zeros would let weight decay move the factor
                 factor = self.factors[name](encodings[name])
                 product = product * torch.where(present[name].unsqueeze(-1), factor, 1.0)
-        return self.head(product.unflatten(1, (self.rank, self.hidden)).sum(1))
+        return product.unflatten(1, (self.rank, self.hidden)).sum(1)
+
+    def forward(self, encodings: Encodings, present: Presence) -> Tensor:
+        """Return logits (B, C)."""
+        return self.head(self.representation(encodings, present))

@@ -34,6 +34,6 @@ class Concat(FillingFusion):
         super().__init__(modalities, width, classes, absent=absent, neighbours=neighbours)
         self.head = draw_blocks(nn.Linear(width * len(self.modalities), classes), self.modalities)
 
-    def decide(self, filled: list[Tensor]) -> Tensor:
-        """Return logits (B, C) of the encodings (B, width) of all modalities, in order."""
-        return self.head(torch.cat(filled, dim=1))
+    def read(self, filled: list[Tensor]) -> Tensor:
+        """Return the concatenated encodings (B, n width)."""
+        return torch.cat(filled, dim=1)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from equimodal.models.absence.choices import make_stand_in
 from equimodal.models.absence.imputer import Imputer
@@ -31,6 +31,7 @@ class FillingFusion(Fusion):
         ConfigError: `absent` is none of these, or `neighbours` is out of its range.
     """
 
+    head: nn.Linear
     absence = "the mean training encoding takes its place (options: zeros, a learned vector, three imputations)"
 
     def __init__(
@@ -48,17 +49,21 @@ class FillingFusion(Fusion):
         """Fit what imputes absent encodings on training rows."""
         self.substitute.fit(encodings, present)
 
-    def decide(self, filled: list[Tensor]) -> Tensor:
-        """Return logits (B, C) of the encodings (B, width) of all modalities, in order."""
+    def read(self, filled: list[Tensor]) -> Tensor:
+        """Return what the last layer reads (B, F), of the encodings (B, width) of all modalities, in order."""
         raise NotImplementedError
+
+    def representation(self, encodings: Encodings, present: Presence) -> Tensor:
+        """Return what the last layer reads (B, F)."""
+        return self.read(self.substitute(encodings, present))
 
     def forward(self, encodings: Encodings, present: Presence) -> Tensor:
         """Return logits (B, C)."""
-        return self.decide(self.substitute(encodings, present))
+        return self.head(self.representation(encodings, present))
 
     def coalitions(self, encodings: Encodings, present: Presence, coalitions: Tensor) -> Tensor:
         """Return logits (K, B, C): row k as if only the modalities of `coalitions[k]` (n,) were present."""
         if not isinstance(self.substitute, Imputer):
             return super().coalitions(encodings, present, coalitions)
         each = self.substitute.fill_coalitions(encodings, present, coalitions)
-        return torch.stack([self.decide(filled) for filled in each])
+        return torch.stack([self.head(self.read(filled)) for filled in each])

@@ -48,14 +48,18 @@ class FiLM(Fusion):
         """Return the map that gives the modality's scales and shifts of the others."""
         return [self.modulations[modality]]
 
-    def forward(self, encodings: Encodings, present: Presence) -> Tensor:
-        """Return logits (B, C)."""
+    def representation(self, encodings: Encodings, present: Presence) -> Tensor:
+        """Return the mean of the modulated encodings: (B, D)."""
         mask = self.stacked(present)  # (n, B)
         stacked = torch.stack([encodings[name] for name in self.modalities])  # (n, B, D)
         modulations = torch.stack([self._modulation(encodings[name], present[name], name) for name in self.modalities])
         others = mask.unsqueeze(0) & ~torch.eye(len(mask), dtype=torch.bool, device=mask.device).unsqueeze(-1)
         scale, shift = masked_average(modulations, others).chunk(2, dim=-1)  # each (n, B, D)
-        return self.head(masked_average(torch.relu((1 + scale) * stacked + shift), mask))
+        return masked_average(torch.relu((1 + scale) * stacked + shift), mask)
+
+    def forward(self, encodings: Encodings, present: Presence) -> Tensor:
+        """Return logits (B, C)."""
+        return self.head(self.representation(encodings, present))
 
     def _modulation(self, encoding: Tensor, present: Tensor, modality: str) -> Tensor:
         if present.any():

@@ -49,8 +49,8 @@ class Gated(FillingFusion):
         """Return the modality's value map."""
         return [self.values[self.modalities.index(modality)]]
 
-    def decide(self, filled: list[Tensor]) -> Tensor:
-        """Return logits (B, C) of the encodings (B, width) of all modalities, in order."""
+    def read(self, filled: list[Tensor]) -> Tensor:
+        """Return the gated sum (B, width)."""
         gates = self.gate(torch.cat(filled, dim=1)).softmax(dim=1)  # (B, n)
         values = torch.stack([torch.tanh(value(h)) for value, h in zip(self.values, filled, strict=True)], dim=1)
-        return self.head((gates.unsqueeze(-1) * values).sum(1))
+        return (gates.unsqueeze(-1) * values).sum(1)

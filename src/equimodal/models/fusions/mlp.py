@@ -59,7 +59,6 @@ class MLPFusion(FillingFusion):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(hidden, classes)
 
-    def decide(self, filled: list[Tensor]) -> Tensor:
-        """Return logits (B, C) of the encodings (B, width) of all modalities, in order."""
-        hidden = torch.relu(self.hidden(torch.cat(filled, dim=1)))
-        return self.head(self.dropout(hidden))
+    def read(self, filled: list[Tensor]) -> Tensor:
+        """Return the hidden layer (B, hidden), in training with dropout."""
+        return self.dropout(torch.relu(self.hidden(torch.cat(filled, dim=1))))

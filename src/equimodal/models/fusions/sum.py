@@ -27,9 +27,13 @@ class Sum(Fusion):
         super().__init__(modalities, width, classes)
         self.head = nn.Linear(width, classes)
 
-    def forward(self, encodings: Encodings, present: Presence) -> Tensor:
-        """Return logits (B, C)."""
+    def representation(self, encodings: Encodings, present: Presence) -> Tensor:
+        """Return the scaled sum of the encodings: (B, D)."""
         mask = self.stacked(present).unsqueeze(-1)  # (n, B, 1)
         stacked = torch.stack([encodings[name] for name in self.modalities])
         scale = len(self.modalities) / mask.sum(0).clamp(min=1)
-        return self.head((stacked * mask).sum(0) * scale)
+        return (stacked * mask).sum(0) * scale
+
+    def forward(self, encodings: Encodings, present: Presence) -> Tensor:
+        """Return logits (B, C)."""
+        return self.head(self.representation(encodings, present))
