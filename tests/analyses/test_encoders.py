@@ -29,7 +29,7 @@ from equimodal.errors import ConfigError, RunError
 from equimodal.reports.write import export
 from equimodal.training.fit import train
 
-from .made_up import content, write_data
+from .made_up import content, encoder_setting, write_data
 
 ARMS: list[dict[str, Any]] = [
     {"label": "as they are"},
@@ -184,26 +184,7 @@ def test_failures_keep_their_set_and_the_baseline_is_the_first():
 
 @pytest.fixture
 def made_up() -> SettingResult:
-    arms, _ = Encoders(parse_methods(["joint"]), ["x", "y"]).arms(())
-    table = comparison({"joint, x": [0.5, 0.6, 0.7], "joint, y": [0.7, 0.7, 0.8]})
-    for results in table.results.values():
-        for result in results:
-            result.test["contribution"] = {"edm": 0.1 * (result.seed + 1), "target": {"a": 0.5, "b": 0.5}}
-    shares: dict[str, list[float | None]] = {"joint, x": [0.9, 0.8, 0.4], "joint, y": [0.6, None, 0.7]}
-    readings = {
-        label: [
-            {
-                "share.a": share,
-                "share.b": None if share is None else 1 - share,
-                "minor.a": None if share is None else float(share < 0.5),
-                "minor.b": None if share is None else float(share > 0.5),
-                "parameters": 100.0,
-            }
-            for share in each
-        ]
-        for label, each in shares.items()
-    }
-    return SettingResult(table, tuple(arms), (), readings)
+    return encoder_setting()
 
 
 def test_tables_and_sentences_say_the_shares_and_who_is_minor(made_up):

@@ -10,18 +10,26 @@ from typing import Any
 
 import pytest
 
-from board.folders import write_run
+from board.folders import write_comparison, write_run
+from browser.watching import assert_shown_whole, serious_faults, watched
 from equimodal.board.server import bind, make_app
 
 pytestmark = pytest.mark.browser
 uvicorn = pytest.importorskip("uvicorn", reason="uvicorn comes with the extra 'board'")
+STUDY = "a study with a name of sixty letters that nobody wants to type again"
+PLACES = ("/", "/at/mine", f"/at/{STUDY}", f"/at/{STUDY}/both", f"/at/{STUDY}/both/joint/seed-0", "/at/nothing")
 pytest.importorskip("starlette", reason="starlette comes with the extra 'board'")
 
 
 @pytest.fixture
 def board(tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    """A folder with a run that trains, and the address at which it is shown."""
+    """A folder with a run that trains and a comparison in a study, and the address at which it is shown."""
     write_run(tmp_path / "mine", epochs=2)
+    (tmp_path / STUDY).mkdir()
+    (tmp_path / STUDY / "study.json").write_text("{}")
+    write_comparison(tmp_path / STUDY / "both")
+    write_run(tmp_path / STUDY / "both" / "joint" / "seed-0", finished=True)
+    write_run(tmp_path / STUDY / "both" / "alternating" / "seed-0", method="alternating")
     with bind(0) as opened:
         server = uvicorn.Server(uvicorn.Config(make_app(tmp_path), log_level="warning", lifespan="off"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]})
@@ -34,14 +42,8 @@ def board(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
     """A page that keeps what the console says and what it requests."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    page = context.new_page()
-    page.said, page.requested = [], []
-    page.on("console", lambda message: page.said.append(message.text))
-    page.on("pageerror", lambda error: page.said.append(str(error)))
-    page.on("request", lambda request: page.requested.append(request.url))
-    yield page
-    context.close()
+    with watched(browser) as page:
+        yield page
 
 
 def test_pages_follow_the_history(board: tuple[Path, str], page: Any) -> None:
@@ -89,3 +91,24 @@ def test_without_script_the_page_asks_to_be_loaded_again(board: tuple[Path, str]
         page.get_by_text("5 of 60").wait_for(timeout=20_000)
     finally:
         context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_page_is_shown_whole_and_has_no_serious_fault(
+    board: tuple[Path, str], browser: Any, axe: str, width: int
+) -> None:
+    for place in PLACES:
+        with watched(browser, board[1] + place, width=width, bypass_csp=True) as page:
+            page.locator("details").evaluate_all("all => all.forEach((fold) => (fold.open = true))")
+            assert_shown_whole(page, width)
+            assert serious_faults(page, axe) == [], place
+
+
+def test_a_fold_stays_open_where_the_page_changes(board: tuple[Path, str], page: Any) -> None:
+    root, address = board
+    page.goto(address + "/")
+    page.locator("#folded summary").click()
+    write_run(root / "mine", epochs=4)
+    page.get_by_text("4 of 60").wait_for(timeout=20_000)
+    assert page.locator("#folded").get_attribute("open") is not None
+    assert page.get_by_role("link", name="both/joint/seed-0").is_visible()
