@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from equimodal.data.checks import raise_problems
+from equimodal.media.forms import Medium
 from equimodal.preparation.division import hold_out
 from equimodal.preparation.embedded import Embedded, lengths_differ
 from equimodal.preparation.huggingface.choice import DRAWN, NO_LABEL, Choice
@@ -72,7 +73,7 @@ def read_dataset(folder: Path, choice: Choice | None = None) -> Layout:
         samples = hold_out(samples, _VALIDATION)
         held = sum(each.split == "validation" for each in samples)
         notes.append(f"No split is validation: {held} samples of training are it.")
-    media = {modality_of(column): medium for column, medium in roles.media.items()}
+    media: dict[str, Medium] = {modality_of(column): medium for column, medium in roles.media.items()}
     classes = roles.label.classes if roles.label else ()
     return Layout(media, samples, root, notes, classes or None)
 
