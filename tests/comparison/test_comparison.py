@@ -88,6 +88,7 @@ def test_columns_of_a_run():
         "missing_30": pytest.approx((0.21 * 0.1 + 0.21 * 0.2 + 0.49 * 0.3) / 0.91),
         "missing_50": pytest.approx(0.2),
         "missing_70": pytest.approx((0.21 * 0.1 + 0.21 * 0.2 + 0.09 * 0.3) / 0.51),
+        "missing_area": pytest.approx(0.3 * math.log(1.9) / 0.9, rel=2e-3),  # the curve is .3 / (1 + r)
         "updates": 60.0,
         "seconds": 2.5,
         "memory": 301.5,

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import integrate
 
-from equimodal.contribution.missing import value_missing
+from equimodal.contribution.missing import area_missing, value_missing
 from equimodal.errors import ConfigError
 
 
@@ -54,3 +55,11 @@ def test_it_is_unknown_where_a_coalition_is():
 def test_impossible_rates_are_refused(rate):
     with pytest.raises(ConfigError, match="rate: expected the share of entries that are missing"):
         value_missing({"": 0.1, "a": 0.5, "b": 0.5, "a+b": 0.8}, 2, rate)
+
+
+def test_the_area_is_that_under_the_curve():
+    values = {"a": 0.5, "b": 0.3, "a+b": 0.9}
+    rates = np.arange(10) / 10
+    curve = [(r * (1 - r) * 0.8 + (1 - r) ** 2 * 0.9) / (1 - r**2) for r in rates]
+    assert area_missing(values, 2) == pytest.approx(integrate.trapezoid(curve, rates) / 0.9)
+    assert area_missing({"a": 0.5, "a+b": 0.9}, 2) is None

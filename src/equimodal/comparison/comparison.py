@@ -71,9 +71,10 @@ class Comparison:
         the modality alone), `edm`, `edm_ability` (against the shares in the unimodal ensemble),
         `utilisation.<modality>`, `smallest_utilisation` (over those defined), `subset_mean` (mean accuracy over all
         non-empty subsets of the modalities), `missing_mean` (over all subsets in which some modality is missing, but
-        not all), and `missing_30`, `missing_50`, `missing_70` (accuracy where so many percent of the entries are
-        missing, see `Measurement.accuracy_missing`). Of training: `updates` (steps of all encoders together),
-        `seconds` (without validation) and `memory` (highest, in MiB).
+        not all), `missing_30`, `missing_50`, `missing_70` (accuracy where so many percent of the entries are
+        missing, see `Measurement.accuracy_missing`) and `missing_area` (its mean over rates from 0 to 90%). Of
+        training: `updates` (steps of all encoders together), `seconds` (without validation) and `memory` (highest, in
+        MiB).
         """
         return column_names(self.modalities)
 

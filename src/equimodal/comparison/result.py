@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from equimodal.config.yaml import read_yaml_file
-from equimodal.contribution.missing import value_missing
+from equimodal.contribution.missing import area_missing, value_missing
 from equimodal.errors import RunError
 from equimodal.training.ability import plain_reference
 from equimodal.training.history import read_history
@@ -36,7 +36,7 @@ def column_names(modalities: Sequence[str]) -> tuple[str, ...]:
         *(f"utilisation.{name}" for name in modalities),
         *("smallest_utilisation", "subset_mean", "missing_mean"),
         *(f"missing_{percent}" for percent in MISSING),
-        *("updates", "seconds", "memory"),
+        *("missing_area", "updates", "seconds", "memory"),
     )
 
 
@@ -166,6 +166,7 @@ class Result:
                 f"missing_{percent}": value_missing(test["subsets"], len(test["unimodal"]), percent / 100)
                 for percent in MISSING
             },
+            "missing_area": area_missing(test["subsets"], len(test["unimodal"])),
             "updates": float(sum(self.updates.values())),
             "seconds": self.seconds,
             "memory": self.memory,

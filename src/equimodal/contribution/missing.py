@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from numbers import Real
 
+import numpy as np
+
 from equimodal.errors import ConfigError
+
+RATES = tuple(rate / 10 for rate in range(10))
+"""Rates of missing entries over which a curve is drawn and its area taken."""
 
 
 def value_missing(values: Mapping[str, float], n: int, rate: float) -> float | None:
@@ -44,3 +49,22 @@ def value_missing(values: Mapping[str, float], n: int, rate: float) -> float | N
         return None
     total = sum(r ** (n - size) * (1 - r) ** size * by_size[size] for size in range(1, n + 1))
     return total / (1 - r**n)
+
+
+def area_missing(values: Mapping[str, float], n: int) -> float | None:
+    """Return the area under the curve of `value_missing` over `RATES`, divided by their range: a mean over the rates.
+
+    Args:
+        values: v(S) by the coalition's name; the empty one is not used.
+        n: the number of modalities.
+
+    Returns:
+        The area, by the trapezoidal rule; None where a coalition's value is not known.
+
+    Example:
+        >>> area_missing({"a": 0.5, "b": 0.5, "a+b": 0.5}, 2)
+        0.5
+    """
+    curve = [value_missing(values, n, rate) for rate in RATES]
+    known = [value for value in curve if value is not None]
+    return float(np.trapezoid(known, RATES)) / (RATES[-1] - RATES[0]) if len(known) == len(RATES) else None

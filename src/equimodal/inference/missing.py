@@ -10,6 +10,7 @@ from torch import Tensor
 
 from equimodal.contribution.coalitions import all_coalitions, coalition_name
 from equimodal.contribution.equilibrium import equilibrium_deviation, shares, target_vector
+from equimodal.contribution.missing import RATES
 from equimodal.contribution.shapley import shapley
 from equimodal.data.missing import keep_some
 from equimodal.inference.evaluation import Chosen
@@ -20,7 +21,6 @@ from equimodal.modes import evaluating
 from equimodal.seeds import derive_seed
 from equimodal.training.run import Run
 
-RATES = tuple(rate / 10 for rate in range(10))
 MASKS = 50
 """Draws of missing entries at each rate (ours)."""
 MOST_FOR_ALL = 6
