@@ -25,6 +25,7 @@ from equimodal.errors import ConfigError, RunError
 from equimodal.reports.write import export
 from equimodal.training.encodings import read_encodings
 from equimodal.training.fit import train
+from equimodal.training.names import NAMES
 from equimodal.training.run import load
 
 from .made_up import content, write_data
@@ -36,7 +37,7 @@ def configured(path, epochs=(0, 1, 2), rows=20, training=None, **compare):
     given = content(path, **{"methods": METHODS, **compare})
     given["measure"]["encodings"] = {"epochs": list(epochs), "rows": rows}
     given["training"].update(training or {})
-    return build_config(given)
+    return build_config(given, NAMES)
 
 
 @pytest.fixture(scope="module")

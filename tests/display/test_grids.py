@@ -7,9 +7,10 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
+from matplotlib.lines import Line2D
 
 from equimodal.display.charts import Cloud, CurveGrid, Entry, Line, PointGrid, Style, class_styles
-from equimodal.display.drawing import draw
+from equimodal.display.drawing import draw, look
 from equimodal.display.figure_files import stand_alone
 
 COMMON = {"key": "grid", "title": "Title <&>", "caption": 'It\'s "so".', "axis": "value"}
@@ -75,9 +76,11 @@ def test_undefined_everywhere_is_drawn_empty():
 
 
 def test_a_file_has_the_marks_of_the_classes_without_a_line():
-    text = stand_alone(points())
-    assert "●" in text and "━" in text and "┃" in text
-    assert "<svg:line" not in text and 'stroke-width="0"' not in text
+    with look():
+        figure = stand_alone(points())
+    swatches = [artist for artist in figure.artists if isinstance(artist, Line2D)]
+    assert [line.get_marker() for line in swatches] == ["o", "_", "|"]
+    assert [line.get_linewidth() for line in swatches] == [0, 0, 0]
 
 
 def test_styles_differ_for_eighteen_classes():
