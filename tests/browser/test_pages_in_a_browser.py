@@ -22,7 +22,7 @@ from reports.made_up import make_comparison, make_run
 
 pytestmark = pytest.mark.browser
 
-LONG = "a name of sixty letters that somebody gave to a modality, no. "
+LONG = "a name of sixty letters that somebody gave to some modality here "
 MANY = [f"{LONG}{number}" for number in range(12)]
 METHODS = [f"{LONG}{number}" for number in range(20)]
 PAGES = (
