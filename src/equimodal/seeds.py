@@ -58,3 +58,13 @@ def permutation(samples: int, seed: int, *purpose: str | int) -> torch.Tensor:
     """Return a random order of `samples` rows (samples,) for one purpose."""
     generator = torch.Generator().manual_seed(derive_seed(seed, *purpose))
     return torch.randperm(samples, generator=generator)
+
+
+def some_rows(samples: int, most: int, seed: int, *purpose: str | int) -> torch.Tensor:
+    """Return at most `most` of `samples` rows for one purpose, in ascending order.
+
+    Example:
+        >>> len(some_rows(10, 3, 0, "shown")), some_rows(3, 10, 0, "shown").tolist()
+        (3, [0, 1, 2])
+    """
+    return permutation(samples, seed, *purpose)[:most].sort().values

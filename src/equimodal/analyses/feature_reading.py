@@ -20,7 +20,7 @@ from equimodal.analyses.feature_measures import (
 )
 from equimodal.analyses.projections import on_grid, project, turned
 from equimodal.errors import RunError
-from equimodal.seeds import permutation
+from equimodal.seeds import some_rows
 from equimodal.training.encodings import KeptEncodings, read_encodings
 from equimodal.training.run import Run
 
@@ -143,7 +143,7 @@ def points_of(
         return None
     epochs, names = _evenly(list(each)), list(next(iter(each.values())))
     count = max(100, most // (len(projections) * len(epochs) * len(names)))
-    rows = permutation(len(labels), seed, "points")[:count].sort().values.numpy()
+    rows = some_rows(len(labels), count, seed, "points").numpy()
     of_space, at = {}, {kind: {name: {} for name in names} for kind in projections}
     for name in names:
         here = rows[each[epochs[0]][name].here[rows]]

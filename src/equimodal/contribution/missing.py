@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Real
 
 import numpy as np
@@ -67,4 +67,14 @@ def area_missing(values: Mapping[str, float], n: int) -> float | None:
     """
     curve = [value_missing(values, n, rate) for rate in RATES]
     known = [value for value in curve if value is not None]
-    return float(np.trapezoid(known, RATES)) / (RATES[-1] - RATES[0]) if len(known) == len(RATES) else None
+    return area_under(known, RATES) if len(known) == len(RATES) else None
+
+
+def area_under(values: Sequence[float], rates: Sequence[float]) -> float:
+    """Return the area under a curve over ascending rates, by the trapezoidal rule, divided by their range.
+
+    Example:
+        >>> area_under([1.0, 0.0], [0.0, 0.5])
+        0.5
+    """
+    return float(np.trapezoid(values, rates)) / (rates[-1] - rates[0])

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from equimodal.contribution.missing import area_under
 from equimodal.errors import RunError
 from equimodal.files import write_text
 from equimodal.tables.csv import as_csv
@@ -77,9 +76,7 @@ class MissingReport:
     @property
     def area(self) -> float:
         """Area under the curve of the mean accuracy over the rates, divided by the range of the rates."""
-        at = [each.rate for each in self.rates]
-        means = [each.accuracy.mean for each in self.rates]
-        return float(np.trapezoid(means, at)) / (at[-1] - at[0])
+        return area_under([each.accuracy.mean for each in self.rates], [each.rate for each in self.rates])
 
     @property
     def worst(self) -> OfSubset:

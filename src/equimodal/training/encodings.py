@@ -15,7 +15,7 @@ from equimodal.errors import RunError
 from equimodal.models.classifier import Classifier
 from equimodal.models.encoded import Encoded, joined
 from equimodal.modes import evaluating
-from equimodal.seeds import permutation
+from equimodal.seeds import some_rows
 from equimodal.training.checkpoint import load_tensors, save_tensors, under_prefix, with_prefix
 
 FOLDER = "encodings"
@@ -58,8 +58,7 @@ class EncodingsKeeper:
     def __init__(self, config: EncodingsConfig, probe: Dataset, seed: int, folder: Path | None) -> None:
         self.epochs = frozenset() if folder is None else frozenset(config.epochs)
         self.folder = folder
-        self.rows = permutation(len(probe), seed, "encodings")[: config.rows].sort().values
-        self.ids = [str(name) for name in probe.ids[self.rows.numpy()].tolist()]
+        self.probe, self.most, self.seed = probe, config.rows, seed
 
     @torch.no_grad()
     def keep(self, epoch: int, model: Classifier, encoded: Iterable[Encoded]) -> None:
@@ -76,7 +75,9 @@ class EncodingsKeeper:
         if self.folder is None or epoch not in self.epochs:
             return
         whole = joined(encoded)
-        rows = self.rows.to(whole.labels.device)
+        drawn = some_rows(len(self.probe), self.most, self.seed, "encodings")
+        ids = [str(name) for name in self.probe.ids[drawn.numpy()].tolist()]
+        rows = drawn.to(whole.labels.device)
         encodings = {name: tensor[rows] for name, tensor in whole.encodings.items()}
         present = {name: mask[rows] for name, mask in whole.present.items()}
         with evaluating(model):
@@ -87,7 +88,7 @@ class EncodingsKeeper:
         tensors |= {"labels": whole.labels[rows], "logits": logits.float()}
         if representation is not None:
             tensors["representation"] = representation.float()
-        save_tensors(encodings_file(self.folder, epoch), tensors, {"epoch": epoch, "ids": self.ids})
+        save_tensors(encodings_file(self.folder, epoch), tensors, {"epoch": epoch, "ids": ids})
 
 
 def encodings_file(folder: Path, epoch: int) -> Path:

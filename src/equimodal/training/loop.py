@@ -25,7 +25,7 @@ from equimodal.models.absence.imputer import ROWS
 from equimodal.models.encoded import encode_all
 from equimodal.modes import evaluating
 from equimodal.progress import Reporter
-from equimodal.seeds import derive_seed, permutation, seeded
+from equimodal.seeds import derive_seed, permutation, seeded, some_rows
 from equimodal.training import checkpoint
 from equimodal.training.compiled import CompiledEncoders
 from equimodal.training.encodings import EncodingsKeeper
@@ -99,8 +99,7 @@ class Trainer:
         """Return `most` rows, the same ones in each epoch; None: all."""
         if most is None or len(data) <= most:
             return data
-        rows = permutation(len(data), self.config.seed, purpose)[:most]
-        return data.subset(rows.sort().values.numpy())
+        return data.subset(some_rows(len(data), most, self.config.seed, purpose).numpy())
 
     def run(self) -> None:
         """Train to the end, from the position of the cursor.

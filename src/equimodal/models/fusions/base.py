@@ -83,6 +83,23 @@ class Fusion(nn.Module):
         return self(repeated, masks).unflatten(0, (K, B))
 
 
+class OneHead(Fusion):
+    """Base of fusions in which one linear layer, `head`, makes the logits of all modalities together.
+
+    A subclass defines `representation`, and makes the head.
+    """
+
+    head: nn.Linear
+
+    def representation(self, encodings: Encodings, present: Presence) -> Tensor:
+        """Return what the head reads (B, F)."""
+        raise NotImplementedError
+
+    def forward(self, encodings: Encodings, present: Presence) -> Tensor:
+        """Return logits (B, C)."""
+        return self.head(self.representation(encodings, present))
+
+
 def masked_average(values: Tensor, mask: Tensor) -> Tensor:
     """Return the mean of `values` (n, B, C) over the modalities in `mask` (n, B) or (K, n, B)."""
     weights = mask.to(values.dtype)

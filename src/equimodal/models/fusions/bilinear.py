@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from equimodal.errors import ConfigError
-from equimodal.models.fusions.base import FUSIONS, Encodings, Fusion, Presence
+from equimodal.models.fusions.base import FUSIONS, Encodings, OneHead, Presence
 from equimodal.models.initial import for_each
 
 
 @FUSIONS.register("bilinear")
-class Bilinear(Fusion):
+class Bilinear(OneHead):
     r"""Low-rank multimodal fusion: the outer product of all encodings, each with a 1, through a tensor of low rank.
 
     $$
@@ -75,7 +75,3 @@ class Bilinear(Fusion):
                 factor = self.factors[name](encodings[name])
                 product = product * torch.where(present[name].unsqueeze(-1), factor, 1.0)
         return product.unflatten(1, (self.rank, self.hidden)).sum(1)
-
-    def forward(self, encodings: Encodings, present: Presence) -> Tensor:
-        """Return logits (B, C)."""
-        return self.head(self.representation(encodings, present))

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from equimodal.models.absence.choices import make_stand_in
 from equimodal.models.absence.imputer import Imputer
-from equimodal.models.fusions.base import Encodings, Fusion, Presence
+from equimodal.models.fusions.base import Encodings, OneHead, Presence
 
 
-class FillingFusion(Fusion):
+class FillingFusion(OneHead):
     """Base of fusions that put something in the place of an absent encoding, and then decide.
 
     Args:
@@ -31,7 +31,6 @@ class FillingFusion(Fusion):
         ConfigError: `absent` is none of these, or `neighbours` is out of its range.
     """
 
-    head: nn.Linear
     absence = "the mean training encoding takes its place (options: zeros, a learned vector, three imputations)"
 
     def __init__(
@@ -56,10 +55,6 @@ class FillingFusion(Fusion):
     def representation(self, encodings: Encodings, present: Presence) -> Tensor:
         """Return what the last layer reads (B, F)."""
         return self.read(self.substitute(encodings, present))
-
-    def forward(self, encodings: Encodings, present: Presence) -> Tensor:
-        """Return logits (B, C)."""
-        return self.head(self.representation(encodings, present))
 
     def coalitions(self, encodings: Encodings, present: Presence, coalitions: Tensor) -> Tensor:
         """Return logits (K, B, C): row k as if only the modalities of `coalitions[k]` (n,) were present."""

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from equimodal.models.fusions.base import FUSIONS, Encodings, Fusion, Presence, masked_average
+from equimodal.models.fusions.base import FUSIONS, Encodings, OneHead, Presence, masked_average
 from equimodal.models.initial import for_each
 
 
 @FUSIONS.register("film")
-class FiLM(Fusion):
+class FiLM(OneHead):
     r"""Feature-wise linear modulation (FiLM) of every modality by the others present.
 
     $$
@@ -56,10 +56,6 @@ class FiLM(Fusion):
         others = mask.unsqueeze(0) & ~torch.eye(len(mask), dtype=torch.bool, device=mask.device).unsqueeze(-1)
         scale, shift = masked_average(modulations, others).chunk(2, dim=-1)  # each (n, B, D)
         return masked_average(torch.relu((1 + scale) * stacked + shift), mask)
-
-    def forward(self, encodings: Encodings, present: Presence) -> Tensor:
-        """Return logits (B, C)."""
-        return self.head(self.representation(encodings, present))
 
     def _modulation(self, encoding: Tensor, present: Tensor, modality: str) -> Tensor:
         if present.any():

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from equimodal.models.fusions.base import FUSIONS, Encodings, Fusion, Presence
+from equimodal.models.fusions.base import FUSIONS, Encodings, OneHead, Presence
 
 
 @FUSIONS.register("sum")
-class Sum(Fusion):
+class Sum(OneHead):
     """Logits `W (h_1 + .. + h_n) + b`; over the modalities present only, scaled up to n of them.
 
     Example:
@@ -33,7 +33,3 @@ class Sum(Fusion):
         stacked = torch.stack([encodings[name] for name in self.modalities])
         scale = len(self.modalities) / mask.sum(0).clamp(min=1)
         return (stacked * mask).sum(0) * scale
-
-    def forward(self, encodings: Encodings, present: Presence) -> Tensor:
-        """Return logits (B, C)."""
-        return self.head(self.representation(encodings, present))
