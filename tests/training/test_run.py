@@ -16,6 +16,7 @@ from equimodal.models.classifier import Classifier
 from equimodal.models.encoders.mlp import MLP
 from equimodal.models.predict import class_probabilities
 from equimodal.reports.write import report
+from equimodal.training.checkpoint import load_tensors, save_tensors
 from equimodal.training.fit import fit, train
 from equimodal.training.folder import differences, read_config
 from equimodal.training.run import load, load_model
@@ -207,7 +208,7 @@ def test_encoders_of_ones_own_are_trained_saved_and_asked_for(tiny, tmp_path):
     again = load(tmp_path / "run", encoders={"sequence": Mean()})
     assert_same_weights(run.model.state_dict(), again.model.state_dict())
     assert torch.equal(class_probabilities(run.model, tiny.test), class_probabilities(again.model, tiny.test))
-    with pytest.raises(RunError, match="its weights do not fit the encoders"):
+    with pytest.raises(RunError, match="its weights do not fit the encoders given"):
         load(tmp_path / "run", encoders={"sequence": nn.Linear(3, 11)})
 
 
@@ -226,6 +227,22 @@ def test_a_saved_model_is_rebuilt_from_its_header_alone(tiny, tmp_path):
         again = load_model(tmp_path / fusion / "model.safetensors")
         assert again.specification() == model.specification()
         assert torch.equal(class_probabilities(again, tiny.test), class_probabilities(model, tiny.test))
+
+
+def test_a_model_of_a_version_with_other_parts_says_to_train_again(tiny, tmp_path):
+    fit_tiny(tiny, "equilibrium", tmp_path / "run", model=make_model(tiny, width=6, fusion="memory"))
+    path = tmp_path / "run" / "model.safetensors"
+    tensors, metadata = load_tensors(path)
+    for part in ("_fusion.correction.", "_fusion.head"):
+        kept = {name: tensor for name, tensor in tensors.items() if part not in name}
+        assert len(kept) < len(tensors)
+        save_tensors(path, kept, metadata)
+        with pytest.raises(RunError, match=r"Another version of equimodal wrote it.*train again") as caught:
+            load(tmp_path / "run")
+        assert part in str(caught.value) and str(path) in str(caught.value)
+    save_tensors(path, tensors | {"_fusion.gone": torch.zeros(1)}, metadata)
+    with pytest.raises(RunError, match=r"unexpected: _fusion\.gone.*train again"):
+        load(tmp_path / "run")
 
 
 # The reference

@@ -148,7 +148,13 @@ def load_model(path: Path, encoders: Mapping[str, nn.Module] | None = None, trus
     try:
         model.load_state(tensors | base)
     except RuntimeError as error:
-        raise RunError(f"{path}: its weights do not fit the encoders: {error}") from error
+        if encoders:
+            raise RunError(f"{path}: its weights do not fit the encoders given: {error}") from error
+        raise RunError(
+            f"{path}: its weights do not fit the model that this version makes of its description: {error}. "
+            "Another version of equimodal wrote it, and parts of the model have changed since. Install that version "
+            "(config.yaml beside the file names it), or train again."
+        ) from error
     for name, encoder in model.encoders.items():
         prefix = f"encoders.{name}."
         trained = {key.removeprefix(prefix) for key in tensors if key.startswith(prefix)}
