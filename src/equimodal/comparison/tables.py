@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from math import isclose
 from typing import Any, Literal
 
 from equimodal.comparison.numbers import Numbers
@@ -135,7 +136,8 @@ class _Columns:
 def clearly_best(comparison: Numbers, rows: Sequence[Mapping[str, Any]], column: str, better: Better) -> str | None:
     """Return the method whose mean is the best of a column as `BEST` says, or None.
 
-    A method whose number is undefined in some seeds never is: its mean leaves out what went wrong.
+    It must be apart from the second best, and from each of them where several share that mean. A method whose number is
+    undefined in some seeds never is the best: its mean leaves out what went wrong.
 
     Args:
         comparison: methods over seeds.
@@ -146,8 +148,9 @@ def clearly_best(comparison: Numbers, rows: Sequence[Mapping[str, Any]], column:
     known = [row for row in rows if row[column]["mean"] is not None]
     if len(known) < 2:
         return None
-    first, second, *_ = sorted(known, key=lambda row: row[column]["mean"], reverse=better == "higher")
+    first, *others = sorted(known, key=lambda row: row[column]["mean"], reverse=better == "higher")
     if first[column]["undefined"]:
         return None
-    apart = verdict(asdict(comparison.difference(first["method"], second["method"], column)))
-    return first["method"] if apart == ("above" if better == "higher" else "below") else None
+    seconds = [row["method"] for row in others if isclose(row[column]["mean"], others[0][column]["mean"])]
+    apart = {verdict(asdict(comparison.difference(first["method"], second, column))) for second in seconds}
+    return first["method"] if apart == {"above" if better == "higher" else "below"} else None
