@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import yaml
 
 from analyses.made_up import content, write_data
 from cli.test_mistakes import refuses, run
+from processes import start_command
 
 __all__ = ["run"]
 
@@ -127,22 +127,24 @@ def test_no_such_analysis(run: Run) -> None:
 
 @pytest.mark.slow
 def test_killed_and_resumed(recipe: Path, tmp_path: Path) -> None:
-    def start(out: Path) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "equimodal.cli.main", "analyse", "order", str(recipe), "-q", "-o", str(out)]
-        command += ["--strategies", "random", "--initial", "declared"]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-        return subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, start_new_session=True, **quiet)
+    def start(out: Path) -> BaseProcess:
+        choice = ("--strategies", "random", "--initial", "declared")
+        return start_command("analyse", "order", recipe, "-q", "-o", out, *choice, errors=out.with_suffix(".txt"))
+
+    def finish(out: Path) -> None:
+        process = start(out)
+        process.join()
+        assert process.exitcode == 0, out.with_suffix(".txt").read_text()
 
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert start(whole).wait(timeout=300) == 0
+    finish(whole)
     process = start(killed)
-    while process.poll() is None and len(list(killed.rglob("metrics.json"))) < 2:
+    while process.is_alive() and len(list(killed.rglob("metrics.json"))) < 2:
         time.sleep(0.005)
-    assert process.poll() is None
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    assert process.is_alive()
+    os.killpg(process.pid or 0, signal.SIGKILL)
+    process.join()
     assert not (killed / "analysis.json").exists()
-    process = start(killed)
-    assert process.wait(timeout=300) == 0, process.stderr and process.stderr.read().decode()
+    finish(killed)
     for file in ("table.md", "figures/order-crossing.svg"):
         assert (killed / file).read_text() == (whole / file).read_text()

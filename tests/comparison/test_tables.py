@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -130,6 +130,7 @@ def test_the_best_is_marked_only_where_it_can_be_told_from_the_runner_up():
 
 @example([[0] * 5, [3, 6, 33, 46, 84], [47, 69, 0, 25, 31], [44, 44, 74, 79, 72]])  # two share the second place
 @example([[0] * 5, [9, 10, 11, 10, 10], [50, 0, 0, 0, 0], [80, 81, 79, 80, 30]])
+@settings(max_examples=30)  # each makes a comparison
 @given(st.lists(st.lists(st.integers(0, 100), min_size=5, max_size=5), min_size=2, max_size=4))
 def test_at_most_one_is_best_and_a_paired_test_agrees(counts):
     made = comparison({f"m{i}": [c / 100 for c in each] for i, each in enumerate(counts)}, redraw="none")

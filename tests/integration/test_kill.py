@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import random
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +19,13 @@ from safetensors.torch import load_file
 from equimodal.config.load import load_config
 from equimodal.data.catalogue import load
 from equimodal.training.fit import train
+from processes import start
 
 pytestmark = pytest.mark.slow
 
-EPOCHS = 30
+EPOCHS = 20
 SETTINGS = (f"training.epochs={EPOCHS}", "training.batch_size=16", "measure.bootstrap=20", "model.width=16")
 FILES = ("model.safetensors", "checkpoint/state.safetensors")
-
-# A server that has imported the library forks the processes to kill: each is real, and starts in no time.
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["equimodal.data.catalogue", "equimodal.training.run", "torchmetrics"])
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +41,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def carry_out(own: Path, folder: Path) -> None:
     """Train, or go on; what the processes do."""
-    torch.set_num_threads(1)
     train(load_config("equilibrium", SETTINGS), load(own), folder=folder, resume=folder.exists(), quiet=True)
-
-
-def start(own: Path, folder: Path) -> BaseProcess:
-    process = PROCESSES.Process(target=carry_out, args=(own, folder))
-    process.start()
-    return process
 
 
 def wait_for_lines(is_running: Callable[[], bool], folder: Path, lines: int) -> bool:
@@ -90,9 +78,9 @@ def test_kill_at_random_moments_and_go_on(own: Path, tmp_path: Path) -> None:
     seed = random.SystemRandom().randrange(2**32)
     draw = random.Random(seed)
     kills: list[tuple[int, float]] = []
-    process = start(own, killed)
+    process = start(carry_out, own, killed)
     # An epoch further at least from kill to kill, or the run would never end.
-    while wait_for_lines(process.is_alive, killed, written(killed) + draw.randrange(25)):
+    while wait_for_lines(process.is_alive, killed, written(killed) + draw.randrange(16)):
         delay = draw.uniform(0, 0.03)
         time.sleep(delay)
         process.kill()
@@ -101,7 +89,7 @@ def test_kill_at_random_moments_and_go_on(own: Path, tmp_path: Path) -> None:
             break
         assert process.exitcode == -signal.SIGKILL
         kills.append((written(killed), round(delay, 4)))
-        process = start(own, killed)
+        process = start(carry_out, own, killed)
     process.join()
     print(f"seed {seed}, killed after (epochs, seconds): {kills}")
     assert process.exitcode == 0

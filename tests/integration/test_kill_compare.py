@@ -6,23 +6,25 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
+from processes import start_command
+
 pytestmark = pytest.mark.slow
 
-KILLS = 2
-"""Most kills: each start costs the seconds of importing torch."""
+KILLS = 1
+"""Most kills: each start of two workers costs the seconds of importing torch twice."""
 
 
 def write_recipe(folder: Path) -> Path:
-    """Write data, and a study of two settings, two methods, two seeds, and two candidates each."""
+    """Write data, and a study of two settings, two methods, and two candidates each."""
     rng = np.random.default_rng(0)
     labels = np.arange(150) % 3
     vector, other = rng.normal(size=(150, 6)) + np.eye(6)[labels], rng.normal(size=(150, 4)) + np.eye(4)[labels]
@@ -34,7 +36,7 @@ def write_recipe(folder: Path) -> Path:
         "measure": {"bootstrap": 5},
         "compare": {
             "methods": ["joint", "alternating"],
-            "seeds": 2,
+            "seeds": 1,
             "settings": [{"label": "all"}, {"label": "few", "data": {"labels": 45}}],
             "primary": ["alternating vs joint"],
             "tune": {"trials": 2, "grid": {"training.learning_rate": [0.01]}},
@@ -44,26 +46,9 @@ def write_recipe(folder: Path) -> Path:
     return folder / "study.yaml"
 
 
-def start(recipe: Path, out: Path, workers: int = 2) -> subprocess.Popen[bytes]:
-    command = [
-        sys.executable,
-        "-m",
-        "equimodal.cli.main",
-        "compare",
-        str(recipe),
-        "-q",
-        "--workers",
-        str(workers),
-        "-o",
-        str(out),
-    ]
-    return subprocess.Popen(
-        command,
-        start_new_session=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
+def start(recipe: Path, out: Path, workers: int = 2) -> BaseProcess:
+    arguments = ("compare", recipe, "-q", "--workers", workers, "-o", out)
+    return start_command(*arguments, errors=out.with_suffix(".txt"))
 
 
 def runs_done(out: Path) -> int:
@@ -78,21 +63,23 @@ def numbers(folder: Path) -> list[dict[str, object]]:
 def test_kill_a_study_and_go_on(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert start(recipe, whole, workers=1).wait(timeout=300) == 0  # saves the start of two workers
+    alone = start(recipe, whole, workers=1)  # saves the start of two workers
+    alone.join()
+    assert alone.exitcode == 0
     draw = random.Random(random.SystemRandom().randrange(2**32))
     kills = []
     while True:
         process = start(recipe, killed)
         until = runs_done(killed) + draw.randrange(1, 15) if len(kills) < KILLS else sys.maxsize
-        while process.poll() is None and runs_done(killed) < until:
+        while process.is_alive() and runs_done(killed) < until:
             time.sleep(0.05)  # looking through the folders takes time from what is tested
-        if process.poll() is not None:
+        if not process.is_alive():
             break
         time.sleep(draw.uniform(0, 0.05))
-        os.killpg(process.pid, signal.SIGKILL)  # its workers too
-        process.wait()
+        os.killpg(process.pid or 0, signal.SIGKILL)  # its workers too
+        process.join()
         kills.append(runs_done(killed))
-    assert process.returncode == 0, process.stderr and process.stderr.read().decode()
+    assert process.exitcode == 0, killed.with_suffix(".txt").read_text()
     print("killed after so many runs:", kills)
     assert kills
     for setting in ("all", "few"):

@@ -344,8 +344,8 @@ class Trainer:
             self.method.load_state_dict(checkpoint.under_prefix("method", tensors))
         except RuntimeError as error:
             raise RunError(
-                f"{path}: its weights are not those of this model: one of your encoders is another one, or another version "
-                "of equimodal wrote it. Give the same model, or choose another folder."
+                f"{path}: its weights are not those of this model: one of your encoders is another one, or another "
+                "version of equimodal wrote it. Give the same model, or choose another folder."
             ) from error
         if state := checkpoint.under_prefix("optimiser", tensors):
             checkpoint.load_optimiser_tensors(self.make_updater().optimiser, state, self._parameters())
