@@ -230,9 +230,15 @@ def _unknown_feature(folder: Path) -> None:
         (_pointer, "git lfs pull"),
         (_outside, "'../test-*', which leads out of the folder"),
         (_empty, "names data/train-*, and no such file is there"),
-        (_other_columns, "its columns are not those of the first shard: 'label' none and int64"),
+        (
+            _other_columns,
+            "not so in data/test-00000-of-00002.parquet ('label' none, expected int64 of the classes cat, dog, no)",
+        ),
         (_untold, "Column 'label': no class in test row 0, test row 1"),
-        (_strange, "Column 'label': no class of 0 to 2 in test row 0 (7)"),
+        (
+            _strange,
+            "Column 'label': expected a class from 0 to 2, as its features name them, or -1 for none, but not so in test row 0 (7)",
+        ),
         (_several, "several configurations. Say which: --config. Known: b, a"),
         (_unknown_feature, "Column 'when': holds list<"),
     ],
