@@ -237,7 +237,7 @@ def _unknown_feature(folder: Path) -> None:
         (_untold, "Column 'label': no class in test row 0, test row 1"),
         (
             _strange,
-            "Column 'label': expected a class from 0 to 2, as its features name them, or -1 for none, but not so in test row 0 (7)",
+            "expected a class from 0 to 2, as its features name them, or -1 for none, but not so in test row 0",
         ),
         (_several, "several configurations. Say which: --config. Known: b, a"),
         (_unknown_feature, "Column 'when': holds list<"),

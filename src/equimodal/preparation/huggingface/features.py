@@ -79,8 +79,8 @@ def shared_columns(
         extra |= here
     if unlike:
         damaged.append(
-            f"{root}: expected the columns of the first shard in all of them, but not so in {list_places(unlike)}. Take "
-            "splits with the same columns (--split), or leave these columns out (--ignore)."
+            f"{root}: expected the columns of the first shard in all of them, but not so in {list_places(unlike)}. "
+            "Take splits with the same columns (--split), or leave these columns out (--ignore)."
         )
     raise_problems(damaged, str(root))
     return {**extra, **(first or {})}

@@ -71,9 +71,7 @@ def check_file(root: Path, path: Path) -> None:
     if leads_out(root, path):
         raise DataError(outside(root, [name]))
     if path.is_symlink() and not path.exists():
-        raise DataError(
-            f"{root}: {name} is a link to a file that is not there. Finish the download, or start it again."
-        )
+        raise DataError(f"{root}: {name} is a link to a file that is not there. Start the download again.")
 
 
 def outside(root: Path, names: list[str]) -> str:
