@@ -44,8 +44,8 @@ def kill_at_random(work: Callable[[Path], object], folder: Path, kills: int) -> 
     expected = content(folder / "straight/out")
     assert "data.yaml" in expected
     draws, count, moments, number = random.Random(0), 0, 0, 0
+    out = folder / "0/out"
     while count < kills:
-        out = folder / f"{number}/out"
         child = in_a_child(lambda out=out: work(out))
         time.sleep(draws.uniform(0, seconds))
         os.kill(child, signal.SIGKILL)
@@ -56,6 +56,7 @@ def kill_at_random(work: Callable[[Path], object], folder: Path, kills: int) -> 
         else:
             assert content(out) == expected
             number += 1
+            out = folder / f"{number}/out"
     os.waitpid(in_a_child(lambda: work(out)), 0)
     check(out)
     assert content(out) == expected

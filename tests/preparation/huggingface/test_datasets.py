@@ -271,6 +271,17 @@ def test_a_saved_folder_that_is_not_whole(tmp_path: Path) -> None:
         read_dataset(folder)
 
 
+def test_damaged_offsets_do_not_end_the_process(tmp_path: Path) -> None:
+    """In a stream of Arrow that is whole: where an entry begins is far behind its end."""
+    rows = [{"text": f"words {number}", "label": number} for number in range(3)]
+    path = save_split(tmp_path / "in", rows) / "data-00000-of-00001.arrow"
+    offsets = np.array([0, 7, 14], "<i4").tobytes()
+    assert path.read_bytes().count(offsets) == 1
+    path.write_bytes(path.read_bytes().replace(offsets, np.array([0, 2**30, 14], "<i4").tobytes()))
+    with pytest.raises(DataError, match=r"arrow: cannot be read .*Copy or download it again"):
+        read_dataset(tmp_path / "in")
+
+
 def test_names_of_files_say_the_split(tmp_path: Path) -> None:
     rows = rows_of(("text", "label"))
     names = {"a": "a/{}/0000.parquet", "b": "my_{}_file.parquet"}
