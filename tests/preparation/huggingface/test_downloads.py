@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from equimodal.cli.main import main
+from equimodal.errors import ConfigError
 from equimodal.preparation.huggingface.choice import Choice
 from equimodal.preparation.huggingface.dataset import read_dataset
 from equimodal.preparation.huggingface.files import is_dataset
@@ -57,8 +58,17 @@ def test_a_snapshot_and_its_repository(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(repository)
     assert len(read_dataset(Path()).samples) == sum(SPLITS.values())
     assert len(read_dataset(snapshot / "data", Choice()).samples) == sum(SPLITS.values())
-    with pytest.raises(ValueError, match="lies within"):
+    older = snapshot.with_name("0b" * 20)
+    shutil.copytree(snapshot, older, symlinks=True)
+    assert len(read_dataset(repository / "snapshots").samples) == sum(SPLITS.values())
+    with pytest.raises(ConfigError, match="lies within"):
         prepare(repository, repository / "out", workers=1)
+
+
+def test_a_cache_of_several_data_sets(tmp_path: Path, refused: Callable[[Path], str]) -> None:
+    cached(tmp_path / "cache")
+    shutil.rmtree(tmp_path / "cache/plain")
+    assert "expected one data set, got a cache of them. Give one: datasets--some--clips." in refused(tmp_path / "cache")
 
 
 def _main_names_another(snapshot: Path) -> None:

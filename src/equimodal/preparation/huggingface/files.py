@@ -79,9 +79,8 @@ def find_files(folder: Path, config: str | None = None) -> Files:
     if saved and config is not None:
         raise ConfigError(f"--config: {folder} was made by save_to_disk and has no configurations. Leave it out.")
     files = _saved(folder, folder) if saved else _downloaded(folder, config)
-    raise_problems(
-        [each for split, paths in files.splits.items() for each in _problems(folder, split, paths)], str(folder)
-    )
+    problems = [each for split, paths in files.splits.items() for each in _problems(folder, split, paths)]
+    raise_problems(problems, str(folder))
     return files
 
 

@@ -24,13 +24,18 @@ def is_repository(folder: Path) -> bool:
 
 
 def root_of(folder: Path) -> Path:
-    """Return the folder that the files of a data set are in: of a folder of the hub's cache, its newest snapshot.
+    """Return the folder that the files of a data set are in: of a repository of the hub's cache, its newest snapshot.
 
     Raises:
-        DataError: `refs/main` names no snapshot that is there.
+        DataError: `refs/main` names no snapshot that is there, or the folder is the cache as a whole.
     """
     root = folder.resolve()
+    if root.name == _SNAPSHOTS and is_repository(root.parent):  # several snapshots would be read as one data set
+        root = root.parent
     if not is_repository(root):
+        several = sorted(path.name for path in root.iterdir() if is_repository(path))
+        if several:
+            raise DataError(f"{root}: expected one data set, got a cache of them. Give one: {list_places(several)}.")
         return root
     snapshots = root / _SNAPSHOTS
     known = sorted(path.name for path in snapshots.iterdir()) if snapshots.is_dir() else []
