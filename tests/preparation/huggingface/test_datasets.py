@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from equimodal.cli.main import app
 from equimodal.data.own import load_path
+from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, DataError
 from equimodal.media.settings import MediaSettings
 from equimodal.preparation.embedded import Embedded
@@ -64,7 +65,8 @@ def test_columns_are_those_of_the_same_files(tmp_path: Path) -> None:
 def test_numbers_in_lists_are_arrays(tmp_path: Path) -> None:
     prepare(saved(tmp_path / "in", ARRAYS), tmp_path / "out", workers=1)
     found = load_path(tmp_path / "out")
-    train = found.parts()["train"]  # pyright: ignore[reportAttributeAccessIssue]
+    assert isinstance(found, Splits)
+    train = found.parts()["train"]
     batch = train.batch(np.arange(12))
     assert np.array_equal(batch.inputs["vector"][5], [5, 1, 2]) and (batch.inputs["grid"][7] == 7).all()
     assert batch.lengths["pulse"].tolist() == [n % 4 + 1 for n in range(12)]

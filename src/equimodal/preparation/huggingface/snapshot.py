@@ -28,6 +28,16 @@ def root_of(folder: Path) -> Path:
 
     Raises:
         DataError: `refs/main` names no snapshot that is there, or the folder is the cache as a whole.
+
+    Example:
+        >>> import tempfile
+        >>> repository = Path(tempfile.mkdtemp(), "datasets--some--clips")
+        >>> (repository / "snapshots/0a1b").mkdir(parents=True)
+        >>> (repository / "refs").mkdir()
+        >>> (repository / "refs/main").write_text("0a1b")
+        4
+        >>> root_of(repository).name
+        '0a1b'
     """
     root = folder.resolve()
     if root.name == _SNAPSHOTS and is_repository(root.parent):  # several snapshots would be read as one data set
@@ -57,6 +67,10 @@ def leads_out(root: Path, path: Path) -> bool:
     Args:
         root: of the data set, without links.
         path: of a file; it need not be there.
+
+    Example:
+        >>> leads_out(Path("/clips"), Path("/clips/data/../a.mp4")), leads_out(Path("/clips"), Path("/clips/../a.mp4"))
+        (False, True)
     """
     try:
         target = path.resolve()
