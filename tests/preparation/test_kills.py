@@ -7,7 +7,6 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from equimodal.media.settings import MediaSettings
 from equimodal.preparation.prepare import WORK, prepare
 from equimodal.preparation.record import check
 from media.making import need, sound, tone
+from preparation.killing import kill_at_random
 from preparation.own_media import content, write_arrays, write_torn
 
 
@@ -90,20 +90,9 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
         time.sleep(0.05)
 
 
-def in_a_child(work: Callable[[], object]) -> int:
-    """Start some work in a process of its own."""
-    child = os.fork()
-    if child == 0:
-        try:
-            work()
-        finally:
-            os._exit(0)
-    return child
-
-
 @pytest.mark.slow
 def test_twenty_kills_at_random_moments(tmp_path: Path) -> None:
-    """Arrays, texts and sounds; each kill comes at a random moment of the time that an undisturbed run takes."""
+    """Arrays, texts and sounds."""
     need("soundfile")
     manifest = write_arrays(tmp_path / "in", 48)
     lines = manifest.read_text().splitlines()
@@ -113,25 +102,5 @@ def test_twenty_kills_at_random_moments(tmp_path: Path) -> None:
         "\n".join([f"{lines[0]},audio", *(f"{line},{n}.wav" for n, line in enumerate(lines[1:]))]) + "\n"
     )
     settings = MediaSettings(sampling_rate=8000, seconds=0.4)
-    began = time.monotonic()
-    os.waitpid(in_a_child(lambda: prepare(manifest, tmp_path / "straight/out", settings, workers=1)), 0)
-    seconds = time.monotonic() - began
-    expected = content(tmp_path / "straight/out")
-    draws, kills, moments, folder = random.Random(0), 0, 0, 0
-    while kills < 20:
-        out = tmp_path / f"{folder}/out"
-        child = in_a_child(lambda out=out: prepare(manifest, out, settings, workers=1))
-        time.sleep(draws.uniform(0, seconds))
-        os.kill(child, signal.SIGKILL)
-        if os.waitpid(child, 0)[1] == signal.SIGKILL:
-            kills += 1
-            moments += (out / WORK / "journal.jsonl").is_file()
-            assert not (out / "data.yaml").exists() or content(out).keys() >= expected.keys()
-        else:
-            assert content(out) == expected
-            folder += 1
-    assert moments >= 5  # that many came while rows were decoded
-    prepare(manifest, out, settings, workers=1)
-    check(out)
-    assert content(out) == expected
-    assert len(np.load(out / "columns/ids.npy")) == 48
+    assert kill_at_random(lambda out: prepare(manifest, out, settings, workers=1), tmp_path, 20) >= 5
+    assert len(np.load(tmp_path / "out/columns/ids.npy")) == 48

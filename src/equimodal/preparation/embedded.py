@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,6 @@ from equimodal.media.unreadable import Unreadable
 from equimodal.preparation.shards import arrow, batches
 
 _MANY = 1024
-_OPEN = 8
-"""Columns of shards that are kept open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +47,9 @@ class Embedded:
             Unreadable: the table is damaged here, or names a file in place of holding it.
         """
         try:
-            value = _column_of(self.shard, self.column).at(self.row)
+            value = _column_of(self.shard, self.column, self.row).at(self.row)
         except DataError as error:
-            _column_of.cache_clear()
+            _open.clear()
             raise Unreadable("damaged", str(error).removeprefix(f"{self.shard}: ").rstrip(".")) from error
         if not value.is_valid:
             return None
@@ -60,7 +57,7 @@ class Embedded:
         if types.is_struct(value.type):
             data, name = value["bytes"].as_py(), value["path"].as_py()
             if data is None and name:
-                raise Unreadable("missing", f"the table names the file '{name}' and does not hold it")
+                raise Unreadable("missing", f"the table names the file '{name}', and the data set has no such file")
             return None if data is None else Content(data, name or "")
         if types.is_binary(value.type) or types.is_large_binary(value.type):
             return Content(value.as_py())
@@ -73,7 +70,7 @@ def lengths_differ(shards: Iterable[Path], column: str) -> bool:
     pa, found = arrow(), set[int]()
     for shard in shards:
         for _, batch in batches(shard, [column], rows=_MANY):
-            values = batch.column(0)
+            values = batch.column(column)
             if not pa.types.is_nested(values.type) or pa.types.is_nested(values.type.value_type):
                 return False
             found.update(need("pyarrow.compute").list_value_length(values).drop_null().unique().to_pylist())
@@ -109,9 +106,9 @@ def _numbers(values: Any) -> np.ndarray:
 class _Column:
     """A column of a shard whose rows are asked for mostly in order: a batch is kept, and then the next one read."""
 
-    def __init__(self, shard: Path, column: str) -> None:
-        self._shard, self._column = shard, column
-        self._begin(0)
+    def __init__(self, shard: Path, column: str, row: int) -> None:
+        self.shard, self._column = shard, column
+        self._begin(row)
 
     def at(self, row: int) -> Any:
         """Return the entry of a row."""
@@ -120,15 +117,21 @@ class _Column:
         while row >= self._start + len(self._values):
             found = next(self._batches, None)
             if found is None:
-                raise DataError(f"{self._shard}: has no row {row} any more. Was it changed meanwhile?")
-            self._start, self._values = found[0], found[1].column(0)
+                raise DataError(f"{self.shard}: has no row {row} any more. Was it changed meanwhile?")
+            self._start, self._values = found[0], found[1].column(self._column)
         return self._values[row - self._start]
 
     def _begin(self, row: int) -> None:
         self._start, self._values = 0, ()
-        self._batches = batches(self._shard, [self._column], row)
+        self._batches = batches(self.shard, [self._column], row)
 
 
-@lru_cache(_OPEN)
-def _column_of(shard: Path, column: str) -> _Column:
-    return _Column(shard, column)
+_open: dict[str, _Column] = {}
+"""The shard of each column that is read at present: of any number of shards one is open, of many columns all are."""
+
+
+def _column_of(shard: Path, column: str, row: int) -> _Column:
+    found = _open.get(column)
+    if found is None or found.shard != shard:
+        found = _open[column] = _Column(shard, column, row)
+    return found

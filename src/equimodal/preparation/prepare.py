@@ -172,7 +172,7 @@ def _refuse(options: Mapping[str, object], why: str, source: Path) -> None:
 
 def _check_place(folder: Path, layout: Layout, source: Path) -> None:
     """Check that the folder is new, or one of ours, and lies outside of the folder that is read."""
-    if source.is_dir() and folder.resolve().is_relative_to(layout.root):
+    if source.is_dir() and any(folder.resolve().is_relative_to(root) for root in (layout.root, source.resolve())):
         raise ConfigError(f"--out: {folder} lies within {source}, among what is read. Choose a folder elsewhere.")
     if not folder.is_dir():
         return

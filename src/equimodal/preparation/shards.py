@@ -94,5 +94,7 @@ def _arrow_batches(path: Path, columns: list[str], first: int, rows: int) -> Ite
     with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as reader:
         for batch in reader:
             if start + batch.num_rows > first:
-                yield start, batch.select(columns)
+                chosen = batch.select(columns)
+                chosen.validate(full=True)  # offsets that are damaged would end the process; files in it are not read
+                yield start, chosen
             start += batch.num_rows

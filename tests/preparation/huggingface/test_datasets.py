@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from equimodal.cli.main import app
 from equimodal.data.own import load_path
+from equimodal.data.splits import Splits
 from equimodal.errors import ConfigError, DataError
 from equimodal.media.settings import MediaSettings
 from equimodal.preparation.embedded import Embedded
@@ -64,7 +65,8 @@ def test_columns_are_those_of_the_same_files(tmp_path: Path) -> None:
 def test_numbers_in_lists_are_arrays(tmp_path: Path) -> None:
     prepare(saved(tmp_path / "in", ARRAYS), tmp_path / "out", workers=1)
     found = load_path(tmp_path / "out")
-    train = found.parts()["train"]  # pyright: ignore[reportAttributeAccessIssue]
+    assert isinstance(found, Splits)
+    train = found.parts()["train"]
     batch = train.batch(np.arange(12))
     assert np.array_equal(batch.inputs["vector"][5], [5, 1, 2]) and (batch.inputs["grid"][7] == 7).all()
     assert batch.lengths["pulse"].tolist() == [n % 4 + 1 for n in range(12)]
@@ -230,9 +232,15 @@ def _unknown_feature(folder: Path) -> None:
         (_pointer, "git lfs pull"),
         (_outside, "'../test-*', which leads out of the folder"),
         (_empty, "names data/train-*, and no such file is there"),
-        (_other_columns, "its columns are not those of the first shard: 'label' none and int64"),
+        (
+            _other_columns,
+            "not so in data/test-00000-of-00002.parquet ('label' none, expected int64 of the classes cat, dog, no)",
+        ),
         (_untold, "Column 'label': no class in test row 0, test row 1"),
-        (_strange, "Column 'label': no class of 0 to 2 in test row 0 (7)"),
+        (
+            _strange,
+            "expected a class from 0 to 2, as its features name them, or -1 for none, but not so in test row 0",
+        ),
         (_several, "several configurations. Say which: --config. Known: b, a"),
         (_unknown_feature, "Column 'when': holds list<"),
     ],
@@ -263,6 +271,17 @@ def test_a_saved_folder_that_is_not_whole(tmp_path: Path) -> None:
     state.unlink()
     with pytest.raises(DataError, match=r"state\.json: is missing"):
         read_dataset(folder)
+
+
+def test_damaged_offsets_do_not_end_the_process(tmp_path: Path) -> None:
+    """In a stream of Arrow that is whole: where an entry begins is far behind its end."""
+    rows = [{"text": f"words {number}", "label": number} for number in range(3)]
+    path = save_split(tmp_path / "in", rows) / "data-00000-of-00001.arrow"
+    offsets = np.array([0, 7, 14], "<i4").tobytes()
+    assert path.read_bytes().count(offsets) == 1
+    path.write_bytes(path.read_bytes().replace(offsets, np.array([0, 2**30, 14], "<i4").tobytes()))
+    with pytest.raises(DataError, match=r"arrow: cannot be read .*Copy or download it again"):
+        read_dataset(tmp_path / "in")
 
 
 def test_names_of_files_say_the_split(tmp_path: Path) -> None:

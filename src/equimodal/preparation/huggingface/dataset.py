@@ -12,12 +12,14 @@ from equimodal.media.forms import Medium
 from equimodal.preparation.division import hold_out
 from equimodal.preparation.embedded import Embedded, lengths_differ
 from equimodal.preparation.huggingface.choice import DRAWN, NO_LABEL, Choice
-from equimodal.preparation.huggingface.features import Column, columns_of
+from equimodal.preparation.huggingface.features import Column, shared_columns
 from equimodal.preparation.huggingface.files import Files, find_files
+from equimodal.preparation.huggingface.named import files_beside
 from equimodal.preparation.huggingface.parts import parts_of
 from equimodal.preparation.huggingface.roles import Roles, modality_of, roles_of
+from equimodal.preparation.huggingface.snapshot import root_of
 from equimodal.preparation.layout import Layout, Sample
-from equimodal.preparation.shards import batches, schema_of
+from equimodal.preparation.shards import batches
 from equimodal.preparation.tables import list_places
 
 _ROWS = 4096
@@ -42,20 +44,21 @@ def read_dataset(folder: Path, choice: Choice | None = None) -> Layout:
     Rows are read in batches; pictures, sounds, videos and arrays only when they are decoded.
 
     Args:
-        folder: of the data set.
+        folder: of the data set; of the hub's cache, a snapshot, or the folder of a repository, whose `refs/main` then
+            says which snapshot.
         choice: what is taken of it.
 
     Raises:
         DataError: files are missing or damaged, or rows lack what is needed.
         ConfigError: pyarrow is not installed, or the choice does not fit the data set.
     """
-    choice, root = choice or Choice(), folder.resolve()
+    choice, root = choice or Choice(), root_of(folder)
     files = find_files(root, choice.config)
     parts = parts_of(files.splits, choice.splits, choice.label != NO_LABEL)
     shards = {split: files.splits[split] for split in parts}
-    columns = _columns(root, shards, files)
-    roles = roles_of(columns, choice)
     every = [path for paths in shards.values() for path in paths]
+    columns = shared_columns(root, every, files.features, choice.ignore)
+    roles = roles_of(columns, choice)
     stored = {
         column: columns[column].kind == "array" and lengths_differ(every, column)
         for column, medium in roles.media.items()
@@ -65,7 +68,7 @@ def read_dataset(folder: Path, choice: Choice | None = None) -> Layout:
     faults, ids, counts = _Faults(), dict[str, str](), dict[str, int]()
     for split, paths in shards.items():
         before = len(samples)
-        samples += _samples(split, parts[split], paths, roles, stored, faults, ids)
+        samples += _samples(root, split, parts[split], paths, roles, stored, faults, ids)
         counts[split] = len(samples) - before
     raise_problems(_row_problems(faults, roles, samples), str(folder))
     notes = _notes(files, counts, parts)
@@ -78,27 +81,8 @@ def read_dataset(folder: Path, choice: Choice | None = None) -> Layout:
     return Layout(media, samples, root, notes, classes or None)
 
 
-def _columns(root: Path, shards: Mapping[str, list[Path]], files: Files) -> dict[str, Column]:
-    """Return the columns, which are the same in all shards."""
-    first: Any = None
-    problems: list[str] = []
-    for path in (path for paths in shards.values() for path in paths):
-        schema = schema_of(path)
-        first = schema if first is None else first
-        here, there = ({each.name: each.type for each in each} for each in (schema, first))
-        other = sorted(name for name in here.keys() | there.keys() if here.get(name) != there.get(name))
-        if other:
-            said = ", ".join(f"'{name}' {here.get(name, 'none')} and {there.get(name, 'none')}" for name in other[:3])
-            problems.append(
-                f"{path.relative_to(root).as_posix()}: its columns are not those of the first shard: {said}"
-            )
-    if problems:
-        problems.append("Take splits with the same columns only: --split.")
-    raise_problems(problems, str(root))
-    return columns_of(first, files.features)
-
-
 def _samples(
+    root: Path,
     split: str,
     part: str | None,
     paths: list[Path],
@@ -110,13 +94,15 @@ def _samples(
     number = 0
     texts = [column for column, medium in roles.media.items() if medium == "text"]
     for path in paths:
+        beside = {column: files_beside(root, path, column) for column in stored}
         for row, entries in _rows(path, roles.read()):
             place = f"{split} row {number}"
             name = f"{split}/{number}" if roles.id is None else str(entries[roles.id])
             if ids.setdefault(name, place) != place:
                 faults.twice.append(f"{place} ('{name}', as in {ids[name]})")
             cells: dict[str, Any] = {
-                modality_of(column): Embedded(path, row, column, steps) for column, steps in stored.items()
+                modality_of(column): beside[column].get(row) or Embedded(path, row, column, steps)
+                for column, steps in stored.items()
             }
             cells |= {modality_of(column): entries[column] for column in texts if (entries[column] or "").strip()}
             label = None if roles.label is None else _class(entries[roles.label.name], roles.label, place, faults)
@@ -136,9 +122,9 @@ def _rows(path: Path, columns: list[str]) -> Iterator[tuple[int, dict[str, Any]]
 
 
 def _class(entry: Any, column: Column, place: str, faults: _Faults) -> str | None:
-    if column.classes and isinstance(entry, int):
-        if 0 <= entry < len(column.classes):
-            return column.classes[entry]
+    if column.classes and isinstance(entry, (int, float)) and entry == entry:
+        if entry in range(len(column.classes)):
+            return column.classes[int(entry)]
         if entry != _UNNAMED:
             faults.strange.append(f"{place} ({entry})")
             return ""
@@ -172,7 +158,10 @@ def _row_problems(faults: _Faults, roles: Roles, samples: list[Sample]) -> list[
         )
     if faults.strange:
         count = len(roles.label.classes) if roles.label else 0
-        problems.append(f"Column '{label}': no class of 0 to {count - 1} in {list_places(faults.strange)}.")
+        problems.append(
+            f"Column '{label}': expected a class from 0 to {count - 1}, as its features name them, or {_UNNAMED} for "
+            f"none, but not so in {list_places(faults.strange)}. Download the data set again, or correct its classes."
+        )
     if faults.ungrouped:
         problems.append(f"Column '{roles.group}': empty in {list_places(faults.ungrouped)}. Leave --group out.")
     if faults.twice:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
+from equimodal.data.checks import raise_problems
+from equimodal.errors import DataError
 from equimodal.media.forms import MEDIA, Medium
-from equimodal.preparation.shards import arrow
+from equimodal.preparation.shards import arrow, schema_of
+from equimodal.preparation.tables import list_places
 
 Kind = Literal["media", "text", "number", "array", "other"]
 
@@ -24,6 +28,7 @@ class Column:
         classes: names by number, where the numbers are classes; empty where these have no names.
         is_label: whether it is declared to hold classes.
         words: what it holds, for messages.
+        type: as the table has it.
     """
 
     name: str
@@ -32,6 +37,60 @@ class Column:
     classes: tuple[str, ...] = ()
     is_label: bool = False
     words: str = ""
+    type: str = ""
+
+
+def shared_columns(
+    root: Path, shards: Iterable[Path], declared: Mapping[str, Any], ignore: Collection[str] = ()
+) -> dict[str, Column]:
+    """Return the columns of all shards, which are the same in each but for those that are ignored.
+
+    Args:
+        root: of the data set.
+        shards: in order.
+        declared: features that are said beside the shards.
+        ignore: names of columns that may differ, or be in some shards only.
+
+    Raises:
+        DataError: shards are damaged, or differ in a column, in its type or in its classes.
+    """
+    first: dict[str, Column] | None = None
+    extra: dict[str, Column] = {}
+    damaged: list[str] = []
+    unlike: list[str] = []
+    for shard in shards:
+        try:
+            schema = schema_of(shard)
+        except DataError as error:
+            damaged.append(str(error))
+            continue
+        features = {**declared, **_features_in(schema)}
+        here = columns_of(schema, features)
+        if first is None:
+            first, declared = here, features  # shards that declare nothing hold what the first one declares
+        names = sorted((here.keys() | first.keys()) - set(ignore))
+        other = [
+            f"'{name}' {_said(here.get(name))}, expected {_said(first.get(name))}"
+            for name in names
+            if here.get(name) != first.get(name)
+        ]
+        if other:
+            unlike.append(f"{shard.relative_to(root).as_posix()} ({list_places(other)})")
+        extra |= here
+    if unlike:
+        damaged.append(
+            f"{root}: expected the columns of the first shard in all of them, but not so in {list_places(unlike)}. "
+            "Take splits with the same columns (--split), or leave these columns out (--ignore)."
+        )
+    raise_problems(damaged, str(root))
+    return {**extra, **(first or {})}
+
+
+def _said(column: Column | None) -> str:
+    """Return the type of a column, and its classes if these are named."""
+    if column is None:
+        return "none"
+    return f"{column.type} of the classes {list_places(list(column.classes))}" if column.classes else column.type
 
 
 def columns_of(schema: Any, declared: Mapping[str, Any]) -> dict[str, Column]:
@@ -45,7 +104,8 @@ def columns_of(schema: Any, declared: Mapping[str, Any]) -> dict[str, Column]:
     found = {}
     for field in schema:
         feature = features.get(field.name)
-        found[field.name] = _column(field.name, field.type, feature if isinstance(feature, dict) else {})
+        column = _column(field.name, field.type, feature if isinstance(feature, dict) else {})
+        found[field.name] = replace(column, type=str(field.type))
     return found
 
 

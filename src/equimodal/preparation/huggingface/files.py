@@ -15,6 +15,14 @@ from equimodal.data.assignment import PARTS
 from equimodal.data.checks import raise_problems
 from equimodal.errors import ConfigError, DataError, did_you_mean
 from equimodal.preparation.huggingface.card import CARD, DEFAULT, Card, read_card
+from equimodal.preparation.huggingface.snapshot import (
+    check_file,
+    check_finished,
+    is_repository,
+    leads_out,
+    outside,
+    unfinished,
+)
 from equimodal.preparation.shards import ENDINGS
 from equimodal.preparation.tables import list_places
 
@@ -49,7 +57,8 @@ class Files:
 
 def is_dataset(folder: Path) -> bool:
     """Return whether a folder is a data set of Hugging Face: what is left of one is for its reader to say."""
-    if any((folder / name).is_file() for name in (_DICT, _STATE, _INFO)):
+    folder = folder.resolve()
+    if is_repository(folder) or unfinished(folder) or any((folder / name).is_file() for name in (_DICT, _STATE, _INFO)):
         return True
     return next(folder.glob("**/*.parquet"), None) is not None or bool(read_card(folder).files)
 
@@ -58,44 +67,58 @@ def find_files(folder: Path, config: str | None = None) -> Files:
     """Return the shards of a data set, by split.
 
     Args:
-        folder: of the data set.
+        folder: of the data set, without links.
         config: its configuration; None: the one that the card names first, or the only one.
 
     Raises:
-        DataError: files are missing, or are of another kind.
+        DataError: files are missing, downloaded in part, of another kind, or lie elsewhere.
         ConfigError: there is no such configuration, or there are several.
     """
+    check_finished(folder)
     saved = any((folder / name).is_file() for name in (_DICT, _STATE, _INFO))
     if saved and config is not None:
         raise ConfigError(f"--config: {folder} was made by save_to_disk and has no configurations. Leave it out.")
-    files = _saved(folder) if saved else _downloaded(folder, config)
-    problems = []
-    for split, paths in files.splits.items():
-        lost = _lost(paths)
-        if lost:
-            problems.append(
-                f"Split '{split}': {len(paths)} shards are there, and {list_places(lost)} is not. Download it again."
-            )
-        gone = [path.relative_to(folder).as_posix() for path in paths if not path.is_file()]
-        if gone:
-            problems.append(f"Split '{split}': no such file: {list_places(gone)}. Save or download it again.")
+    files = _saved(folder, folder) if saved else _downloaded(folder, config)
+    problems = [each for split, paths in files.splits.items() for each in _problems(folder, split, paths)]
     raise_problems(problems, str(folder))
     return files
 
 
-def _saved(folder: Path) -> Files:
+def _problems(root: Path, split: str, paths: Sequence[Path]) -> list[str]:
+    """Return what is wrong with the shards of a split."""
+    lost, twice = _numbering(paths)
+    gone = [path.relative_to(root).as_posix() for path in paths if not path.is_file()]
+    stray = [path.relative_to(root).as_posix() for path in paths if leads_out(root, path)]
+    problems = []
+    if lost:
+        problems.append(
+            f"Split '{split}': {len(paths)} shards are there, and {list_places(lost)} is not. Download it again."
+        )
+    if twice:
+        problems.append(
+            f"Split '{split}': expected the shards of one download, but {list_places(twice)} lie together. Remove the "
+            "older ones, or download the data set into an empty folder."
+        )
+    if stray:
+        problems.append(outside(root, stray))
+    elif gone:
+        problems.append(f"Split '{split}': no such file: {list_places(gone)}. Save or download it again.")
+    return problems
+
+
+def _saved(folder: Path, root: Path) -> Files:
     if (folder / _DICT).is_file():
-        splits = _json(folder / _DICT).get("splits")
+        splits = _json(folder / _DICT, root).get("splits")
         if not isinstance(splits, list) or not splits or not all(_plain(name) for name in splits):
             raise DataError(f"{folder / _DICT}: names no splits. Save the data set again.")
-        parts = {str(split): _saved(folder / split) for split in splits}
+        parts = {str(split): _saved(folder / split, root) for split in splits}
         features = next(iter(parts.values())).features
         return Files({name: part.splits[WHOLE] for name, part in parts.items()}, features)
-    state = _json(folder / _STATE)
+    state = _json(folder / _STATE, root)
     names = [each.get("filename") for each in state.get("_data_files") or [] if isinstance(each, dict)]
     if not names or not all(_plain(name) for name in names):
         raise DataError(f"{folder / _STATE}: names no shards. Save the data set again.")
-    info = _json(folder / _INFO) if (folder / _INFO).is_file() else {}
+    info = _json(folder / _INFO, root) if (folder / _INFO).is_file() else {}
     features = info.get("features")
     return Files({WHOLE: [folder / str(name) for name in names]}, features if isinstance(features, dict) else {})
 
@@ -105,7 +128,8 @@ def _plain(name: Any) -> bool:
     return isinstance(name, str) and name not in ("", ".", "..") and PurePosixPath(name).name == name
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _json(path: Path, root: Path) -> dict[str, Any]:
+    check_file(root, path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -120,6 +144,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _downloaded(folder: Path, config: str | None) -> Files:
+    check_file(folder, folder / CARD)
     card = read_card(folder)
     if not card.files:
         return _by_names(folder, config, card)
@@ -151,7 +176,7 @@ def _matching(folder: Path, pattern: str, problems: list[str]) -> list[Path]:
         problems.append(f"{CARD} names '{pattern}', which leads out of the folder. Only files below it are read.")
         return []
     found = glob.glob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207
-    return [folder / each for each in found if (folder / each).is_file()]
+    return [folder / each for each in found if not (folder / each).is_dir()]
 
 
 def _no_config(folder: Path, name: str | None, known: list[str]) -> ConfigError:
@@ -184,14 +209,23 @@ def _by_names(folder: Path, config: str | None, card: Card) -> Files:
         for name in names:
             if split := _split_in(PurePosixPath(name).stem):
                 found[DEFAULT][split].append(folder / name)
-    if not found:
+    said = bool(found)
+    if not said:
         found[DEFAULT]["train"] = paths
     wanted = config or (next(iter(found)) if len(found) == 1 else DEFAULT if DEFAULT in found else None)
     if wanted is None or wanted not in found:
         raise _no_config(folder, wanted, list(found))
+    counts = card.counts.get(wanted, {})
+    there = {WORDS.get(split, split) for split in found[wanted]}
+    lacking = [split for split in counts if WORDS.get(split, split) not in there]
+    if said and lacking:
+        raise DataError(
+            f"{folder}: expected files of {', '.join(counts)}, as {CARD} tells, but there is none of "
+            f"{', '.join(lacking)}. Finish the download."
+        )
     order = [*PARTS, *sorted(found[wanted])]
     splits = {split: found[wanted][split] for split in sorted(found[wanted], key=order.index)}
-    return Files(splits, card.features.get(wanted, {}), card.counts.get(wanted, {}))
+    return Files(splits, card.features.get(wanted, {}), counts)
 
 
 def _split_in(name: str) -> str | None:
@@ -203,15 +237,23 @@ def _hidden(path: Path) -> bool:
     return any(part.startswith((".", "__")) for part in path.parts)
 
 
-def _lost(paths: Sequence[Path]) -> list[str]:
-    """Return the names of shards that numbered names tell of, and that are not there."""
-    there: dict[tuple[str, str], set[int]] = defaultdict(set)
+def _numbering(paths: Sequence[Path]) -> tuple[list[str], list[str]]:
+    """Return what numbered names tell of shards: the names of those that are not there, and those that overlap."""
+    there: dict[Path, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for path in paths:
         if match := _OF.search(path.name):
-            there[path.name[: match.start()], match[2]].add(int(match[1]))
-    return [
-        f"{stem}-{number:05d}-of-{total}"
-        for (stem, total), found in there.items()
+            there[path.with_name(path.name[: match.start()])][match[2]].append(int(match[1]))
+    lost = [
+        f"{stem.name}-{number:05d}-of-{total}"
+        for stem, totals in there.items()
+        for total, numbers in totals.items()
         for number in range(int(total))
-        if number not in found
+        if number not in numbers
     ]
+    twice = [
+        f"{stem.name}-...-of-{total}"
+        for stem, totals in there.items()
+        for total, numbers in totals.items()
+        if len(totals) > 1 or len(numbers) > len(set(numbers))
+    ]
+    return lost, twice
