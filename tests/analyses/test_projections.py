@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -27,22 +28,26 @@ def test_pca_is_that_of_the_singular_vectors():
     assert np.allclose(pdist(found), pdist(PCA(2).fit_transform(points)))
 
 
-def test_tsne_keeps_groups_apart_and_is_the_same_again():
-    found = project("tsne", groups(), seed=3)
+UMAP = pytest.param("umap", marks=pytest.mark.skipif(find_spec("umap") is None, reason="umap-learn is not installed"))
+
+
+@pytest.mark.parametrize("name", ["tsne", UMAP])
+def test_neighbours_keep_groups_apart_and_are_the_same_again(name):
+    found = project(name, groups(), seed=3)
     first, second = found[::2], found[1::2]
     apart = np.linalg.norm(first.mean(0) - second.mean(0))
     assert apart > 2 * max(np.linalg.norm(each - each.mean(0), axis=1).mean() for each in (first, second))
-    assert np.array_equal(found, project("tsne", groups(), seed=3))
+    assert np.array_equal(found, project(name, groups(), seed=3))
 
 
-@pytest.mark.parametrize("name", ["pca", "tsne"])
-@pytest.mark.parametrize("shape", [(0, 3), (1, 3), (2, 3), (3, 1), (6, 1), (5, 2)])
+@pytest.mark.parametrize("name", ["pca", "tsne", UMAP])
+@pytest.mark.parametrize("shape", [(0, 3), (1, 3), (2, 3), (3, 1), (4, 3), (6, 1), (5, 2)])
 def test_few_points_and_few_numbers_have_a_place_too(name, shape):
     found = project(name, np.random.default_rng(0).normal(size=shape))
     assert found.shape == (shape[0], 2) and np.isfinite(found).all()
 
 
-@pytest.mark.parametrize("name", ["pca", "tsne"])
+@pytest.mark.parametrize("name", ["pca", "tsne", UMAP])
 def test_equal_points_are_in_one_place(name):
     assert not project(name, np.ones((9, 4))).any()
 

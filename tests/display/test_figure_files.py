@@ -5,9 +5,15 @@ import zlib
 from dataclasses import replace
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.lines import Line2D
+from matplotlib.patches import PathPatch
+from matplotlib.text import Text
 
 from display.test_drawing import ALL, epochs, rows
+from display.test_grids import curves, points
 from equimodal.display.charts import Entry, Style
 from equimodal.display.drawing import figure_of, look
 from equimodal.display.figure_files import stand_alone, write_figures
@@ -64,6 +70,32 @@ def test_title_and_legend_leave_the_drawing_as_large_as_it_was(chart):
 
         assert sizes(after) == sizes(before)
         assert after.get_figheight() > before.get_figheight()
+
+
+def drawn(figure):
+    """Where each text and each path of a figure lies, in points from the lower left, by what it is."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    scale, places = 72 / figure.dpi, {}
+    for artist in figure.findobj(lambda each: isinstance(each, Text | PathPatch | Line2D) and each.get_visible()):
+        if not isinstance(artist, Text) or artist.get_text().strip():
+            name = artist.get_text() if isinstance(artist, Text) else type(artist).__name__
+            box = artist.get_window_extent(canvas.get_renderer())
+            places.setdefault(name, []).append([scale * side for side in (box.x0, box.y0, box.x1, box.y1)])
+    return places
+
+
+@pytest.mark.parametrize("chart", [*ALL, points(), curves()])
+def test_title_and_legend_move_all_of_the_drawing_alike(chart):
+    chart = replace(chart, title="", legend=())
+    with look():
+        before, after = drawn(figure_of(chart)), drawn(stand_alone(replace(chart, title="Above", legend=LEGEND)))
+    name = next(name for name in before if name not in (Line2D.__name__, PathPatch.__name__))
+    move = np.subtract(after[name][0], before[name][0])
+    assert move[1] > 20 and abs(move[0]) < 0.6
+    for name, places in before.items():
+        for place in places:  # a text starts at a whole pixel
+            assert any(np.allclose(np.add(place, move), moved, atol=0.8) for moved in after[name]), (name, place)
 
 
 def test_the_same_chart_gives_the_same_bytes(tmp_path):

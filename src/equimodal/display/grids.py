@@ -50,7 +50,8 @@ def curve_grid_figure(chart: CurveGrid) -> Figure:
         axes.tick_params(labelleft=column == 0, labelbottom=number + _ABREAST >= len(chart.panels))
         if number + _ABREAST >= len(chart.panels):
             axes.set_xlabel(chart.across, fontsize=9)
-    figure.text(_LEFT / WIDTH, 1 - 10 / height, chart.axis, fontsize=9, color=MUTED, va="center")
+    if figure.axes:
+        _label(figure.axes[0], chart.axis, _TOP - 10, ha="left")
     return figure
 
 
@@ -62,29 +63,35 @@ def point_grid_figure(chart: PointGrid) -> Figure:
     figure = Figure(figsize=(WIDTH / 72, height / 72))
     for row, (label, panels) in enumerate(chart.rows.items()):
         top = _TITLE + row * (side + _TITLE) + _TITLE
-        figure.text(_RIGHT / WIDTH, 1 - (top - 6) / height, shorten(label, 56), fontsize=9, color=INK, va="center")
         for column, clouds in enumerate(panels):
             axes = _panel(figure, _RIGHT + column * (side + _GAP), top, side, side)
             axes.set(xticks=[], yticks=[])
             for spine in axes.spines.values():
                 spine.set(visible=True, color=GRID)
+            if column == 0:
+                _label(axes, shorten(label, 56), 6, ha="left", color=INK)
+            if row == 0:
+                _label(axes, chart.columns[column], top - 9)
             for cloud in clouds or ():
-                figure.add_artist(_points(figure, cloud, _RIGHT + column * (side + _GAP), height - top - side, side))
+                axes.add_artist(_points(axes, cloud, side))
             if not clouds:
                 axes.text(0.5, 0.5, "nothing", ha="center", va="center", fontsize=8.5, color=MUTED)
-    for column, header in enumerate(chart.columns):
-        middle = _RIGHT + column * (side + _GAP) + side / 2
-        figure.text(middle / WIDTH, 1 - 9 / height, header, fontsize=9, color=MUTED, ha="center", va="center")
     return figure
 
 
-def _points(figure: Figure, cloud: Cloud, left: float, bottom: float, side: float) -> PathPatch:
+def _label(axes: Axes, text: str, above: float, ha: str = "center", color: str = MUTED) -> None:
+    """Write a line whose middle is so many points above axes; it moves with them."""
+    across = {"left": 0.0, "center": 0.5}[ha]
+    place = {"xytext": (0, above), "xycoords": "axes fraction", "textcoords": "offset points"}
+    axes.annotate(text, (across, 1), fontsize=9, color=color, ha=ha, va="center", **place)
+
+
+def _points(axes: Axes, cloud: Cloud, side: float) -> PathPatch:
     """Return the points of a panel as one path, rounded to a tenth of a point: a few letters each on the page."""
     across, up = {"_": (_STROKE, 0.0), "|": (0.0, _STROKE)}.get(cloud.style.marker, (0.0, 0.0))
     dots = across == up  # strokes of no length, with round ends
     inside = side - 2 * _MARGIN
-    x = np.round(left + _MARGIN + inside * np.array(cloud.x), 1)
-    y = np.round(bottom + _MARGIN + inside * np.array(cloud.y), 1)
+    x, y = (np.round(_MARGIN + inside * np.array(places), 1) for places in (cloud.x, cloud.y))
     ends = np.stack([x - across, y - up, x + across, y + up], 1).reshape(-1, 2)
     codes = [Path.MOVETO, Path.CLOSEPOLY if dots else Path.LINETO] * len(x)
     return PathPatch(
@@ -94,7 +101,8 @@ def _points(figure: Figure, cloud: Cloud, left: float, bottom: float, side: floa
         linewidth=2.2 if dots else 1.1,
         capstyle="round" if dots else "butt",
         alpha=0.8,
-        transform=Affine2D().scale(1 / 72) + figure.dpi_scale_trans,
+        transform=Affine2D().scale(1 / side) + axes.transAxes,
+        clip_on=False,
     )
 
 
