@@ -15,7 +15,7 @@ from equimodal.batch import Batch
 from equimodal.config.run import TrainingConfig
 from equimodal.methods.base import METHODS, Method, Outcome, Update, prepare_fusion
 from equimodal.models.mapping import alignment_weights
-from equimodal.training.loop import make_fabric
+from equimodal.training.device import make_fabric
 from equimodal.training.optimise import Updater, make_optimiser
 from synthetic import linear_batch, linear_model
 

@@ -20,7 +20,7 @@ from equimodal.methods.base import METHODS, Method, Update, cross_entropy, prepa
 from equimodal.models.encoded import encode_all
 from equimodal.models.fusions.base import FUSIONS
 from equimodal.testing.data import NormedEncoder
-from equimodal.training.loop import make_fabric
+from equimodal.training.device import make_fabric
 from equimodal.training.losses import UnreadLosses
 from equimodal.training.optimise import Updater, trainable_parameters
 from synthetic import make_model, make_splits

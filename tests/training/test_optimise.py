@@ -14,7 +14,7 @@ from equimodal.batch import Batch
 from equimodal.config.run import TrainingConfig
 from equimodal.methods.base import Method, MethodConfig, Update, cross_entropy
 from equimodal.models.classifier import Classifier
-from equimodal.training.loop import make_fabric
+from equimodal.training.device import make_fabric
 from equimodal.training.optimise import Updater, learning_rate, make_optimiser
 from synthetic import linear_batch, linear_model
 

@@ -26,10 +26,11 @@ from equimodal.progress import Reporter
 from equimodal.seeds import derive_seed, seeded
 from equimodal.training.ability import Ability, Reference, plain_reference
 from equimodal.training.compiled import compile_problems
+from equimodal.training.device import make_fabric
 from equimodal.training.folder import hold_folder
 from equimodal.training.given import GivenMethod, MethodLike, read_method
 from equimodal.training.groups import parameter_groups
-from equimodal.training.loop import Trainer, make_fabric
+from equimodal.training.loop import Trainer
 from equimodal.training.measure import Measurement, measure_outputs
 from equimodal.training.names import NAMES, resolve
 from equimodal.training.outputs import Outputs, outputs_of

@@ -13,13 +13,12 @@ from pathlib import Path
 from types import FrameType
 
 import torch
-from lightning_fabric import Fabric
 
 from equimodal.batch import Batch, uploaded
-from equimodal.config.run import RunConfig, TrainingConfig
+from equimodal.config.run import RunConfig
 from equimodal.data.dataset import Dataset
 from equimodal.data.splits import Splits
-from equimodal.errors import NOT_FINITE, ConfigError, Diverged, Interrupted, RunError
+from equimodal.errors import NOT_FINITE, Diverged, Interrupted, RunError
 from equimodal.methods.base import EpochResult, Method, Phase
 from equimodal.models.absence.imputer import ROWS
 from equimodal.models.encoded import encode_all
@@ -28,6 +27,7 @@ from equimodal.progress import Reporter
 from equimodal.seeds import derive_seed, permutation, seeded, some_rows
 from equimodal.training import checkpoint
 from equimodal.training.compiled import CompiledEncoders
+from equimodal.training.device import make_fabric
 from equimodal.training.encodings import EncodingsKeeper
 from equimodal.training.groups import parameter_groups
 from equimodal.training.history import History
@@ -386,18 +386,3 @@ class Trainer:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def make_fabric(training: TrainingConfig) -> Fabric:
-    """Return Fabric for one device.
-
-    Raises:
-        ConfigError: there is no such accelerator here.
-    """
-    try:
-        return Fabric(accelerator=training.accelerator, devices=1, precision=training.precision)
-    except (ValueError, RuntimeError) as error:  # Fabric's message says what this machine lacks
-        raise ConfigError(
-            f"training.accelerator '{training.accelerator}' with precision '{training.precision}' is not available "
-            f"here: {' '.join(str(error).split())}"
-        ) from error
