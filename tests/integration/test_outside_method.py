@@ -50,6 +50,9 @@ def test_a_method_from_outside_is_one_of_ours(outside: Path) -> None:
     listed = run(outside, "equimodal.cli.main", "list", "methods")
     assert re.search(r"^  late_only +Only the fused loss, with late fusion", listed, re.MULTILINE)
 
+    run(outside, "equimodal.cli.main", "train", "late_only", "-d", "own.npz", "-o", "run", *SHORT)
+    assert (outside / "run" / "metrics.json").is_file()
+
     methods = ("-m", "joint", "-m", "late_only")
     arguments = ("-d", "own.npz", *methods, "--seeds", "2", "--workers", "2", "-o", "compared", *SHORT)
     shown = run(outside, "equimodal.cli.main", "compare", *arguments)

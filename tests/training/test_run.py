@@ -229,6 +229,15 @@ def test_a_saved_model_is_rebuilt_from_its_header_alone(tiny, tmp_path):
         assert torch.equal(class_probabilities(again, tiny.test), class_probabilities(model, tiny.test))
 
 
+def test_encoders_given_are_not_blamed_for_parts_of_another_version(tiny, tmp_path):
+    fit_tiny(tiny, "equilibrium", tmp_path / "run", model=own_model(tiny))
+    path = tmp_path / "run" / "model.safetensors"
+    tensors, metadata = load_tensors(path)
+    save_tensors(path, tensors | {"_fusion.gone": torch.zeros(1)}, metadata)
+    with pytest.raises(RunError, match=r"unexpected: _fusion\.gone.*train again"):
+        load(tmp_path / "run", encoders={"sequence": Mean()})
+
+
 def test_a_model_of_a_version_with_other_parts_says_to_train_again(tiny, tmp_path):
     fit_tiny(tiny, "equilibrium", tmp_path / "run", model=make_model(tiny, width=6, fusion="memory"))
     path = tmp_path / "run" / "model.safetensors"

@@ -148,7 +148,7 @@ def load_model(path: Path, encoders: Mapping[str, nn.Module] | None = None, trus
     try:
         model.load_state(tensors | base)
     except RuntimeError as error:
-        if encoders:
+        if encoders and "encoders." in str(error):  # the names of tensors that do not fit
             raise RunError(f"{path}: its weights do not fit the encoders given: {error}") from error
         raise RunError(
             f"{path}: its weights do not fit the model that this version makes of its description: {error}. "
