@@ -227,7 +227,7 @@ def _unknown_feature(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (_lose, "train-00001-of-00003 is not. Download it again"),
+        (_lose, "shards are missing: train-00001-of-00003 (there: 2). Download it again"),
         (_cut, "test-00000-of-00002.parquet: cannot be read"),
         (_pointer, "git lfs pull"),
         (_outside, "'../test-*', which leads out of the folder"),

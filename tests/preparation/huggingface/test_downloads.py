@@ -214,7 +214,7 @@ def test_one_of_four_shards_is_missing(tmp_path: Path, refused: Callable[[Path],
             pq.write_table(rows, path)
     (tmp_path / "in/a/train-00002-of-00004.parquet").unlink()
     (tmp_path / "in/README.md").write_text("---\nconfigs:\n- config_name: default\n  data_files: '*/train-*'\n---\n")
-    assert "7 shards are there, and train-00002-of-00004 is not. Download it again" in refused(tmp_path / "in")
+    assert "shards are missing: train-00002-of-00004 (there: 7). Download it again" in refused(tmp_path / "in")
 
 
 def test_all_shards_that_are_cut_off_are_named(tmp_path: Path, refused: Callable[[Path], str]) -> None:

@@ -92,7 +92,7 @@ def _problems(root: Path, split: str, paths: Sequence[Path]) -> list[str]:
     problems = []
     if lost:
         problems.append(
-            f"Split '{split}': {len(paths)} shards are there, and {list_places(lost)} is not. Download it again."
+            f"Split '{split}': shards are missing: {list_places(lost)} (there: {len(paths)}). Download it again."
         )
     if twice:
         problems.append(
