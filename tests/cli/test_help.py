@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+import equimodal
+
 HEAVY = ("torch", "numpy", "scipy", "pandas", "sklearn", "matplotlib", "torchmetrics", "lightning_fabric")
 
 
@@ -44,3 +46,10 @@ print("imported:", *sorted({"torch", "numpy", "pandas", "scipy", "equimodal.regi
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "imported:"
+
+
+def test_the_package_runs_as_a_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "equimodal", "--version"], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.split() == ["equimodal", equimodal.__version__]

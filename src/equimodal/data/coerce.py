@@ -78,7 +78,8 @@ def coerce(name: str, value: Any, kind: str | None = None) -> Coerced:
     if value.ndim < 2:
         raise DataError(
             f"{name}: expected one row of features per sample, that is at least two axes, "
-            f"got shape {value.shape}. A single number per sample is array.reshape(-1, 1)."
+            f"got shape {value.shape}. A single number per sample is array.reshape(-1, 1); a column of labels, "
+            "split, groups or ids goes by that name."
         )
     if 0 in value.shape[1:]:
         raise DataError(f"{name}: rows of shape {value.shape[1:]} hold no value. Leave the modality out.")
