@@ -184,6 +184,28 @@ def test_a_setting_that_trains_less_is_named(tmp_path):
         run_features(plain, out=tmp_path / "out", quiet=True)
 
 
+def test_settings_keep_the_epochs_of_their_own_training_where_none_are_named(tmp_path):
+    settings: list[Any] = [
+        {"label": "short", "training": {"epochs": 1}},
+        {"label": "own", "training": {"epochs": 4}, "measure": {"encodings": {"epochs": [3]}}},
+        {"label": "same", "measure": {"encodings": {"rows": 10}}},
+    ]
+    plain = configured(write_data(tmp_path), epochs=(), settings=settings, methods=["joint"], seeds=1)
+    findings = run_features(plain, out=tmp_path / "out", projections=["pca"], quiet=True)
+    kept = {label: found.readings["joint"][0]["kept"] for label, found in findings.settings.items()}
+    assert {label: one["reached"] for label, one in kept.items()} == {"short": [0, 1], "own": [3], "same": [0, 1, 2]}
+    assert kept["same"]["rows"] == 10
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": "many"}, {"epochs": 0}])
+def test_a_setting_with_a_wrong_number_of_epochs_is_refused_with_all_other_mistakes(tmp_path, wrong):
+    settings: list[Any] = [{"label": "wrong", "training": wrong}, {"label": "worse", "model": {"width": -1}}]
+    plain = configured(write_data(tmp_path), epochs=(), settings=settings)
+    with pytest.raises(ConfigError) as raised:
+        run_features(plain, out=tmp_path / "out", quiet=True)
+    assert "training.epochs" in str(raised.value) and "model.width" in str(raised.value)
+
+
 def test_a_modality_may_not_be_called_what_figures_call_something_else():
     analysis = Features(parse_methods(["joint"]))
     with pytest.raises(ConfigError, match="a modality 'logits'"):
