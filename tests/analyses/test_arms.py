@@ -113,6 +113,34 @@ def test_what_a_part_switches():
     assert by_part["without inheritance"].memory.inherit == "none"
 
 
+def test_ablation_of_chosen_parts_keeps_the_order_of_all_parts():
+    arms, left_out = Ablation(recipes("equilibrium", "paper"), ["exploration", "memory"]).arms(NAMES)
+    found = [(arm.recipe, arm.factors["part"]) for arm in arms]
+    assert found == [
+        ("equilibrium", "full"),
+        ("equilibrium", "without memory"),
+        ("equilibrium", "without exploration"),
+        ("paper", "full"),
+        ("paper", "without memory"),
+    ]
+    assert left_out == []
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        (["memry"], "--parts: unknown part 'memry'. Did you mean 'memory'?"),
+        (["memory", "order", "memory"], "--parts: memory is there twice."),
+        ([], "--parts: expected some of order, frozen order, feature mapping"),
+        (["order", "exploration", "fitted pool"], "--parts: paper cannot switch 'exploration'. Leave it out."),
+    ],
+)
+def test_parts_that_cannot_be_switched(parts, message):
+    with pytest.raises(ConfigError) as raised:
+        Ablation(recipes("paper"), parts)
+    assert message in str(raised.value)
+
+
 def test_other_methods_have_nothing_to_analyse():
     for analysis in (Order, Tau, Ablation):
         with pytest.raises(ConfigError, match=r"'joint' is no recipe of equilibrium or paper.*-m"):

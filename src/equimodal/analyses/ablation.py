@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -14,10 +15,11 @@ from equimodal.analyses.base import Analysis
 from equimodal.analyses.charts import arm_differences_chart, epoch_chart
 from equimodal.analyses.result import SettingResult
 from equimodal.analyses.tables import SCORES, SMALLEST, TableRow, arm_rows, make_table, means, scores, scores_in_words
+from equimodal.config.method import MethodSpec
 from equimodal.contribution.equilibrium import utilisation
 from equimodal.data.splits import Splits
 from equimodal.display.charts import Chart
-from equimodal.errors import ConfigError
+from equimodal.errors import ConfigError, did_you_mean
 from equimodal.tables.table import Table
 from equimodal.training.run import Run
 
@@ -48,18 +50,49 @@ FULL = "full"
 
 
 class Ablation(Analysis):
-    """The recipe as it is, and with each part of `PARTS` switched: off, or on where the recipe lacks it."""
+    """The recipe as it is, and with parts switched: off, or on where the recipe lacks one.
+
+    Args:
+        recipes: what is analysed.
+        parts: names in `PARTS`; None: each part that a recipe has.
+
+    Raises:
+        ConfigError: if a recipe is of another method, or a part is unknown, given twice or one that no recipe has.
+    """
 
     kind = "ablation"
     title = "Ablation"
 
+    def __init__(self, recipes: Sequence[MethodSpec], parts: Sequence[str] | None = None) -> None:
+        super().__init__(recipes)
+        names = [*PARTS] if parts is None else parts
+        problems = [
+            f"--parts: unknown part '{name}'.{did_you_mean(name, PARTS)}" for name in names if name not in PARTS
+        ]
+        problems += [f"--parts: {one} is there twice." for one, two in pairwise(sorted(names)) if one == two]
+        if not names:
+            problems.append(f"--parts: expected some of {', '.join(PARTS)}, separated by commas.")
+        if parts is not None and not problems:
+            full = [make_arm(recipe, {}, {}) for recipe in recipes]
+            problems += [
+                f"--parts: {' and '.join(arm.label for arm in full)} cannot switch '{name}'. Leave it out."
+                for name in names
+                if not any(_has(arm.method.options, PARTS[name]) for arm in full)
+            ]
+        if problems:
+            raise ConfigError(problems)
+        self.parts = {name: PARTS[name] for name in PARTS if name in names}
+
     def arms(self, modalities: Sequence[str]) -> tuple[list[Arm], list[str]]:
-        """Return the full method and one arm for each part it has; what is refused is left out with its reason."""
+        """Return the full method and one arm for each part it has of those asked for.
+
+        What is refused is left out with its reason.
+        """
         made, left_out = [], []
         for recipe in self.recipes:
             full = make_arm(recipe, {"part": FULL}, {})
             made.append(full)
-            for part, switch in PARTS.items():
+            for part, switch in self.parts.items():
                 if not _has(full.method.options, switch):
                     continue
                 for words, options in ((f"without {part}", switch.off), (f"with {part}", switch.on)):

@@ -46,6 +46,16 @@ Initial = Annotated[
     ),
 ]
 
+Parts = Annotated[
+    str | None,
+    typer.Option(
+        "--parts",
+        metavar="NAME,NAME,...",
+        help="Parts to switch, separated by commas, for instance memory,exploration. Default: all that the method has.",
+        show_default=False,
+    ),
+]
+
 Epochs = Annotated[
     str | None,
     typer.Option(
@@ -126,6 +136,7 @@ def ablation(
     recipe: Recipe = None,
     data: Data = None,
     method: Methods = None,
+    parts: Parts = None,
     seeds: Seeds = None,
     settings: Settings = None,
     out: Out = None,
@@ -142,7 +153,9 @@ def ablation(
     from equimodal.analyses.ablation import Ablation
     from equimodal.analyses.running import run_analysis
 
-    _analyse("ablation", partial(run_analysis, Ablation), recipe, data, method, seeds, settings, out, workers, quiet)
+    names = None if parts is None else [name for item in parts.split(",") if (name := item.strip())]
+    make = partial(Ablation, parts=names)
+    _analyse("ablation", partial(run_analysis, make), recipe, data, method, seeds, settings, out, workers, quiet)
 
 
 @analyse.command()
