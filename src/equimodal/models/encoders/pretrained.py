@@ -295,8 +295,8 @@ def _rows(x: Mapping[str, Tensor], ragged: frozenset[str]) -> list[dict[str, Ten
 
 def _absolute(model: str | None) -> str | None:
     """Return where a local model is, so that a run finds it again from another folder."""
-    if model is None:
-        return None
+    if model is None or not model.strip():
+        return model
     path = user_path(model)
     return str(path.resolve()) if path.exists() else model
 
