@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast, get_args
 
 import numpy as np
@@ -234,10 +234,10 @@ class Transformers(Encoder):
             x: a batch of the model's inputs.
         """
         if self.mode != "frozen":
-            with torch.autocast(self.norm.weight.device.type, torch.bfloat16) if self.mixed else nullcontext():
+            with _precision(self.norm.weight.device.type, torch.bfloat16 if self.mixed else None):
                 return self._pooled(x)
         device = self.norm.weight.device.type
-        with torch.no_grad(), evaluating(self.base), torch.autocast(device, enabled=False):
+        with torch.no_grad(), evaluating(self.base), _precision(device, torch.float32):
             if device != "cpu":
                 return self._pooled(x)
             found = [_valid_tokens(*self._pooled(row)) for row in _rows(x, self.process.ragged)]
@@ -270,6 +270,13 @@ class Transformers(Encoder):
 
     def _collated(self, rows: list[Any]) -> dict[str, Tensor]:
         return collate(self.process(rows), self.norm.weight.device)
+
+
+def _precision(device: str, dtype: torch.dtype | None) -> AbstractContextManager[Any]:
+    """Return a context in which a device computes in a precision; None: that of the training."""
+    if dtype is None or not torch.amp.is_autocast_available(device):
+        return nullcontext()
+    return torch.autocast(device, dtype, enabled=dtype != torch.float32)
 
 
 def _valid_tokens(found: Tensor, mask: Tensor | None) -> Tensor:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from equimodal.data.columns.base import checksum_of
 from equimodal.errors import ConfigError
@@ -135,4 +135,10 @@ def _without_pooler(cls: type) -> dict[str, bool]:
 
 
 def _kept(model: nn.Module, architecture: Architecture) -> nn.Module:
-    return (model if architecture.keep is None else model.get_submodule(architecture.keep)).train()
+    kept = (model if architecture.keep is None else model.get_submodule(architecture.keep)).train()
+    for module in kept.modules():
+        for name, value in list(vars(module).items()):
+            if isinstance(value, Tensor):  # left on the CPU, it would be copied to the device in each step
+                delattr(module, name)
+                module.register_buffer(name, value, persistent=False)
+    return kept
