@@ -73,7 +73,7 @@ class Known(Tensor):
             device, *others = _devices((args, kwargs)) or (None,)
             if func is Tensor.to and device is not None:
                 args, kwargs = _without_device(args, kwargs, device)
-                if len(args) == 1 and not kwargs:
+                if not args[1:] and not kwargs:
                     return first
             if device is not None and not others and "device" not in kwargs and not _moves(func, args, kwargs):
                 found = func(*_each(_on_host, args), **_each(_on_host, kwargs))
@@ -179,7 +179,7 @@ def _without_device(
     args: tuple[Any, ...], kwargs: dict[str, Any], device: torch.device
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Return the arguments of `Tensor.to` without the device that the tensor is on already: it does not move."""
-    named = kwargs.get("device", args[1] if len(args) > 1 else None)
+    named = kwargs.get("device", next(iter(args[1:2]), None))
     if not isinstance(named, (str, torch.device)) or torch.device(named) != device:
         return args, kwargs
     left = {key: value for key, value in kwargs.items() if key not in ("device", "non_blocking")}

@@ -15,9 +15,10 @@ from safetensors.torch import load_file, save_file
 
 from equimodal.errors import DataError
 from equimodal.models.encoders.pretrained import Transformers
+from equimodal.models.pretrained import gguf
 from equimodal.models.pretrained.quiet import quiet
 from models.pretrained.test_runs import rewrite, store
-from models.pretrained.test_sources import local, message
+from models.pretrained.test_sources import local, message, write_gguf
 from models.pretrained.tiny import config, options
 
 
@@ -200,3 +201,37 @@ def test_tries_to_reach_the_hub_are_not_shown():
 )
 def test_what_names_no_model_is_said(given, said):
     assert said in message(kind="image", **given)
+
+
+def stored_gguf(place: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Write a tiny Llama as GGUF, and return what an encoder of it is given."""
+    monkeypatch.setenv("EQUIMODAL_MODELS", str(place / "converted"))
+    write_gguf(place / "model.gguf")
+    return {**options("text", "llama"), "config": None, "model": str(place / "model.gguf")}
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b[:200], lambda b: b[:4] + b"\xff" * 500])
+def test_a_damaged_gguf_file_is_said(tmp_path, monkeypatch, damage):
+    given = stored_gguf(tmp_path, monkeypatch)
+    (tmp_path / "model.gguf").write_bytes(damage((tmp_path / "model.gguf").read_bytes()))
+    assert f"model: {tmp_path / 'model.gguf'}: cannot be converted (" in message(**given)
+    assert not [path for path in (tmp_path / "converted").iterdir() if path.is_dir()]
+
+
+def test_a_damaged_conversion_is_to_be_removed(tmp_path, monkeypatch):
+    given = stored_gguf(tmp_path, monkeypatch)
+    Transformers(**given)
+    (folder,) = (path for path in (tmp_path / "converted").iterdir() if path.is_dir())
+    (folder / "model.safetensors").write_bytes(b"damaged")
+    assert f"Remove {folder}, where the file was converted, and start again" in message(**given)
+    shutil.rmtree(folder)
+    Transformers(**given)
+
+
+def test_a_gguf_file_that_does_not_fit_is_refused_before_it_is_converted(tmp_path, monkeypatch):
+    """Its tensors have 2544 numbers: three copies of four bytes."""
+    given = stored_gguf(tmp_path, monkeypatch)
+    monkeypatch.setattr(gguf, "available", lambda: 12 * 2544 - 1)
+    assert "converting it needs about 30.5 kB of memory, and 30.5 kB are available" in message(**given)
+    monkeypatch.setattr(gguf, "available", lambda: 12 * 2544)
+    assert gguf.converted(tmp_path / "model.gguf").is_dir()

@@ -88,22 +88,23 @@ def _check_weights(source: Source, model: nn.Module, info: Mapping[str, Any]) ->
     Raises:
         ConfigError: a tensor has another shape, there are more layers, or a number is NaN or infinite.
     """
-    other = "They are damaged, or of another model than config.json describes. Get the files again."
     if sizes := sorted((name, tuple(there), tuple(here)) for name, there, here in info["mismatched_keys"]):
         name, there, here = sizes[0]
         raise ConfigError(
             f"model: {source.name}: its weights cannot be read ({name} should be {here}, and is {there}; {len(sizes)} "
-            f"tensors have another shape). {other}"
+            f"tensors have another shape). {source.remedy}"
         )
     for name in sorted(info["unexpected_keys"]):
         if beyond := _beyond(model, name):
             raise ConfigError(
                 f"model: {source.name}: its weights have more layers than config.json says: {name}, where it has "
-                f"{beyond}. {other}"
+                f"{beyond}. {source.remedy}"
             )
     for name, parameter in model.named_parameters():
         if not bool(parameter.isfinite().all()):
-            raise ConfigError(f"model: {source.name}: its weights hold NaN or infinite numbers ({name}). {other}")
+            raise ConfigError(
+                f"model: {source.name}: its weights hold NaN or infinite numbers ({name}). {source.remedy}"
+            )
 
 
 def _beyond(model: nn.Module, name: str) -> int | None:

@@ -38,6 +38,16 @@ class Source:
         """Whether it is a folder here."""
         return self.place is not None and Path(self.place).is_dir()
 
+    @property
+    def remedy(self) -> str:
+        """What to do about weights that are not what they should be, for the end of a message."""
+        if Path(self.name).suffix == ".gguf":
+            return (
+                f"Remove {self.place}, where the file was converted, and start again; if that changes nothing, get the "
+                "file again."
+            )
+        return "They are damaged, or of another model than config.json describes. Get the files again."
+
     def lacks(self, *patterns: str) -> bool:
         """Whether it is a folder here that has no such file."""
         return self.is_local and not any(any(Path(str(self.place)).glob(pattern)) for pattern in patterns)
@@ -167,10 +177,7 @@ def weight_errors(source: Source) -> Iterator[None]:
         raise
     except Exception as error:  # readers of files and transformers raise errors of any class
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        raise ConfigError(
-            f"model: {source.name}: its weights cannot be read ({reason}). They are damaged, or of another model than "
-            "config.json describes. Get the files again."
-        ) from error
+        raise ConfigError(f"model: {source.name}: its weights cannot be read ({reason}). {source.remedy}") from error
 
 
 def make_config(given: Mapping[str, Any]) -> Any:
