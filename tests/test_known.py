@@ -36,6 +36,8 @@ KNOWN_OF_KNOWN: dict[str, Any] = {
     "counted": lambda a, b, y: y[a].bincount(minlength=4),
     "distinct": lambda a, b, y: torch.unique(torch.stack([y, y]), dim=1, return_inverse=True)[1],
     "type": lambda a, b, y: a.unsqueeze(-1).to(torch.float64) + y.double().unsqueeze(-1),
+    "type, where it is": lambda a, b, y: a.to(a.device, torch.int64) + y.to(device=y.device, dtype=torch.float64),
+    "moved to where it is": lambda a, b, y: a.to(a.device, non_blocking=True) & b.to(device=str(b.device)),
     "expanded": lambda a, b, y: a.expand(2, 4).repeat(1, 2).flatten(),
     "zeros": lambda a, b, y: torch.zeros_like(y, dtype=torch.bool).scatter_(0, y, True),
     "chosen": lambda a, b, y: torch.where(a, y, 7).clamp(min=1),

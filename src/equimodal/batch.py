@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from equimodal.known import known, upload
+from equimodal.known import Known, known, upload
 
 Input = Tensor | dict[str, Tensor] | np.ndarray
 """What one modality feeds its encoder: a tensor (B, ...), several by name (a tokeniser's output), or an array of
@@ -65,13 +65,14 @@ class Batch:
     def to(self, device: torch.device | str) -> Batch:
         """Return the batch on `device`, without waiting for it.
 
-        The host still knows presence, labels and lengths there, see `equimodal.known.Known`.
+        The host still knows presence, labels and lengths there, see `equimodal.known.Known`. Of several inputs by name
+        it knows whole numbers too: which tokens are padding, and where those of a picture are, is asked in each step.
         """
         place = torch.device(device)
 
         def move(value: Any) -> Any:
             if isinstance(value, dict):
-                return {key: move(tensor) for key, tensor in value.items()}
+                return {key: moved(tensor, place) for key, tensor in value.items()}
             return upload(value, place) if isinstance(value, Tensor) else value
 
         return Batch(
@@ -81,6 +82,17 @@ class Batch:
             move(self.ids),
             {name: known(steps, place) for name, steps in self.lengths.items()},
         )
+
+
+def moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return one of several inputs by name on `device`; the host still knows whole numbers and masks there.
+
+    Example:
+        >>> tokens = moved(torch.tensor([[5, 0]]), torch.device("meta"))
+        >>> int((tokens > 0).sum())
+        1
+    """
+    return upload(tensor, device) if tensor.is_floating_point() else known(tensor, device)
 
 
 def uploaded(batches: Iterable[Batch], device: torch.device) -> Iterator[Batch]:
@@ -113,7 +125,7 @@ def _arrived(batch: Batch, event: Any) -> Batch:
     stream.wait_event(event)
     for value in (*batch.inputs.values(), batch.ids):
         for tensor in value.values() if isinstance(value, dict) else (value,):
-            if isinstance(tensor, Tensor):
+            if isinstance(tensor, Tensor) and not isinstance(tensor, Known):  # those are uploaded where they are needed
                 tensor.record_stream(stream)
     return batch
 

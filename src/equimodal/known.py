@@ -71,6 +71,10 @@ class Known(Tensor):
                 func(*_each(_on_host, args), **_each(_on_host, kwargs))
                 return first
             device, *others = _devices((args, kwargs)) or (None,)
+            if func is Tensor.to and device is not None:
+                args, kwargs = _without_device(args, kwargs, device)
+                if not args[1:] and not kwargs:
+                    return first
             if device is not None and not others and "device" not in kwargs and not _moves(func, args, kwargs):
                 found = func(*_each(_on_host, args), **_each(_on_host, kwargs))
                 if name == "cpu":
@@ -169,6 +173,19 @@ _AUGMENTED = tuple(f"__i{name}__" for name in ("and", "or", "xor", "add", "sub",
 
 def _moves(func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     return func in _MOVES and not any(isinstance(each, torch.dtype) for each in (*args[1:2], kwargs.get("dtype")))
+
+
+def _without_device(
+    args: tuple[Any, ...], kwargs: dict[str, Any], device: torch.device
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments of `Tensor.to` without the device that the tensor is on already: it does not move."""
+    named = kwargs.get("device", next(iter(args[1:2]), None))
+    if not isinstance(named, (str, torch.device)) or torch.device(named) != device:
+        return args, kwargs
+    left = {key: value for key, value in kwargs.items() if key not in ("device", "non_blocking")}
+    if "device" in kwargs:
+        return args, left
+    return (args[0], *args[2:3]), left
 
 
 def _each(change: Callable[[Tensor], Tensor], value: Any) -> Any:

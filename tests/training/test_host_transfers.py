@@ -5,7 +5,9 @@ Steps are taken on the `meta` device, whose tensors have no values: whatever ask
 
 from __future__ import annotations
 
-from typing import Any
+import types
+from collections.abc import Iterator
+from typing import Any, Literal, Union, get_args, get_origin
 
 import pytest
 import torch
@@ -14,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from equimodal.config.method import parse_method
 from equimodal.config.run import TrainingConfig
+from equimodal.config.section import Section
 from equimodal.data.splits import Splits
 from equimodal.methods import opm
 from equimodal.methods.base import METHODS, Method, Update, cross_entropy, prepare_fusion
@@ -21,8 +24,9 @@ from equimodal.models.encoded import encode_all
 from equimodal.models.fusions.base import FUSIONS
 from equimodal.testing.data import NormedEncoder
 from equimodal.training.device import make_fabric
+from equimodal.training.groups import parameter_groups
 from equimodal.training.losses import UnreadLosses
-from equimodal.training.optimise import Updater, trainable_parameters
+from equimodal.training.optimise import Updater, make_optimiser
 from synthetic import make_model, make_splits
 
 META = torch.device("meta")
@@ -34,6 +38,32 @@ CASES = [
     ("equilibrium:balance=false", "memory"),
     ("paper:mapping.alignment=0.5", "refined"),
 ]
+
+
+def choices(config: type[Section], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each option of a method that chooses among words, or is yes or no, with every choice but the default."""
+    for name, field in config.model_fields.items():
+        kind, default = field.annotation, field.get_default(call_default_factory=True)
+        if isinstance(kind, type) and issubclass(kind, Section):
+            yield from choices(kind, f"{prefix}{name}.")
+            continue
+        for member in get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,):
+            known = (True, False) if member is bool else get_args(member) if get_origin(member) is Literal else ()
+            yield from ((prefix + name, choice) for choice in known if choice != default)
+
+
+CHOICES = [
+    f"{name}:{option}={str(choice).lower() if isinstance(choice, bool) else choice}"
+    for name in METHODS.names()
+    for option, choice in choices(METHODS.get(name).Config)
+]
+STEPS: dict[str, dict[str, Any]] = {
+    "no clipping": {"clip_norm": None},
+    "bfloat16": {"precision": "bf16-mixed"},
+    "sgd": {"optimiser": "sgd"},
+    "rates": {"learning_rates": {"vector": 1e-4}, "decay_norms_and_biases": False},
+}
+"""What a configuration says of a step."""
 
 
 class Waits(TorchDispatchMode):
@@ -69,14 +99,19 @@ def data() -> Splits:
     return make_splits(80, ("vector", "vector_too"))
 
 
-def steps_on_meta(method: Method, data: Splits) -> list[str]:
+def steps_on_meta(method: Method, data: Splits, **options: Any) -> list[str]:
     """Take the steps of every phase and pass on two batches, one without the first modality; return the waits."""
     train = method.model.prepare(data.train)
     method.begin(train)
     method.model.to(META)
     method.to(META)
-    optimiser = torch.optim.AdamW(trainable_parameters(method), fused=False)  # no fused one is for meta
-    updater = Updater(make_fabric(TrainingConfig()), method, optimiser, 1.0)
+    training = TrainingConfig(**options)
+    groups = parameter_groups(method, training)
+    # No fused one is for meta.
+    optimiser = (
+        torch.optim.AdamW(groups, fused=False) if training.optimiser == "adamw" else make_optimiser(groups, training)
+    )
+    updater = Updater(make_fabric(training), method, optimiser, training.clip_norm)
     whole = train.batch(range(24))
     unread, finished = UnreadLosses(), 0
     with Waits() as waits:
@@ -111,6 +146,17 @@ def test_no_step_waits_for_the_device(data: Splits, name: str, fusion: str, monk
     method = method_of(data, name, None if fusion == own else fusion)
     assert steps_on_meta(method, data) == []
     assert all(p.device == META for p in method.model.parameters())
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_no_choice_of_a_method_waits_for_the_device(data: Splits, name: str) -> None:
+    assert steps_on_meta(method_of(data, name), data) == []
+
+
+@pytest.mark.parametrize("options", STEPS)
+@pytest.mark.parametrize("name", ["joint", "equilibrium", "mm_pareto", "mla"])
+def test_no_way_to_take_a_step_waits_for_the_device(data: Splits, name: str, options: str) -> None:
+    assert steps_on_meta(method_of(data, name), data, **STEPS[options]) == []
 
 
 @pytest.mark.parametrize("absent", ["knn", "iterative", "mapped"])

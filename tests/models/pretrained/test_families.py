@@ -212,3 +212,12 @@ def test_raw_rows_and_prepared_rows_give_the_same():
     pictures = rows("image")
     raw = torch.stack([torch.from_numpy(picture) for picture in pictures])
     assert torch.equal(encoder(raw), encoder(inputs(encoder, pictures)))
+
+
+@pytest.mark.parametrize("model_type", [model_type for kind, model_type in EVERY if kind == "vector"])
+def test_a_sound_shorter_than_a_frame_is_filled_up_with_silence(model_type):
+    encoder = made("vector", model_type)
+    short = [rows("vector", 1)[0][:samples] for samples in (1, 5, 150)]
+    found = encoder.features_of_rows(short)
+    assert all(one.isfinite().all() for one in found)
+    assert not torch.allclose(found[1], found[2])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast, get_args
 
 import numpy as np
@@ -234,10 +234,10 @@ class Transformers(Encoder):
             x: a batch of the model's inputs.
         """
         if self.mode != "frozen":
-            with torch.autocast(self.norm.weight.device.type, torch.bfloat16) if self.mixed else nullcontext():
+            with _precision(self.norm.weight.device.type, torch.bfloat16 if self.mixed else None):
                 return self._pooled(x)
         device = self.norm.weight.device.type
-        with torch.no_grad(), evaluating(self.base), torch.autocast(device, enabled=False):
+        with torch.no_grad(), evaluating(self.base), _precision(device, torch.float32):
             if device != "cpu":
                 return self._pooled(x)
             found = [_valid_tokens(*self._pooled(row)) for row in _rows(x, self.process.ragged)]
@@ -272,6 +272,13 @@ class Transformers(Encoder):
         return collate(self.process(rows), self.norm.weight.device)
 
 
+def _precision(device: str, dtype: torch.dtype | None) -> AbstractContextManager[Any]:
+    """Return a context in which a device computes in a precision; None: that of the training."""
+    if dtype is None or not torch.amp.is_autocast_available(device):
+        return nullcontext()
+    return torch.autocast(device, dtype, enabled=dtype != torch.float32)
+
+
 def _valid_tokens(found: Tensor, mask: Tensor | None) -> Tensor:
     """Return what a batch of one row holds: its vector, or its tokens without those of padding."""
     return found[0] if mask is None else found[0][mask[0]]
@@ -295,8 +302,8 @@ def _rows(x: Mapping[str, Tensor], ragged: frozenset[str]) -> list[dict[str, Ten
 
 def _absolute(model: str | None) -> str | None:
     """Return where a local model is, so that a run finds it again from another folder."""
-    if model is None:
-        return None
+    if model is None or not model.strip():
+        return model
     path = user_path(model)
     return str(path.resolve()) if path.exists() else model
 

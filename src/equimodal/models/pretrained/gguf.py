@@ -5,15 +5,20 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from equimodal.errors import ConfigError, RunError
 from equimodal.extras import need
 from equimodal.locks import taking_turns
+from equimodal.models.pretrained.memory import available
 from equimodal.models.pretrained.quiet import quiet
+from equimodal.tables.words import size_in_words
 
 _MAGIC = b"GGUF"
+_COPIES = 3
+"""Of the weights in float32, in memory while a file is converted; measured, see docs/encoders/weights.md."""
 
 
 def place() -> Path:
@@ -40,7 +45,7 @@ def converted(path: Path) -> Path:
         raise ConfigError(f"model: {path.absolute()}: no such file. Name a .gguf file.")
     with path.open("rb") as file:
         if file.read(4) != _MAGIC:
-            raise ConfigError(f"model: {path}: is no GGUF file, though its name ends so.")
+            raise ConfigError(f"model: {path}: is no GGUF file, though its name ends so. Get the file again.")
         file.seek(0)
         name = hashlib.file_digest(file, "sha256").hexdigest()
     folder = place() / name
@@ -55,6 +60,7 @@ def converted(path: Path) -> Path:
 def _convert(path: Path, folder: Path) -> None:
     from safetensors import SafetensorError
 
+    _check_memory(path)
     model, tokeniser = _read(path)
     temporary = folder.with_name(f".converting-{folder.name}")
     shutil.rmtree(temporary, ignore_errors=True)  # of a process that was killed: the lock is ours
@@ -71,6 +77,23 @@ def _convert(path: Path, folder: Path) -> None:
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _check_memory(path: Path) -> None:
+    """Raise an error if the weights do not fit while they are converted; damage is said when they are read.
+
+    Raises:
+        ConfigError: they do not.
+    """
+    tensors: list[Any] = []
+    with suppress(Exception):  # its reader raises errors of any class
+        tensors = need("gguf").GGUFReader(path).tensors
+    needed, left = _COPIES * 4 * sum(int(tensor.n_elements) for tensor in tensors), available()
+    if left is not None and needed > left:
+        raise ConfigError(
+            f"model: {path}: converting it needs about {size_in_words(needed)} of memory, and {size_in_words(left)} "
+            "are available. Convert it on another machine and copy its EQUIMODAL_MODELS, or take a smaller model."
+        )
 
 
 def _read(path: Path) -> tuple[Any, Any]:
@@ -90,6 +113,6 @@ def _read(path: Path) -> tuple[Any, Any]:
         return model.requires_grad_(False), transformers.AutoTokenizer.from_pretrained(**where)
     except Exception as error:  # its readers raise errors of any class
         raise ConfigError(
-            f"model: {path}: cannot be converted ({type(error).__name__}: {error}). Its architecture must be one "
-            "that transformers reads from GGUF."
+            f"model: {path}: cannot be converted ({type(error).__name__}: {error}). If the file is damaged, get it "
+            "again. Its architecture must be one that transformers reads from GGUF."
         ) from error

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 import json
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from equimodal.data.columns.base import checksum_of
 from equimodal.errors import ConfigError
@@ -65,7 +67,8 @@ def with_weights(source: Source, architecture: Architecture, dtype: torch.dtype)
             dtype=dtype,
             use_safetensors=True,
             output_loading_info=True,
-            **source.hub,
+            ignore_mismatched_sizes=True,  # they are said below, in words
+            **source.reading,
             **_without_pooler(cls),
         )
     # Heads that are not used may be missing: encoders of sentences are often stored without a pooler.
@@ -75,7 +78,47 @@ def with_weights(source: Source, architecture: Architecture, dtype: torch.dtype)
             f"model: {source.name}: its weights lack {', '.join(missing[:3])}{' ...' if len(missing) > 3 else ''} "
             f"({len(missing)} tensors of {architecture.cls}). Name a complete model."
         )
+    _check_weights(source, model, info)
     return _kept(model, architecture)
+
+
+def _check_weights(source: Source, model: nn.Module, info: Mapping[str, Any]) -> None:
+    """Raise an error if weights that were loaded are not those that the configuration describes.
+
+    Raises:
+        ConfigError: a tensor has another shape, there are more layers, or a number is NaN or infinite.
+    """
+    if sizes := sorted((name, tuple(there), tuple(here)) for name, there, here in info["mismatched_keys"]):
+        name, there, here = sizes[0]
+        raise ConfigError(
+            f"model: {source.name}: its weights cannot be read ({name} should be {here}, and is {there}; {len(sizes)} "
+            f"tensors have another shape). {source.remedy}"
+        )
+    for name in sorted(info["unexpected_keys"]):
+        if beyond := _beyond(model, name):
+            raise ConfigError(
+                f"model: {source.name}: its weights have more layers than config.json says: {name}, where it has "
+                f"{beyond}. {source.remedy}"
+            )
+    for name, parameter in model.named_parameters():
+        if not bool(parameter.isfinite().all()):
+            raise ConfigError(
+                f"model: {source.name}: its weights hold NaN or infinite numbers ({name}). {source.remedy}"
+            )
+
+
+def _beyond(model: nn.Module, name: str) -> int | None:
+    """Return how many layers a stack of the model has, if a tensor of this name belongs to a further one."""
+    parts = name.split(".")
+    prefix = len(parts) > 1 and parts[0] == getattr(model, "base_model_prefix", None)
+    for place, part in enumerate(parts):
+        if not part.isdigit():
+            continue
+        with suppress(AttributeError):
+            stack = model.get_submodule(".".join(parts[int(prefix) : place]))
+            if isinstance(stack, nn.ModuleList) and int(part) >= len(stack):
+                return len(stack)
+    return None
 
 
 def _made(source: Source, architecture: Architecture) -> nn.Module:
@@ -83,7 +126,8 @@ def _made(source: Source, architecture: Architecture) -> nn.Module:
     try:
         return _kept(cls(section_of(source, architecture), **_without_pooler(cls)), architecture)
     except (ValueError, TypeError, RuntimeError, AttributeError, KeyError) as error:
-        raise ConfigError(f"config: {architecture.cls} cannot be made: {' '.join(str(error).split())}") from error
+        where = "config" if source.place is None else f"model: {source.name}: config.json"
+        raise ConfigError(f"{where}: {architecture.cls} cannot be made: {' '.join(str(error).split())}") from error
 
 
 def _without_pooler(cls: type) -> dict[str, bool]:
@@ -92,4 +136,10 @@ def _without_pooler(cls: type) -> dict[str, bool]:
 
 
 def _kept(model: nn.Module, architecture: Architecture) -> nn.Module:
-    return (model if architecture.keep is None else model.get_submodule(architecture.keep)).train()
+    kept = (model if architecture.keep is None else model.get_submodule(architecture.keep)).train()
+    for module in kept.modules():
+        for name, value in list(vars(module).items()):
+            if isinstance(value, Tensor):  # left on the CPU, it would be copied to the device in each step
+                delattr(module, name)
+                module.register_buffer(name, value, persistent=False)
+    return kept

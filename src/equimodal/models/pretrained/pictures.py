@@ -11,7 +11,7 @@ from equimodal.errors import ConfigError, DataError
 from equimodal.extras import need
 from equimodal.models.pretrained.processed import PROCESSOR, Fields
 from equimodal.models.pretrained.running import PIXELS
-from equimodal.models.pretrained.source import Source
+from equimodal.models.pretrained.source import Source, reason_of
 
 _IMAGENET = {"image_mean": [0.485, 0.456, 0.406], "image_std": [0.229, 0.224, 0.225]}
 
@@ -119,14 +119,16 @@ def picture_processor(source: Source, config: Any) -> Any:
     if source.place is None:
         return _default(transformers, config)
     try:
-        return transformers.AutoImageProcessor.from_pretrained(source.place, backend="pil", **source.hub)
+        return transformers.AutoImageProcessor.from_pretrained(source.place, backend="pil", **source.reading)
     except Exception as error:  # its readers raise errors of any class
         raise ConfigError(no_processor(source, "pictures", error)) from error
 
 
 def no_processor(source: Source, what: str, error: Exception) -> str:
     """Return the message for a model whose processor cannot be loaded."""
-    reason = " ".join(str(error).split())[:200]
+    reason = reason_of(error)
+    if source.lacks("preprocessor_config.json", "processor_config.json"):
+        reason = "there is no such file"
     return (
         f"model: {source.name}: has no processor of {what} that can be loaded ({reason}). Put its "
         "preprocessor_config.json beside config.json: processor.save_pretrained(folder)."

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from equimodal.batch import moved
 from equimodal.data.columns.base import CHUNK, Column, Rectangle, Selection, Spec, checksum_of
 
 Fields = dict[str, list[np.ndarray]]
@@ -88,7 +89,7 @@ def collate(fields: Fields, device: torch.device) -> dict[str, Tensor]:
     for name, rows in fields.items():
         values = [torch.from_numpy(np.ascontiguousarray(row)) for row in rows]
         values = [value if value.is_floating_point() else value.long() for value in values]
-        found[name] = torch.nn.utils.rnn.pad_sequence(values, batch_first=True).to(device)
+        found[name] = moved(torch.nn.utils.rnn.pad_sequence(values, batch_first=True), device)
     return found
 
 

@@ -12,7 +12,7 @@ from equimodal.models.pretrained.processed import Process
 from equimodal.models.pretrained.prompting import Prompted
 from equimodal.models.pretrained.sound import Spectrograms, Wave, Waveforms, extractor_of, shortest_of
 from equimodal.models.pretrained.source import Source
-from equimodal.models.pretrained.text import Tokens, tokeniser_of
+from equimodal.models.pretrained.text import Tokens, token_limit, tokeniser_of
 
 _SHORTEST_PROMPTED = 640
 """Samples from which a multimodal model makes one vector at least."""
@@ -47,9 +47,11 @@ def process_for(
         ConfigError: the sampling rate is missing, or a processor cannot be loaded.
     """
     if sense == "text":
-        positions = getattr(config.get_text_config(), "max_position_embeddings", tokens)
+        text = config.get_text_config()
+        positions = getattr(text, "max_position_embeddings", tokens)
         offset = 2 if config.model_type in ("roberta", "xlm-roberta", "mpnet") else 0  # their positions begin there
-        return Tokens(tokeniser_of(source, config), min(tokens, positions - offset))
+        tokeniser = tokeniser_of(source, config)
+        return Tokens(tokeniser, token_limit(tokeniser, tokens, positions - offset), text.vocab_size)
     if sense == "audio":
         if sampling_rate is None:
             raise ConfigError("sampling_rate: is missing. Say how many samples a second the data have, in Hz.")
@@ -73,7 +75,7 @@ def _prompted(source: Source, config: Any, sense: Sense, prompt: str, processor:
     tokeniser, template = tokeniser_of(source, config), None
     if source.place is not None:
         try:
-            whole = need("transformers").AutoProcessor.from_pretrained(source.place, backend="pil", **source.hub)
+            whole = need("transformers").AutoProcessor.from_pretrained(source.place, backend="pil", **source.reading)
             template = whole.apply_chat_template if getattr(whole, "chat_template", None) else None
         except Exception:  # noqa: BLE001 - its parts suffice; one that needs packages that are not here is not needed
             template = None

@@ -8,6 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from equimodal.known import known
 from equimodal.models.pretrained.families import Architecture
 
 IDS, MASK, PIXELS, WAVE, FRAMES, FEATURES_MASK, GRID = (
@@ -68,10 +69,10 @@ def _by_length(model: nn.Module, wave: Tensor, lengths: Tensor) -> tuple[Tensor,
     """Run rows of one length at a time: a norm over time would see the padding, and a row depend on its batch."""
     found: list[Tensor] = [wave] * len(wave)
     for length in lengths.unique().tolist():
-        rows = (lengths == length).nonzero()[:, 0].tolist()
-        for row, tokens in zip(rows, model(wave[rows, :length]).last_hidden_state, strict=True):
+        rows = (lengths == length).nonzero()[:, 0]
+        for row, tokens in zip(rows.tolist(), model(wave[rows, :length]).last_hidden_state, strict=True):
             found[row] = tokens
-    steps = torch.tensor([len(tokens) for tokens in found], device=wave.device)
+    steps = known(torch.tensor([len(tokens) for tokens in found]), wave.device)
     padded = nn.utils.rnn.pad_sequence(found, batch_first=True)
     return padded, torch.arange(padded.shape[1], device=wave.device) < steps[:, None]
 

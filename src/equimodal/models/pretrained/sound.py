@@ -16,6 +16,9 @@ from equimodal.models.pretrained.processed import PROCESSOR, Fields
 from equimodal.models.pretrained.running import FRAMES, MASK, WAVE
 from equimodal.models.pretrained.source import Source
 
+_FRAME = 400
+"""Samples of one frame of AST's spectrogram, 25 ms."""
+
 
 class Wave:
     """A waveform at the rate of a model.
@@ -144,7 +147,7 @@ def extractor_of(source: Source, config: Any) -> Any:
     if source.place is None:
         return _default(transformers, config)
     try:
-        return transformers.AutoFeatureExtractor.from_pretrained(source.place, **source.hub)
+        return transformers.AutoFeatureExtractor.from_pretrained(source.place, **source.reading)
     except Exception as error:  # its readers raise errors of any class
         raise ConfigError(no_processor(source, "sound", error)) from error
 
@@ -170,13 +173,15 @@ def _default(transformers: Any, config: Any) -> Any:
 
 
 def shortest_of(config: Any) -> int:
-    """Return the fewest samples that the convolutions of a model take.
+    """Return the fewest samples that the convolutions of a model, or the frames of its spectrogram, take.
 
     Example:
         >>> from types import SimpleNamespace
-        >>> shortest_of(SimpleNamespace(conv_kernel=(10, 3), conv_stride=(5, 2)))
+        >>> shortest_of(SimpleNamespace(model_type="hubert", conv_kernel=(10, 3), conv_stride=(5, 2)))
         20
     """
+    if config.model_type == "audio-spectrogram-transformer":
+        return _FRAME
     kernels, strides = getattr(config, "conv_kernel", ()), getattr(config, "conv_stride", ())
     samples = 1
     for kernel, stride in zip(reversed(kernels), reversed(strides), strict=True):

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from equimodal.errors import PICKLE, ConfigError, did_you_mean
+from equimodal.errors import ConfigError, did_you_mean, nearest
 from equimodal.extras import need
 from equimodal.files import user_path
 from equimodal.models.pretrained.families import ARCHITECTURES
+from equimodal.models.pretrained.folder import CONFIG, check_folder
 from equimodal.models.pretrained.gguf import converted
-
-_PICKLES = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt")
+from equimodal.models.pretrained.quiet import quiet
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,23 @@ class Source:
         return self.place is not None and Path(self.place).is_dir()
 
     @property
-    def hub(self) -> dict[str, Any]:
-        """The arguments of `from_pretrained` that say which revision."""
-        return {} if self.revision is None else {"revision": self.revision}
+    def remedy(self) -> str:
+        """What to do about weights that are not what they should be, for the end of a message."""
+        if Path(self.name).suffix == ".gguf":
+            return (
+                f"Remove {self.place}, where the file was converted, and start again; if that changes nothing, get the "
+                "file again."
+            )
+        return "They are damaged, or of another model than config.json describes. Get the files again."
+
+    def lacks(self, *patterns: str) -> bool:
+        """Whether it is a folder here that has no such file."""
+        return self.is_local and not any(any(Path(str(self.place)).glob(pattern)) for pattern in patterns)
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """The arguments of `from_pretrained`: which revision, and that no code of the model's is run."""
+        return _reading(self.revision)
 
     @property
     def name(self) -> str:
@@ -71,6 +85,8 @@ def open_source(model: str | None, revision: str | None, config: Mapping[str, An
             raise ConfigError("revision: belongs to a model of the hub; a config has none. Leave it out.")
         return Source(None, None, None, make_config(config))
     assert model is not None
+    if not model.strip():
+        raise ConfigError("model: is empty. Name a folder, a .gguf file, or a model of the hub (owner/name).")
     path = user_path(model)
     if path.suffix == ".gguf":
         return _local(model, converted(path), revision)
@@ -89,32 +105,39 @@ def _local(model: str, folder: Path, revision: str | None) -> Source:
         raise ConfigError(
             "revision: belongs to a model of the hub; a local one is known by its checksum. Leave it out."
         )
-    if not (folder / "config.json").is_file():
-        raise ConfigError(
-            f"model: {folder}: there is no config.json in this folder. Save a model: save_pretrained(folder)."
-        )
-    if not any(folder.glob("*.safetensors")):
-        pickles = sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern))
-        if pickles:
-            raise ConfigError(
-                f"model: {folder}: {pickles[0]} {PICKLE} If you trust it, convert it once: "
-                f"AutoModel.from_pretrained({str(folder)!r}).save_pretrained(new)."
-            )
-        raise ConfigError(f"model: {folder}: there is no .safetensors file in this folder. Copy the weights there.")
+    check_folder(folder)
     transformers = need("transformers")
     try:
-        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+        with quiet():
+            config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, **_reading(None))
     except Exception as error:  # transformers checks with errors of its own and of huggingface_hub
         reason = " ".join(str(error).split())
-        raise ConfigError(f"model: {folder / 'config.json'}: cannot be read ({reason}).") from error
+        raise ConfigError(f"model: {folder / CONFIG}: cannot be read ({reason}).") from error
     return Source(model, str(folder), None, config)
 
 
 def _from_hub(model: str, revision: str | None) -> Source:
     transformers = need("transformers")
-    with hub_errors(model, revision):
-        config = transformers.AutoConfig.from_pretrained(model, **({} if revision is None else {"revision": revision}))
+    with hub_errors(model, revision), quiet():
+        config = transformers.AutoConfig.from_pretrained(model, **_reading(revision))
     return Source(model, model, revision, config)
+
+
+def _reading(revision: str | None) -> dict[str, Any]:
+    return {"trust_remote_code": False, **({} if revision is None else {"revision": revision})}
+
+
+def reason_of(error: Exception) -> str:
+    """Return in short why transformers could not read a file.
+
+    Example:
+        >>> reason_of(OSError("Can't load it. If you were trying\\n to load it from the hub ..."))
+        "Can't load it"
+    """
+    text = " ".join(str(error).split())
+    if "trust_remote_code" in text:
+        return "it comes with code of its own, which is never run"
+    return text.split(". ")[0].rstrip(".")[:200]
 
 
 @contextmanager
@@ -128,9 +151,13 @@ def hub_errors(model: str, revision: str | None) -> Iterator[None]:
         yield
     except (OSError, ValueError, KeyError) as error:
         at = "" if revision is None else f" at revision {revision}"
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        path = user_path(model)
+        beside = (
+            [each.name for each in path.parent.iterdir() if (each / CONFIG).is_file()] if path.parent.is_dir() else ()
+        )
         raise ConfigError(
-            f"model: '{model}'{at} is no folder here, and cannot be had from the hub ({reason}). Where there is no "
+            f"model: '{model}'{at} is no folder here, and cannot be had from the hub "
+            f"({reason_of(error) or type(error).__name__}).{nearest(path.name, beside)} Where there is no "
             "network, get its files (config.json, model.safetensors, and those of its tokenizer or processor) on "
             f"another machine: 'hf download {model} --local-dir FOLDER'. Then say model: FOLDER."
         ) from error
@@ -150,10 +177,7 @@ def weight_errors(source: Source) -> Iterator[None]:
         raise
     except Exception as error:  # readers of files and transformers raise errors of any class
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        raise ConfigError(
-            f"model: {source.name}: its weights cannot be read ({reason}). They are damaged, or of another model than "
-            "config.json describes. Get the files again."
-        ) from error
+        raise ConfigError(f"model: {source.name}: its weights cannot be read ({reason}). {source.remedy}") from error
 
 
 def make_config(given: Mapping[str, Any]) -> Any:
@@ -163,6 +187,10 @@ def make_config(given: Mapping[str, Any]) -> Any:
         ConfigError: the model type or a key is unknown, or a value is impossible.
     """
     transformers = need("transformers")
+    if not isinstance(given, Mapping):
+        raise ConfigError(
+            f"config: expected a mapping with model_type, for instance {{model_type: vit}}, got {given!r}."
+        )
     settings = dict(given)
     model_type = settings.pop("model_type", None)
     if model_type not in ARCHITECTURES:

@@ -8,16 +8,20 @@ from typing import Any
 import numpy as np
 
 from equimodal.data.columns.base import checksum_of
-from equimodal.errors import ConfigError
+from equimodal.errors import ConfigError, DataError
 from equimodal.extras import need
 from equimodal.models.pretrained.processed import TOKENISER, Fields
 from equimodal.models.pretrained.running import IDS, MASK
-from equimodal.models.pretrained.source import Source
+from equimodal.models.pretrained.source import Source, reason_of
 
 _SPECIAL = (
     *("pad", "bos", "eos", "image", "video", "audio"),
     *(f"{what}_{end}" for what in ("vision", "audio") for end in ("start", "end")),
 )
+
+
+_FILES = ("tokenizer.json", "*vocab*", "*.model")
+"""Files of which every tokeniser has one."""
 
 
 class Tokens:
@@ -26,16 +30,28 @@ class Tokens:
     Args:
         tokeniser: of the model.
         limit: the largest number of tokens of a text; what is beyond is cut off.
+        known: how many tokens the model knows; None: any.
     """
 
     ragged = frozenset({IDS, MASK})
 
-    def __init__(self, tokeniser: Any, limit: int) -> None:
-        self.tokeniser, self.limit = tokeniser, limit
+    def __init__(self, tokeniser: Any, limit: int, known: int | None = None) -> None:
+        self.tokeniser, self.limit, self.known = tokeniser, limit, known
 
     def __call__(self, rows: Sequence[Any]) -> Fields:
-        """Return `input_ids` and `attention_mask` (tokens,) of each text."""
+        """Return `input_ids` and `attention_mask` (tokens,) of each text.
+
+        Raises:
+            DataError: the model does not know a token of a text.
+        """
         ids = [encode(self.tokeniser, str(text), self.limit) for text in rows]
+        for text, row in zip(rows, ids, strict=True):
+            if self.known is not None and row.max() >= self.known:
+                word = self.tokeniser.convert_ids_to_tokens(int(row.max()))
+                raise DataError(
+                    f"the text {str(text)[:60]!r} has the token {word!r}, whose number is {row.max()}, but the model "
+                    f"knows {self.known} tokens. Take {word!r} out of the texts, or give the model its own tokeniser."
+                )
         return {IDS: ids, MASK: [np.ones(len(row), np.int64) for row in ids]}
 
     def identity(self) -> dict[str, Any]:
@@ -101,19 +117,41 @@ def tokeniser_of(source: Source, config: Any) -> Any:
     """Return the tokeniser of a source; for a new model, or a folder without one, that of bytes.
 
     Raises:
-        ConfigError: it cannot be loaded, or the vocabulary is too small for bytes.
+        ConfigError: it cannot be loaded, is of another model, or the vocabulary is too small for bytes.
     """
     text = config.get_text_config()
     if source.place is None:
         return ByteTokeniser(text.vocab_size, special_numbers(config))
     transformers = need("transformers")
     try:
-        found = transformers.AutoTokenizer.from_pretrained(source.place, **source.hub)
+        found = transformers.AutoTokenizer.from_pretrained(source.place, **source.reading)
     except Exception as error:  # its readers raise errors of any class
-        raise ConfigError(_no_tokeniser(source, " ".join(str(error).split())[:200])) from error
+        reason = "there are no files of one" if source.lacks(*_FILES) else reason_of(error)
+        raise ConfigError(_no_tokeniser(source, reason)) from error
     if len(found.get_vocab()) <= len(found.all_special_tokens):  # without files transformers makes an empty one
         raise ConfigError(_no_tokeniser(source, "there are no files of one"))
+    added = found.get_added_vocab()  # models may lack those, and texts then must not have them
+    largest = max(number for token, number in found.get_vocab().items() if token not in added)
+    if largest >= text.vocab_size:
+        raise ConfigError(
+            f"model: {source.name}: its tokeniser has numbers up to {largest}, but the model knows {text.vocab_size} "
+            "tokens. They belong to two models. Put the files of the model's own tokeniser beside config.json."
+        )
     return found
+
+
+def token_limit(tokeniser: Any, tokens: int, positions: int) -> int:
+    """Return how many tokens of a text are read: those asked for, if the model has positions for so many.
+
+    Raises:
+        ConfigError: nothing of a text would be read beside the tokens that the tokeniser adds to each.
+    """
+    added = 0 if isinstance(tokeniser, ByteTokeniser) else tokeniser.num_special_tokens_to_add()
+    if min(tokens, positions) <= added:
+        raise ConfigError(
+            f"tokens: expected more than {added}, which the tokeniser adds to each text, got {min(tokens, positions)}."
+        )
+    return min(tokens, positions)
 
 
 def _no_tokeniser(source: Source, reason: str) -> str:
