@@ -10,22 +10,15 @@ from typing import cast
 
 from equimodal.data.assignment import PARTS
 from equimodal.data.checks import name_problems, raise_problems
-from equimodal.errors import did_you_mean
+from equimodal.errors import DataError, did_you_mean
 from equimodal.media.clip import Clip
 from equimodal.media.forms import MEDIA, Medium
-from equimodal.preparation.layout import TIMED, Cell, Layout, Sample
+from equimodal.preparation.layout import TIMED, WORDS, Cell, Layout, Sample
 from equimodal.preparation.tables import Rows, list_places, read_table
 
 COLUMNS = ("id", "label", "split", "group")
 TIMES = ("start", "end")
-SPLITS = {
-    **{part: part for part in PARTS},
-    **{str(number): part for number, part in enumerate(PARTS)},
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "dev": "validation",
-}
+SPLITS = {part: part for part in PARTS} | {str(number): part for number, part in enumerate(PARTS)} | WORDS
 """The words of a split, and what they mean."""
 _NAME = re.compile(r"\w[\w -]*")
 _TAKEN = ("labels", "split", "groups", "ids", "classes")
@@ -48,6 +41,8 @@ def read_manifest(path: Path, root: Path | None = None, ignore: Sequence[str] = 
         ConfigError: a Parquet file where pyarrow is not installed.
     """
     table = read_table(path)
+    if root is not None and not root.is_dir():
+        raise DataError(f"--root: {root} is no folder. Name the folder that the paths in {path} are relative to.")
     root = (path.parent if root is None else root).resolve()
     problems = [
         f"--ignore: there is no column '{name}'.{did_you_mean(name, table.columns)}"

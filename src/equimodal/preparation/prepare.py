@@ -23,7 +23,7 @@ from equimodal.preparation.decoding import Work
 from equimodal.preparation.finishing import COLUMNS, DUPLICATES, UNREADABLE, Decoded, OnError, finish
 from equimodal.preparation.huggingface.choice import Choice
 from equimodal.preparation.huggingface.dataset import read_dataset
-from equimodal.preparation.huggingface.files import is_dataset
+from equimodal.preparation.huggingface.recognition import is_dataset
 from equimodal.preparation.layout import Layout
 from equimodal.preparation.manifest import read_manifest
 from equimodal.preparation.outcomes import Journal, Piece

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -93,7 +94,7 @@ def check(folder: Path) -> Prepared:
         problems.append("its preparation was not finished: start the same command again")
     for name, (size, digest) in record.files.items():
         path = folder / name
-        inside = path.resolve().is_relative_to(folder.resolve())
+        inside = Path(os.path.realpath(path)).is_relative_to(folder.resolve())
         if not inside or not path.is_file():
             problems.append(f"{name} is missing")
         elif path.stat().st_size != size:

@@ -16,6 +16,7 @@ from equimodal.preparation.huggingface.features import Column, shared_columns
 from equimodal.preparation.huggingface.files import Files, find_files
 from equimodal.preparation.huggingface.named import files_beside
 from equimodal.preparation.huggingface.parts import parts_of
+from equimodal.preparation.huggingface.recognition import check_single
 from equimodal.preparation.huggingface.roles import Roles, modality_of, roles_of
 from equimodal.preparation.huggingface.snapshot import root_of
 from equimodal.preparation.layout import Layout, Sample
@@ -52,6 +53,7 @@ def read_dataset(folder: Path, choice: Choice | None = None) -> Layout:
         DataError: files are missing or damaged, or rows lack what is needed.
         ConfigError: pyarrow is not installed, or the choice does not fit the data set.
     """
+    check_single(folder)
     choice, root = choice or Choice(), root_of(folder)
     files = find_files(root, choice.config)
     parts = parts_of(files.splits, choice.splits, choice.label != NO_LABEL)
