@@ -132,5 +132,5 @@ def test_a_prepared_folder_whose_file_is_a_loop(tmp_path: Path) -> None:
     manifest = tmp_path / "in/all.csv"
     with pytest.raises(RunError, match="could not be locked"):
         prepare(manifest, tmp_path / "out", workers=1)
-    with pytest.raises(DataError, match="--root: .*out is no folder"):
+    with pytest.raises(DataError, match=r"--root: .*out is no folder"):
         prepare(manifest, tmp_path / "made", root=tmp_path / "out", workers=1)

@@ -27,6 +27,7 @@ from equimodal.preparation.huggingface.recognition import is_dataset
 from equimodal.preparation.layout import Layout
 from equimodal.preparation.manifest import read_manifest
 from equimodal.preparation.outcomes import Journal, Piece
+from equimodal.preparation.own import own_layout
 from equimodal.preparation.plan import Plan, check_space
 from equimodal.preparation.record import FILE as RECORD
 from equimodal.preparation.record import Prepared, check, read_record
@@ -157,9 +158,10 @@ def _layout(
     if not source.is_dir():
         if video_sound:
             raise ConfigError("--video-sound is for folders: in a manifest, name the videos in the column 'audio' too.")
-        return read_manifest(source, None if root is None else Path(root), ignore, missing_ok=on_error != "stop")
+        missing_ok = on_error != "stop"
+        return own_layout(read_manifest(source, None if root is None else Path(root), ignore, missing_ok), source)
     _refuse({"--root": root, "--ignore": ignore}, "for manifests", source)
-    return read_class_folders(source, video_sound)
+    return own_layout(read_class_folders(source, video_sound), source)
 
 
 def _refuse(options: Mapping[str, object], why: str, source: Path) -> None:

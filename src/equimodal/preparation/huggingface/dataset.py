@@ -9,7 +9,7 @@ from typing import Any
 
 from equimodal.data.checks import raise_problems
 from equimodal.media.forms import Medium
-from equimodal.preparation.division import hold_out
+from equimodal.preparation.division import completed, shared_groups
 from equimodal.preparation.embedded import Embedded, lengths_differ
 from equimodal.preparation.huggingface.choice import DRAWN, NO_LABEL, Choice
 from equimodal.preparation.huggingface.features import Column, shared_columns
@@ -24,7 +24,6 @@ from equimodal.preparation.shards import batches
 from equimodal.preparation.tables import list_places
 
 _ROWS = 4096
-_VALIDATION = 0.1
 _UNNAMED = -1
 """The number of a class that is not told, as in test splits of competitions."""
 
@@ -74,10 +73,8 @@ def read_dataset(folder: Path, choice: Choice | None = None) -> Layout:
         counts[split] = len(samples) - before
     raise_problems(_row_problems(faults, roles, samples), str(folder))
     notes = _notes(files, counts, parts)
-    if samples[0].split is not None and all(each.split != "validation" for each in samples):
-        samples = hold_out(samples, _VALIDATION)
-        held = sum(each.split == "validation" for each in samples)
-        notes.append(f"No split is validation: {held} samples of training are it.")
+    samples, more = completed(samples)
+    notes += more
     media: dict[str, Medium] = {modality_of(column): medium for column, medium in roles.media.items()}
     classes = roles.label.classes if roles.label else ()
     return Layout(media, samples, root, notes, classes or None)
@@ -171,10 +168,7 @@ def _row_problems(faults: _Faults, roles: Roles, samples: list[Sample]) -> list[
             f"Column 'id': the same id again in {list_places(faults.twice)}. Leave it out with --ignore id: rows are "
             "then numbered."
         )
-    parts: dict[str | None, set[str | None]] = {}
-    for each in samples:
-        parts.setdefault(each.group, set()).add(each.split)
-    shared = sorted(str(group) for group, found in parts.items() if group is not None and len(found) > 1)
+    shared = shared_groups(samples)
     if shared:
         problems.append(
             f"Column '{roles.group}': {list_places(shared)} are in several parts. Leave --group out, or draw "
