@@ -10,6 +10,7 @@ from equimodal.errors import DataError
 from equimodal.media.forms import Medium
 from equimodal.media.sound import SOUNDFILE
 from equimodal.preparation.layout import WORDS, Layout, Sample
+from equimodal.preparation.record import FILE as PREPARED
 from equimodal.preparation.tables import list_places
 from equimodal.preparation.walking import entries_of, look_through
 
@@ -44,10 +45,11 @@ def read_class_folders(folder: Path, video_sound: bool = False) -> Layout:
     parted = bool(named) and all(path in named or not path.is_dir() for path in below)
     found = look_through(root)
     problems = [*found.problems(root), *_mixed(below, named)]
+    made = {path.parent for path in found.files if path.name == PREPARED}
     loose: list[str] = []
     classes: dict[Path, list[Path]] = {}
     for path in found.files:
-        if path.suffix.lower() == ".md":
+        if path.suffix.lower() == ".md" or not made.isdisjoint(path.parents):
             continue
         inside = path.relative_to(root).parts
         if len(inside) < 2 + parted:
@@ -64,8 +66,12 @@ def read_class_folders(folder: Path, video_sound: bool = False) -> Layout:
         )
     raise_problems(problems, str(folder))
     tops = [path for part in below for path in (entries_of(part) if parted and part.is_dir() else [part])]
-    bare = [path.relative_to(root).as_posix() for path in tops if path.is_dir() and path not in classes]
-    notes = [f"Folders that hold no file: {list_places(bare)}."] if bare else []
+    bare = [path for path in tops if path.is_dir() and path not in classes and path not in made]
+    notes = [
+        f"{what}: {list_places([path.relative_to(root).as_posix() for path in sorted(paths)])}."
+        for what, paths in {"Folders that hold no file": bare, "Prepared folders are passed over": made}.items()
+        if paths
+    ]
     media: dict[str, Medium] = {}
     for sample in samples:
         for modality in sample.cells:

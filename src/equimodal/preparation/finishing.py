@@ -109,11 +109,13 @@ def finish(decoded: Decoded, folder: Path, work: Path, on_error: OnError) -> Pre
     ready.mkdir()
     description = _write_columns(decoded, kept, ready)
     states = {f"{COLUMNS}/{path.name}": state_of(path) for path in sorted(ready.iterdir())}
+    text = write_yaml(description)
+    states[DESCRIPTION] = len(text.encode()), checksum_of([text])
     record = _record(decoded, kept, dropped, bad, pairs, on_error, states)
     write_record(folder, record)
     shutil.rmtree(folder / COLUMNS, ignore_errors=True)  # of a process that was killed just after this step
     ready.rename(folder / COLUMNS)
-    write_text(folder / DESCRIPTION, write_yaml(description), THEN)
+    write_text(folder / DESCRIPTION, text, THEN)
     return record
 
 
