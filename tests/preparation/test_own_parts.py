@@ -71,6 +71,30 @@ def test_parts_of_a_folder_per_class_and_what_lies_beside_them(tmp_path: Path) -
         prepare(tmp_path / "in", tmp_path / "again", workers=1)
 
 
+def test_a_folder_for_each_kind_of_file(tmp_path: Path) -> None:
+    """They are no classes: which sample has a sound would tell its class."""
+    for part in ("train", "test"):
+        for name in ("images/1.png", "images/2.png", "sounds/1.wav", "notes/1.txt"):
+            (tmp_path / part / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / part / name).write_text("x")
+    with pytest.raises(DataError, match=r"got a folder for each kind of file: images .image., notes .text., sounds"):
+        prepare(tmp_path, tmp_path.parent / "out", workers=1)
+    (tmp_path / "train/sounds/2.txt").write_text("x")
+    (tmp_path / "all.CSV").write_text("text\nx\n")
+    with pytest.raises(DataError) as error:
+        prepare(tmp_path, tmp_path.parent / "out", workers=1)
+    assert str(error.value) == (
+        "Files outside of a class's folder: all.CSV. Move them into one. If it is a manifest, give it in place of the "
+        f"folder: {tmp_path / 'all.CSV'}."
+    )
+
+
+def test_training_that_has_one_sample_of_each_class(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("label,text,note:text,split\na,1,x,train\nb,2,x,train\na,3,x,test\nb,4,x,test\n")
+    notes = prepare(tmp_path / "m.csv", tmp_path / "out", workers=1).notes
+    assert len(notes) == 1 and "no class has two samples in training" in notes[0]
+
+
 def test_groups_in_several_parts(tmp_path: Path) -> None:
     source = manifest(tmp_path, ["train", "val", "test"], ["g0", "g1", "g2", "g3", "g4"])
     with pytest.raises(

@@ -11,7 +11,7 @@ from equimodal.media.forms import Medium
 from equimodal.media.sound import SOUNDFILE
 from equimodal.preparation.layout import WORDS, Layout, Sample
 from equimodal.preparation.record import FILE as PREPARED
-from equimodal.preparation.tables import list_places
+from equimodal.preparation.tables import MANIFESTS, list_places
 from equimodal.preparation.walking import entries_of, look_through
 
 ENDINGS: dict[str, Medium] = {
@@ -57,13 +57,16 @@ def read_class_folders(folder: Path, video_sound: bool = False) -> Layout:
         else:
             classes.setdefault(root.joinpath(*inside[: 1 + parted]), []).append(path)
     if loose:
-        problems.append(f"Files outside of a class's folder: {list_places(loose)}. Move them into one.")
+        tables = [name for name in loose if name.lower().endswith(MANIFESTS)]
+        hint = f" If it is a manifest, give it in place of the folder: {folder / tables[0]}." if tables else ""
+        problems.append(f"Files outside of a class's folder: {list_places(loose)}. Move them into one.{hint}")
     samples = _samples(classes, root, parted, video_sound, problems)
     if not samples and not problems:
         raise DataError(
             f"{folder}: holds no file in a folder of a class. Expected {folder}/CLASS/FILE; for any other form write a "
             "manifest (see docs/data/media.md)."
         )
+    problems += _of_media(samples)
     raise_problems(problems, str(folder))
     tops = [path for part in below for path in (entries_of(part) if parted and part.is_dir() else [part])]
     bare = [path for path in tops if path.is_dir() and path not in classes and path not in made]
@@ -88,6 +91,22 @@ def _mixed(below: list[Path], named: list[Path]) -> list[str]:
     return [
         f"Folders of parts ({', '.join(path.name for path in named)}) lie beside other folders ({list_places(other)}). "
         "Move the other ones away, or move all classes into parts."
+    ]
+
+
+def _of_media(samples: Sequence[Sample]) -> list[str]:
+    """Return what is wrong where each folder holds files of one kind, and no two the same: they are no classes."""
+    kinds: dict[str, set[Medium]] = {}
+    for each in samples:
+        files = (cell for cell in each.cells.values() if isinstance(cell, Path))
+        kinds.setdefault(str(each.label), set()).update(ENDINGS[file.suffix.lower()] for file in files)
+    every = [kind for found in kinds.values() for kind in found]
+    if len(kinds) < 2 or not len(kinds) == len(every) == len(set(every)):
+        return []
+    listed = ", ".join(f"{label} ({next(iter(found))})" for label, found in sorted(kinds.items()))
+    return [
+        f"Expected folders of classes, got a folder for each kind of file: {listed}. Put the files of a class into one "
+        "folder (CLASS/1.jpg, CLASS/1.wav), or write a manifest (see docs/data/media.md)."
     ]
 
 

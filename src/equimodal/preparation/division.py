@@ -91,6 +91,11 @@ def completed(samples: Sequence[Sample]) -> tuple[list[Sample], list[str]]:
             "groups into validation."
         ) from error
     held = sum(each.split == "validation" for each in samples)
+    if not held:
+        return list(samples), [
+            "No sample is in validation, and no class has two samples in training, of which one could be held out: put "
+            "some into validation."
+        ]
     return list(samples), [f"No sample is in validation: {held} of training become it."]
 
 

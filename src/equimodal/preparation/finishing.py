@@ -138,8 +138,8 @@ def _check_left(plan: Plan, decoded: Decoded, kept: np.ndarray, folder: Path) ->
     gone = [name for name in plan.forms if not any(decoded.present(row, name) for row in kept.tolist())]
     if gone:
         raise DataError(
-            f"{folder}: not one file of {', '.join(gone)} could be read. {UNREADABLE} there says why; or leave "
-            "the column out with --ignore."
+            f"{folder}: not one file of {', '.join(gone)} could be read. {UNREADABLE} there says why. Mend "
+            "them, or leave them out (of a table with --ignore)."
         )
 
 

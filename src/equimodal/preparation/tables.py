@@ -17,6 +17,8 @@ from equimodal.extras import need
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 """What stands between the cells of a table that is no CSV, in words."""
+MANIFESTS = (".csv", ".jsonl", ".parquet")
+"""Endings of what is read."""
 SHOWN = 5
 """Places in a list."""
 _MEDIA = ("bytes", "dict")
@@ -70,14 +72,14 @@ def read_table(path: Path, text: Callable[[Path], str] = text_of) -> Rows:
         DataError: it cannot be read, or is not of its form; all its mistakes are reported at once.
         ConfigError: a Parquet file where pyarrow is not installed.
     """
-    readers: dict[str, Callable[[], Rows]] = {
-        ".csv": lambda: _read_csv(path, text(path)),
-        ".jsonl": lambda: _read_json_lines(path, text(path)),
-        ".parquet": lambda: _read_parquet(path),
-    }
-    reader = readers.get(path.suffix.lower())
+    readers: tuple[Callable[[], Rows], ...] = (
+        lambda: _read_csv(path, text(path)),
+        lambda: _read_json_lines(path, text(path)),
+        lambda: _read_parquet(path),
+    )
+    reader = dict(zip(MANIFESTS, readers, strict=True)).get(path.suffix.lower())
     if reader is None:
-        raise DataError(f"{path}: cannot read '{path.suffix}'. Give a manifest as {', '.join(readers)}, or a folder.")
+        raise DataError(f"{path}: cannot read '{path.suffix}'. Give a manifest as {', '.join(MANIFESTS)}, or a folder.")
     rows = reader()
     twice = sorted({name for name in rows.columns if rows.columns.count(name) > 1})
     nameless = [number for number, name in enumerate(rows.columns, start=1) if not name]
