@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -87,7 +88,7 @@ def test_a_data_set_of_hugging_face_with_a_loop(classes: Path, spoil: Callable[[
     spoil(classes)
     with pytest.raises(DataError) as error:
         prepare(classes, classes.parent / "out")
-    assert f"links lead back to a folder above them, or to themselves: {named}. Remove them" in str(error.value)
+    assert str(error.value) == f"Links that lead back to a folder above them, or to themselves: {named}. Remove them."
 
 
 @pytest.mark.parametrize(("spoil", "named"), LOOPS)
@@ -119,6 +120,22 @@ def test_links_within_and_out_of_a_folder_per_class(classes: Path) -> None:
         "Links to files that are not there: dog/5.npy. Correct or remove them.",
     ):
         assert part in str(error.value)
+
+
+def test_a_folder_that_cannot_be_read(classes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies in it would be lost without a word."""
+    scandir = os.scandir
+
+    def closed(folder: Path | str) -> object:
+        if Path(folder).name == "dog":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr("os.scandir", closed)
+    with pytest.raises(DataError, match=r"Folders that cannot be read: dog\. Give yourself permission"):
+        read_class_folders(classes)
+    with pytest.raises(DataError, match=r"dog: cannot be read \(Permission denied\)\. Give yourself permission"):
+        _ = Tree(classes, "a tree").files
 
 
 def test_a_prepared_folder_whose_file_is_a_loop(tmp_path: Path) -> None:

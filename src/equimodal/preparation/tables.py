@@ -17,7 +17,7 @@ from equimodal.extras import need
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 """What stands between the cells of a table that is no CSV, in words."""
-MANIFESTS = (".csv", ".jsonl", ".parquet")
+MANIFESTS: tuple[str, ...] = (".csv", ".jsonl", ".parquet")
 """Endings of what is read."""
 SHOWN = 5
 """Places in a list."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from equimodal.errors import DataError
 from equimodal.preparation.record import FILE as PREPARED
 from equimodal.preparation.tables import list_places
+from equimodal.preparation.walking import unreadable
 
 _SHOWN = 6
 _POINTER_BYTES = 1024
@@ -38,9 +39,13 @@ class Tree:
 
     @cached_property
     def files(self) -> list[Path]:
-        """All files, sorted by their path."""
+        """All files, sorted by their path.
+
+        Raises:
+            DataError: a folder cannot be read.
+        """
         found: list[Path] = []
-        for folder, below, names in os.walk(self.root):
+        for folder, below, names in os.walk(self.root, onerror=_refuse):
             if PREPARED in names:  # what was made of a download may lie within it
                 below.clear()
                 continue
@@ -124,6 +129,10 @@ class Tree:
                 f"{self.root}: {len(pointers)} of {len(files)} files are pointers of Git LFS, and not the media (the "
                 f"first is {pointers[0].relative_to(self.root).as_posix()}). Run git lfs pull in the clone."
             )
+
+
+def _refuse(error: OSError) -> None:
+    raise unreadable(Path(error.filename), error)
 
 
 def count_notes(found: Mapping[str, int], published: Mapping[str, int]) -> list[str]:

@@ -74,7 +74,12 @@ def entries_of(folder: Path) -> list[Path]:
     try:
         return sorted(folder.iterdir())
     except OSError as error:
-        raise DataError(f"{folder}: cannot be read ({error.strerror}). Give yourself permission to read it.") from error
+        raise unreadable(folder, error) from error
+
+
+def unreadable(folder: Path, error: OSError) -> DataError:
+    """Return the error that a folder cannot be read."""
+    return DataError(f"{folder}: cannot be read ({error.strerror}). Give yourself permission to read it.")
 
 
 def _look(folder: Path, above: tuple[str, ...], found: Found) -> None:

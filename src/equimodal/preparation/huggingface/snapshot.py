@@ -6,9 +6,10 @@ import os
 from itertools import chain
 from pathlib import Path
 
+from equimodal.data.checks import raise_problems
 from equimodal.errors import DataError
 from equimodal.preparation.tables import list_places, text_of
-from equimodal.preparation.walking import look_through
+from equimodal.preparation.walking import Found, look_through
 
 MODELS = "models--"
 _REPOSITORIES = ("datasets--", MODELS)
@@ -94,17 +95,13 @@ def check_file(root: Path, path: Path) -> None:
 
 
 def check_links(root: Path) -> None:
-    """Check that no link leads back to a folder above it: the tables below would be found again and again.
+    """Check that no link leads back to a folder above it, so that tables would be found again and again.
 
     Raises:
-        DataError: some do.
+        DataError: some do, or a folder cannot be read.
     """
-    loops = [path.relative_to(root).as_posix() for path in look_through(root).loops]
-    if loops:
-        raise DataError(
-            f"{root}: links lead back to a folder above them, or to themselves: {list_places(loops)}. "
-            "Remove them, or download the data set again."
-        )
+    found = look_through(root)
+    raise_problems(Found(loops=found.loops, closed=found.closed).problems(root), str(root))
 
 
 def outside(root: Path, names: list[str]) -> str:
