@@ -66,7 +66,7 @@ def test_from_a_manifest_to_predictions(run: Run, manifest: Path, tmp_path: Path
     code, out, _ = run(*prepare, "--on-error", "missing")
     assert code == 0 and "24 samples in made." in out and "text: not text: 1" in out
     assert re.search(r"audio +sequence +8 x 257 +23 +1", out)
-    assert run("prepare", "--check", "made")[:2] == (0, "made: whole, 11 files, 24 samples.\n")
+    assert run("prepare", "--check", "made")[:2] == (0, "made: whole, 12 files, 24 samples.\n")
 
     code, out, _ = run("data", "show", "made", "--out", "sheet.html")
     assert code == 0 and "24 samples, 2 classes: train 12, validation 6, test 6." in out

@@ -242,6 +242,14 @@ def test_strange_files_in_a_folder(folder):
     assert "audio.npy: 'audio' is also in audio.csv. Keep one of the two" in message
 
 
+def test_many_strange_files_are_counted_and_not_all_named(folder):
+    for number in range(30):
+        (folder / f"{number:02d}.jpg").write_bytes(b"")
+    message = fails("6 problems", folder)
+    assert "04.jpg: in a folder" in message and "05.jpg" not in message and "25 more of the kind." in message
+    assert "media are made ready first, with equimodal prepare" in message
+
+
 def test_a_folder_in_a_folder_is_not_passed_over(folder):
     (folder / "faces").mkdir()
     np.save(folder / "faces" / "more.npy", np.ones((N, 2)))

@@ -70,6 +70,23 @@ def test_16_bits_palettes_and_cmyk(tmp_path: Path) -> None:
     assert np.abs(read_picture(tmp_path / "ink.jpg", SIZE)[0].astype(int) - [255, 0, 0]).max() < 10
 
 
+def test_pictures_of_floats(tmp_path: Path) -> None:
+    grey = np.arange(32 * 32, dtype=np.float32).reshape(32, 32) % 256
+    expected = np.repeat(grey.astype(np.uint8)[..., None], 3, 2)
+    for most in (1, 255):
+        Image.fromarray(grey / 255 * most).save(tmp_path / "a.tif")
+        assert np.abs(read_picture(tmp_path / "a.tif", SIZE)[0].astype(int) - expected).max() <= 1
+    for values, words in (
+        (grey * 4, "holds numbers from 0 to 1020, expected 0 to 255; save it with 8 bits"),
+        (grey - 9, "holds numbers from -9 to 246"),
+        ((grey * 1000).astype(np.int32), "from 0 to 255000, expected 0 to 65535"),
+        (np.where(grey == 3, np.nan, grey), "NaN or infinite"),
+    ):
+        Image.fromarray(values).save(tmp_path / "a.tif")
+        with pytest.raises(Unreadable, match=words):
+            read_picture(tmp_path / "a.tif", SIZE)
+
+
 def test_copies_look_alike_and_others_do_not(tmp_path: Path) -> None:
     large, small = picture(tmp_path / "a.png", scene(4, 96, 128)), tmp_path / "b.jpg"
     Image.open(large).resize((64, 48)).save(small, quality=60)

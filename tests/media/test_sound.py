@@ -137,6 +137,9 @@ def broken(tmp_path: Path, case: str) -> Path:
         path.write_bytes(b"")
     elif case == "no sound":
         path.write_bytes(b"no sound at all" * 20)
+    elif case == "no mp3":
+        path = tmp_path / "a.mp3"
+        path.write_bytes(b"no sound at all" * 20)
     elif case == "no sample":
         sound(path, np.empty(0, np.float32))
     elif case == "video without sound":
@@ -155,6 +158,7 @@ def broken(tmp_path: Path, case: str) -> Path:
         ("cut flac", "cut short", "ends after|cannot be decoded"),
         ("empty", "empty", "no byte"),
         ("no sound", "damaged", "cannot be decoded as sound"),
+        ("no mp3", "damaged", r"cannot be decoded as sound \(it is no MP3, in spite of its name\)"),
         ("no sample", "no sound", "no sample"),
         ("video without sound", "no sound", "no audio stream"),
         ("not finite", "not finite", "NaN"),

@@ -9,8 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from equimodal.preparation.prepare import WORK
-from equimodal.preparation.record import check
+from equimodal.preparation.record import WORK, check
 from preparation.own_media import content
 
 

@@ -20,8 +20,8 @@ from equimodal.media.settings import MediaSettings
 from equimodal.preparation import prepare as module
 from equimodal.preparation.arrays import Target
 from equimodal.preparation.decoding import Work
-from equimodal.preparation.prepare import WORK, prepare
-from equimodal.preparation.record import check
+from equimodal.preparation.prepare import prepare
+from equimodal.preparation.record import WORK, check
 from equimodal.preparation.running import decode_all
 from preparation.own_media import Deadly, Stuck, content, write_arrays, write_torn
 
@@ -143,6 +143,57 @@ def torn(tmp_path: Path) -> Path:
     return write_torn(tmp_path / "in")
 
 
+def test_check_of_the_description_and_of_what_was_not_finished(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    prepare(write_arrays(tmp_path / "in", 8), out)
+    description = (out / "data.yaml").read_text()
+    (out / "data.yaml").write_text(description[:-9])
+    with pytest.raises(DataError, match=r"data\.yaml has \d+ bytes, expected"):
+        check(out)
+    (out / "data.yaml").unlink()
+    with pytest.raises(DataError) as error:
+        check(out)
+    assert str(error.value) == (
+        f"{out}: its preparation was not finished: start the same command again, which continues it."
+    )
+    (out / ".preparing").mkdir()
+    (out / "prepared.json").unlink()
+    with pytest.raises(DataError, match="its preparation was not finished: start the same command again"):
+        check(out)
+
+
+@pytest.mark.parametrize("name", ["data.yaml", "columns/mine.npy", "thesis.txt"])
+def test_a_folder_that_holds_files_of_the_user(tmp_path: Path, name: str) -> None:
+    """Also those that are called as ours are: they are never replaced."""
+    (tmp_path / "out" / name).parent.mkdir(parents=True)
+    (tmp_path / "out" / name).write_text("mine")
+    with pytest.raises(RunError, match=rf"holds other files \('{name.split('/')[0]}'\)"):
+        prepare(write_arrays(tmp_path / "in", 4), tmp_path / "out")
+    assert (tmp_path / "out" / name).read_text() == "mine"
+
+
+def test_a_file_that_changed_since(tmp_path: Path) -> None:
+    """What was made of it is not taken for what it is now."""
+    manifest = write_arrays(tmp_path / "in", 4)
+    prepare(manifest, tmp_path / "out")
+    later = (tmp_path / "out/prepared.json").stat().st_mtime + 1
+    os.utime(tmp_path / "in/touch2.npy", (later, later))
+    with pytest.raises(RunError, match=r"files that were changed since: touch2\.npy\. Choose another folder"):
+        prepare(manifest, tmp_path / "out")
+
+
+def test_what_is_prepared_already(tmp_path: Path) -> None:
+    """It is no source; within a source it is passed over."""
+    for label in ("a", "b"):
+        (tmp_path / "in" / label).mkdir(parents=True)
+        (tmp_path / "in" / label / "1.txt").write_text(label)
+    prepare(write_arrays(tmp_path / "other", 4), tmp_path / "in/made")
+    found = prepare(tmp_path / "in", tmp_path / "out")
+    assert found.rows == 2 and found.notes[0] == "Prepared folders are passed over: made."
+    with pytest.raises(DataError, match=r"out: is prepared already\. Take it as it is: equimodal train --data"):
+        prepare(tmp_path / "out", tmp_path / "again")
+
+
 def test_stop_reads_everything_once_and_then_says_what_is_wrong(
     tmp_path: Path, torn: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -223,7 +274,7 @@ def test_a_disk_that_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     manifest = write_arrays(tmp_path / "in", 20)
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage._replace(free=100))
-    with pytest.raises(RunError, match=r"are needed, and 0\.0 GB are free"):
+    with pytest.raises(RunError, match="kB are needed, and 100 B are free"):
         prepare(manifest, tmp_path / "out")
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from equimodal.media.settings import MediaSettings
-from equimodal.preparation.prepare import WORK, prepare
-from equimodal.preparation.record import check
+from equimodal.preparation.prepare import prepare
+from equimodal.preparation.record import WORK, check
 from media.making import need, sound, tone
 from preparation.killing import kill_at_random
 from preparation.own_media import content, write_arrays, write_torn

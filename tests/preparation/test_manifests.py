@@ -94,7 +94,10 @@ def test_what_is_wrong_with_parquet(tmp_path: Path) -> None:
     pandas.DataFrame({"text": ["a", "b"], "image": [b"PNG", None], "bag": [[1, 2], [3]]}).to_parquet(path)
     with pytest.raises(DataError) as error:
         read_manifest(path)
-    for part in ("row 0: 'image' holds bytes", "row 0: 'bag' holds ndarray", "row 1: 'bag' holds ndarray"):
+    for part in (
+        "'image' holds bytes in row 0, expected a text, a number or nothing. For media that lie in a table, give its",
+        "'bag' holds ndarray in row 0, row 1, expected",
+    ):
         assert part in str(error.value)
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(DataError, match="cannot be read as Parquet"):
@@ -166,6 +169,18 @@ def test_all_mistakes_are_reported_together(tmp_path: Path) -> None:
         ("m.csv", "id,../up:text\n1,a\n", "cannot be called"),
         ("m.jsonl", '{"id": 1\n[2]\n', "line 1 is not JSON(.|\n)*line 2 is no object"),
         ("m.jsonl", '{"id": [1], "text": "a"}\n', "'id' holds list"),
+        ("m.csv", "id|label|text\n1|a|b\n", "separated by bars"),
+        (
+            "m.csv",
+            "# mine\nid,text\n1,a\n",
+            r"expected 1 cells in each line, as in the first \('# mine'\).*line 2 \(2\)",
+        ),
+        ("m.csv", "i\0d\0,\0a\0\n\0", "byte 1 is 0, as in UTF-16"),
+        ("m.csv", "Unnamed: 0,id,text\n0,1,a\n", "' 0' is no kind of media.*--ignore 'Unnamed: 0'"),
+        ("m.jsonl", '[{"id": 1, "text": "a"}]', "is JSON as a whole, expected one object in each line"),
+        ("m.jsonl", '{\n"id": 1,\n"text": "a"\n}', "is JSON as a whole, expected one object in each line"),
+        ("m.jsonl", '{"id": 1, "text": "a", "text": "b"}', r"a name twice in one object: line 1 \('text'\)"),
+        ("m.jsonl", '{"id": "a\\ud800", "text": "b"}', "'id': half of a character in line 1"),
         ("m.txt", "id\n", "Give a manifest as .csv, .jsonl, .parquet"),
     ],
 )
@@ -173,6 +188,43 @@ def test_a_table_that_is_none(tmp_path: Path, name: str, text: str, words: str) 
     (tmp_path / name).write_text(text)
     with pytest.raises(DataError, match=words):
         read_manifest(tmp_path / name)
+
+
+def test_empty_lines_before_the_header(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("\r\n\r\nid,text\r\n01,a\r\n")
+    assert plain(read_manifest(tmp_path / "m.csv")) == [("01", None, None, {"text": "a"})]
+
+
+def test_an_index_of_parquet_that_has_a_name(tmp_path: Path) -> None:
+    """It is a column, which pandas keeps apart."""
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow", reason="pyarrow reads Parquet")
+    frame = pandas.DataFrame({"id": ["x", "y"], "text": ["a", "b"], "label": [True, False]})
+    frame.set_index("id").to_parquet(tmp_path / "m.parquet")
+    assert plain(read_manifest(tmp_path / "m.parquet"))[0] == ("x", "true", None, {"text": "a"})
+    frame.set_index(["label", "text"]).to_parquet(tmp_path / "m.parquet")
+    assert plain(read_manifest(tmp_path / "m.parquet"))[1] == ("y", "false", None, {"text": "b"})
+
+
+def test_names_that_are_nearly_those_of_files(tmp_path: Path) -> None:
+    """What looks right on the screen, or is right on another system, is said to be another name."""
+    files(tmp_path, "a/1.jpg", "a/cafe\u0301.jpg", "a/B.jpg", "a/2.jpg")
+    names = ["a\\1.jpg", "a/caf\u00e9.jpg", "A/b.JPG", "a/3.jpg", "2.jpg", "x" * 300 + ".jpg", "y/" * 3000]
+    (tmp_path / "m.csv").write_text("image\n" + "\n".join(names), "utf-8")
+    with pytest.raises(DataError) as error:
+        read_manifest(tmp_path / "m.csv")
+    for part in (
+        r"line 2 (image: 'a\\1.jpg'; there is 'a/1.jpg')",
+        "line 3 (image: 'a/caf\u00e9.jpg'; there is one whose accents are written in another way (NFC, NFD))",
+        "line 4 (image: 'A/b.JPG'; there is 'a/B.jpg')",
+        "line 5 (image: 'a/3.jpg'), line 6 (image: '2.jpg')",
+        "in line 7 (image: 'xxx",
+        "Correct the paths, name the folder that they lie in with --root",
+    ):
+        assert part in str(error.value)
+    texts = ["a see 1.txt", "long" * 100 + " see 1.txt", "b"]
+    (tmp_path / "m.csv").write_text("text\n" + "\n".join(texts))
+    assert [each.cells["text"] for each in read_manifest(tmp_path / "m.csv", missing_ok=True).samples] == texts
 
 
 def test_a_manifest_that_is_not_utf8(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def read_array(path: Path, key: str | None = None) -> np.ndarray:
         if key not in keys:
             raise DataError(f"{path}: holds no array '{key}'. It has: {', '.join(keys) or 'none'}.")
         return _load_npz(path, key)
-    if path.suffix == ".npy":
+    if path.suffix.lower() == ".npy":
         return _load_npy(path)
     raise DataError(f"{path}: cannot read '{path.suffix}'. Save it as .npy or .npz.")
 

@@ -14,6 +14,7 @@ from equimodal.data.checks import raise_problems
 from equimodal.data.columns.base import KINDS, Kind
 from equimodal.errors import ConfigError, DataError, did_you_mean
 
+_SHOWN = 5
 DESCRIPTION = "data.yaml"
 SUFFIXES = (".npy", ".npz", ".txt", ".csv")
 COLUMNS = ("labels", "split", "groups", "ids", "classes")
@@ -109,26 +110,34 @@ def _describe_npz(path: Path) -> Description:
 
 def _describe_folder(folder: Path) -> Description:
     found: dict[str, Source] = {}
-    problems = []
+    problems: list[str] = []
+    folders: list[str] = []
+    others: list[str] = []
     for file in sorted(folder.iterdir()):
         if file.name.startswith(".") or file.suffix in (".md", ".partial"):
             continue
         if file.is_dir():
-            problems.append(
+            folders.append(
                 f"{file}: is a folder, and folders in a data folder are not read. Move it away, or say in "
-                f"{DESCRIPTION} which files hold the arrays."
+                f"{DESCRIPTION} which files hold the arrays; media are made ready first, with equimodal prepare."
             )
         elif file.suffix not in (".npy", ".txt", ".csv"):
-            problems.append(
+            others.append(
                 f"{file}: in a folder each array is a .npy, .txt or .csv file. Convert it, move it away, or "
-                f"describe the folder in {DESCRIPTION}."
+                f"describe the folder in {DESCRIPTION}; media are made ready first, with equimodal prepare."
             )
         elif file.stem in found:
             problems.append(f"{file}: '{file.stem}' is also in {found[file.stem].file}. Keep one of the two.")
         else:
             found[file.stem] = Source(file=file.name)
-    raise_problems(problems, str(folder))
+    raise_problems([*problems, *_few(folders), *_few(others)], str(folder))
     return _sort_out(found, folder)
+
+
+def _few(problems: list[str]) -> list[str]:
+    """Return the first problems of a kind, and how many more there are."""
+    more = len(problems) - _SHOWN
+    return problems if more <= 0 else [*problems[:_SHOWN], f"{more} more of the kind."]
 
 
 def _sort_out(found: dict[str, Source], path: Path) -> Description:

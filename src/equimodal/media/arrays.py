@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 
@@ -20,6 +21,8 @@ def open_array(file: File) -> np.ndarray:
     """
     if not size_of(file):
         raise Unreadable("empty", "holds no byte")
+    if isinstance(file, Path) and file.suffix.lower() != ".npy":
+        raise Unreadable("damaged", f"is a '{file.suffix}', expected a .npy with one array")
     try:
         array = np.atleast_1d(_in_memory(file) if isinstance(file, Content) else read_array(file))
     except DataError as error:

@@ -23,7 +23,7 @@ def read_picture(file: File, settings: MediaSettings) -> tuple[np.ndarray, int |
     """Return a picture as it is stored, uint8 (size, size, 3), and its likeness (see `likeness`).
 
     Of an animation the first picture is read. What the camera noted about turning is applied, transparent parts become
-    white, and 16 bits become 8.
+    white, and 16 bits and floats from 0 to 1 (or to 255) become 8 bits.
 
     Raises:
         Unreadable: it is no picture, is cut short, or has more pixels than `settings.max_pixels`.
@@ -85,11 +85,26 @@ def _opened(file: File, most: int) -> Any:
 
 def _rgb(image: Any) -> Any:
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        values = np.asarray(image, np.float64)
-        values = values / 256 if image.mode.startswith("I") else values
-        image = need("PIL.Image").fromarray(values.clip(0, 255).astype(np.uint8))
+        image = need("PIL.Image").fromarray(_in_bytes(np.asarray(image, np.float64), image.mode))
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
         ground = need("PIL.Image").new("RGBA", image.size, "white")
         image = need("PIL.Image").alpha_composite(ground, image)
     return image.convert("RGB")
+
+
+def _in_bytes(values: np.ndarray, mode: str) -> np.ndarray:
+    """Return the grey values of a picture of 16 bits, or of floats from 0 to 1 or to 255, in 8 bits.
+
+    Raises:
+        Unreadable: they are in no such range.
+    """
+    if not np.isfinite(values).all():
+        raise Unreadable("not finite", "is a picture that holds NaN or infinite numbers")
+    most = 65_535 if mode.startswith("I") else 1 if values.max() <= 1 else 255
+    if values.min() < 0 or values.max() > most:
+        raise Unreadable(
+            "wrong shape",
+            f"holds numbers from {values.min():g} to {values.max():g}, expected 0 to {most}; save it with 8 bits",
+        )
+    return (values / 256 if most > 255 else values * (255 / most)).astype(np.uint8)

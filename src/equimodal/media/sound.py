@@ -63,7 +63,9 @@ def _wanted(clip: Clip, rate: int, settings: MediaSettings) -> tuple[int, int]:
 def _check_seconds(length: float, clip: Clip, settings: MediaSettings) -> None:
     length = (length if clip.end is None else clip.end) - (clip.start or 0)
     if length > settings.max_seconds:
-        raise Unreadable("too long", f"lasts {length:.0f} seconds, more than --max-seconds {settings.max_seconds:g}")
+        raise Unreadable(
+            "too long", f"lasts {round(length, 2):g} seconds, more than --max-seconds {settings.max_seconds:g}"
+        )
 
 
 def _with_soundfile(clip: Clip, settings: MediaSettings) -> tuple[np.ndarray, int]:
@@ -83,8 +85,10 @@ def _with_soundfile(clip: Clip, settings: MediaSettings) -> tuple[np.ndarray, in
             count = min(total, last) - first
             values = file.read(first - before + count, dtype="float32", always_2d=True)[first - before :]
     except soundfile.SoundFileError as error:
-        reason = getattr(error, "error_string", None) or error
-        raise Unreadable("damaged", f"cannot be decoded as sound ({str(reason).rstrip('.')})") from error
+        reason = str(getattr(error, "error_string", None) or error).rstrip(".")
+        if reason.startswith("File does not exist"):  # what its reader of MP3 says of other files
+            reason = "it is no MP3, in spite of its name"
+        raise Unreadable("damaged", f"cannot be decoded as sound ({reason})") from error
     if len(values) < count:
         raise Unreadable("cut short", f"ends after {first + len(values)} of {total} samples")
     return values.mean(1), rate

@@ -13,19 +13,21 @@ from pydantic import Field
 
 from equimodal.data.assignment import assign
 from equimodal.data.checks import raise_problems
-from equimodal.errors import ConfigError, did_you_mean
+from equimodal.errors import ConfigError, DataError, did_you_mean
 from equimodal.preparation.layout import Sample
 from equimodal.preparation.lists import read_columns
 from equimodal.preparation.manifest import SPLITS
 from equimodal.preparation.tables import list_places
 
 WAYS = ("official", "drawn")
+VALIDATION = 0.1
+"""Of training, that becomes validation where nothing else is said."""
 Share = Annotated[float, Field(gt=0, lt=1)]
 """Of training, that becomes validation where there is none."""
 
 
 def divide(
-    samples: Sequence[Sample], split: str, validation: float = 0.1, ways: Sequence[str] = WAYS
+    samples: Sequence[Sample], split: str, validation: float = VALIDATION, ways: Sequence[str] = WAYS
 ) -> tuple[list[Sample], list[str]]:
     """Return samples with their parts, and what the user should know of it.
 
@@ -55,6 +57,54 @@ def divide(
             f"The split has no validation part: {held} samples of training are it (-s validation={validation})."
         )
     return list(samples), notes
+
+
+def completed(samples: Sequence[Sample]) -> tuple[list[Sample], list[str]]:
+    """Return samples of the user's with a validation part, and what the user should know of their parts.
+
+    Where there are training and test alone, a tenth of training becomes validation. Where all samples are in training
+    they are in no part, so that a split is drawn where the data are used.
+
+    Raises:
+        DataError: there are too few groups to hold some out.
+    """
+    there = {each.split for each in samples}
+    if None in there or any(each.label is None for each in samples):
+        return list(samples), []
+    if there == {"train"}:
+        return [replace(each, split=None) for each in samples], [
+            "All samples are in train: they are taken as data without a split, which is drawn where they are used."
+        ]
+    lacking = [part for part in ("train", "test") if part not in there]
+    if lacking:
+        return list(samples), [
+            f"No sample is in {' and '.join(lacking)}: training needs some there. Move some, or give data without a "
+            "split, to have it drawn."
+        ]
+    if "validation" in there:
+        return list(samples), []
+    try:
+        samples = hold_out(samples, VALIDATION)
+    except DataError as error:
+        raise DataError(
+            f"No sample is in validation, and the groups in train are too few to hold some out ({error}) Put some "
+            "groups into validation."
+        ) from error
+    held = sum(each.split == "validation" for each in samples)
+    if not held:
+        return list(samples), [
+            "No sample is in validation, and no class has two samples in training, of which one could be held out: put "
+            "some into validation."
+        ]
+    return list(samples), [f"No sample is in validation: {held} of training become it."]
+
+
+def shared_groups(samples: Sequence[Sample]) -> list[str]:
+    """Return the groups that are in several parts, sorted."""
+    parts: dict[str | None, set[str | None]] = defaultdict(set)
+    for each in samples:
+        parts[each.group].add(each.split)
+    return sorted(str(group) for group, found in parts.items() if group is not None and len(found) > 1)
 
 
 def hold_out(samples: Sequence[Sample], share: float) -> list[Sample]:
@@ -138,15 +188,12 @@ def _by_file(samples: Sequence[Sample], split: str, ways: Sequence[str]) -> tupl
 
 def _without_shared_groups(samples: Sequence[Sample], name: str, notes: list[str]) -> list[Sample]:
     """Return samples, without groups where a file puts one into several parts: data with such groups have no split."""
-    within: dict[str, set[str | None]] = defaultdict(set)
-    for each in samples:
-        if each.group is not None:
-            within[each.group].add(each.split)
-    shared = sum(len(found) > 1 for found in within.values())
+    shared = shared_groups(samples)
     if not shared:
         return list(samples)
+    count = len({each.group for each in samples} - {None})
     notes.append(
-        f"{name} puts {shared} of {len(within)} groups (such as '{min(within)}') into several parts: the data come "
+        f"{name} puts {len(shared)} of {count} groups (such as '{shared[0]}') into several parts: the data come "
         "without groups, and rows of one group may be in training and test."
     )
     return [replace(each, group=None) for each in samples]

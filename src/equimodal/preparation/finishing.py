@@ -109,11 +109,13 @@ def finish(decoded: Decoded, folder: Path, work: Path, on_error: OnError) -> Pre
     ready.mkdir()
     description = _write_columns(decoded, kept, ready)
     states = {f"{COLUMNS}/{path.name}": state_of(path) for path in sorted(ready.iterdir())}
+    text = write_yaml(description)
+    states[DESCRIPTION] = len(text.encode()), checksum_of([text])
     record = _record(decoded, kept, dropped, bad, pairs, on_error, states)
     write_record(folder, record)
     shutil.rmtree(folder / COLUMNS, ignore_errors=True)  # of a process that was killed just after this step
     ready.rename(folder / COLUMNS)
-    write_text(folder / DESCRIPTION, write_yaml(description), THEN)
+    write_text(folder / DESCRIPTION, text, THEN)
     return record
 
 
@@ -136,8 +138,8 @@ def _check_left(plan: Plan, decoded: Decoded, kept: np.ndarray, folder: Path) ->
     gone = [name for name in plan.forms if not any(decoded.present(row, name) for row in kept.tolist())]
     if gone:
         raise DataError(
-            f"{folder}: not one file of {', '.join(gone)} could be read. {UNREADABLE} there says why; or leave "
-            "the column out with --ignore."
+            f"{folder}: not one file of {', '.join(gone)} could be read. {UNREADABLE} there says why. Mend "
+            "them, or leave them out (of a table with --ignore)."
         )
 
 

@@ -16,6 +16,12 @@ Cell = Source | str
 """Where an entry comes from, or a text itself."""
 TIMED: tuple[Medium, ...] = ("audio", "video")
 """Media that have sections."""
+WORDS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
+}
+"""Names of parts, of splits and of folders, as users and the hub of Hugging Face write them."""
 
 
 @dataclass(frozen=True)

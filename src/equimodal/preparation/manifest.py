@@ -6,26 +6,21 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import cast
 
 from equimodal.data.assignment import PARTS
 from equimodal.data.checks import name_problems, raise_problems
-from equimodal.errors import did_you_mean
+from equimodal.errors import DataError, did_you_mean
 from equimodal.media.clip import Clip
 from equimodal.media.forms import MEDIA, Medium
-from equimodal.preparation.layout import TIMED, Cell, Layout, Sample
-from equimodal.preparation.tables import Rows, list_places, read_table
+from equimodal.preparation.layout import TIMED, WORDS, Cell, Layout, Sample
+from equimodal.preparation.names import is_unicode, nearly
+from equimodal.preparation.tables import SHOWN, Rows, list_places, read_table
 
 COLUMNS = ("id", "label", "split", "group")
 TIMES = ("start", "end")
-SPLITS = {
-    **{part: part for part in PARTS},
-    **{str(number): part for number, part in enumerate(PARTS)},
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "dev": "validation",
-}
+SPLITS = {part: part for part in PARTS} | {str(number): part for number, part in enumerate(PARTS)} | WORDS
 """The words of a split, and what they mean."""
 _NAME = re.compile(r"\w[\w -]*")
 _TAKEN = ("labels", "split", "groups", "ids", "classes")
@@ -48,6 +43,8 @@ def read_manifest(path: Path, root: Path | None = None, ignore: Sequence[str] = 
         ConfigError: a Parquet file where pyarrow is not installed.
     """
     table = read_table(path)
+    if root is not None and not root.is_dir():
+        raise DataError(f"--root: {root} is no folder. Name the folder that the paths in {path} are relative to.")
     root = (path.parent if root is None else root).resolve()
     problems = [
         f"--ignore: there is no column '{name}'.{did_you_mean(name, table.columns)}"
@@ -120,11 +117,14 @@ def is_reserved(name: str) -> bool:
 
 def _unknown(column: str, name: str, said: str | None) -> str:
     if said is not None:
-        return f"Column '{column}': '{said}' is no kind of media.{did_you_mean(said, MEDIA)}"
+        return (
+            f"Column '{column}': '{said}' is no kind of media.{did_you_mean(said, MEDIA)} Correct it, or leave the "
+            f"column out with --ignore {quote(column)}."
+        )
     return (
         f"Column '{column}': unknown, and its cells are no .npy files."
         f"{did_you_mean(name, (*COLUMNS, *TIMES, *MEDIA))} Say what it holds, for instance '{name}:image', "
-        f"or leave it out with --ignore {name}."
+        f"or leave it out with --ignore {quote(name)}."
     )
 
 
@@ -149,7 +149,7 @@ class _Files:
             self.mixed += [
                 f"{place} ({modality}: {cell[:80]!r})"
                 for cell, place in zip(cells, table.places, strict=True)
-                if cell is not None and cell.lower().endswith(".txt") and (self.root / cell).is_file()
+                if cell is not None and cell.lower().endswith(".txt") and _is_file(self.root / cell)
             ]
             return list(cells)
         return [
@@ -161,13 +161,14 @@ class _Files:
         try:
             path = (self.root / cell).resolve()
             inside = path.is_relative_to(self.root)
+            is_file = path.is_file()
         except (OSError, ValueError, RuntimeError):  # a NUL, a name that is too long, a link to itself
-            path, inside = self.root, False
-        said = f"{place} ({modality}: {cell[:80]!r})"
+            path, inside, is_file = self.root, False, False
+        said = f"{place} ({modality}: {cell[:80]!r}"
         if not inside:
-            self.outside.append(said)
-        elif not self.missing_ok and not path.is_file():
-            self.missing.append(said)
+            self.outside.append(f"{said})")
+        elif not self.missing_ok and not is_file:
+            self.missing.append(f"{said}{nearly(self.root, cell) if len(self.missing) < SHOWN else ''})")
         return path
 
     def problems(self) -> list[str]:
@@ -185,10 +186,18 @@ class _Files:
             )
         if self.missing:
             problems.append(
-                f"No such file below {self.root}: {list_places(self.missing)}. Correct the paths or empty the cells; "
-                "or take these as missing modalities with --on-error missing."
+                f"No such file below {self.root}: {list_places(self.missing)}. Correct the paths, name the folder that "
+                "they lie in with --root, or empty the cells; or take these as missing modalities with --on-error "
+                "missing."
             )
         return problems
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a text that is too long to be a name
+        return False
 
 
 def _sections(table: Rows, problems: list[str]) -> list[tuple[float | None, float | None]]:
@@ -205,8 +214,8 @@ def _sections(table: Rows, problems: list[str]) -> list[tuple[float | None, floa
             wrong.append(f"{table.places[row]} ({given})")
     if wrong:
         problems.append(
-            f"Columns 'start' and 'end': no section in {list_places(wrong)}. Give seconds, with 0 <= start < end, or "
-            "leave the cell empty for the file's own beginning or end."
+            f"Columns 'start' and 'end': no section in {list_places(wrong)}. Give seconds, with 0 <= start < end and "
+            "a point before decimals, or leave the cell empty for the file's own beginning or end."
         )
     return sections
 
@@ -234,6 +243,11 @@ def _column_problems(table: Rows) -> list[str]:
         if cells is None:
             continue
         blank = [place for cell, place in zip(cells, table.places, strict=True) if cell is None]
+        torn = [
+            place for cell, place in zip(cells, table.places, strict=True) if cell is not None and not is_unicode(cell)
+        ]
+        if torn:
+            problems.append(f"Column '{column}': half of a character in {list_places(torn)}. Write it again.")
         if blank:
             problems.append(f"Column '{column}': empty in {list_places(blank)}. Fill it in, or leave the column out.")
     first: dict[str, str] = {}

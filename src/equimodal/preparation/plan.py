@@ -16,6 +16,7 @@ from equimodal.media.settings import MediaSettings
 from equimodal.media.unreadable import Unreadable
 from equimodal.preparation.embedded import Embedded
 from equimodal.preparation.layout import Layout, Source, path_of
+from equimodal.tables.words import size_in_words
 
 PIECE = 16
 """Rows that are decoded and written together; what a kill costs is that much work per worker."""
@@ -138,6 +139,6 @@ def check_space(plan: Plan, folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if wanted > free:
         raise RunError(
-            f"{folder}: {wanted / 1e9:.1f} GB are needed, and {free / 1e9:.1f} GB are free. Choose another disk with "
-            "--out, or smaller sizes (--image-size, --frames, --frame-size, --seconds)."
+            f"{folder}: {size_in_words(wanted)} are needed, and {size_in_words(free)} are free. Choose another disk "
+            "with --out, or smaller sizes (--image-size, --frames, --frame-size, --seconds)."
         )

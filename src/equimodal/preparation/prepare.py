@@ -23,21 +23,21 @@ from equimodal.preparation.decoding import Work
 from equimodal.preparation.finishing import COLUMNS, DUPLICATES, UNREADABLE, Decoded, OnError, finish
 from equimodal.preparation.huggingface.choice import Choice
 from equimodal.preparation.huggingface.dataset import read_dataset
-from equimodal.preparation.huggingface.files import is_dataset
-from equimodal.preparation.layout import Layout
+from equimodal.preparation.huggingface.recognition import is_dataset
+from equimodal.preparation.layout import Layout, path_of
 from equimodal.preparation.manifest import read_manifest
 from equimodal.preparation.outcomes import Journal, Piece
+from equimodal.preparation.own import own_layout
 from equimodal.preparation.plan import Plan, check_space
 from equimodal.preparation.record import FILE as RECORD
-from equimodal.preparation.record import Prepared, check, read_record
+from equimodal.preparation.record import WORK, Prepared, check, read_record
 from equimodal.preparation.running import decode_all
 from equimodal.preparation.stored import StoredLayout, store, stored_plan
+from equimodal.preparation.tables import list_places
 from equimodal.progress import Reporter
 from equimodal.tables.words import duration
 from equimodal.training.progress import make_reporter
 
-WORK = ".preparing"
-"""The folder within the data folder where rows are decoded; it is removed at the end."""
 _OTHERS = "not for data sets of Hugging Face"
 
 
@@ -154,12 +154,15 @@ def _layout(
             f"{source}: no such file or folder. Give a manifest (.csv, .jsonl, .parquet), a folder per class, a "
             f"data set of Hugging Face, or a public data set.{did_you_mean(str(source), BENCHMARKS.names())}"
         )
+    if (source / RECORD).is_file():
+        raise DataError(f"{source}: is prepared already. Take it as it is: equimodal train --data {source}.")
     if not source.is_dir():
         if video_sound:
             raise ConfigError("--video-sound is for folders: in a manifest, name the videos in the column 'audio' too.")
-        return read_manifest(source, None if root is None else Path(root), ignore, missing_ok=on_error != "stop")
+        missing_ok = on_error != "stop"
+        return own_layout(read_manifest(source, None if root is None else Path(root), ignore, missing_ok), source)
     _refuse({"--root": root, "--ignore": ignore}, "for manifests", source)
-    return read_class_folders(source, video_sound)
+    return own_layout(read_class_folders(source, video_sound), source)
 
 
 def _refuse(options: Mapping[str, object], why: str, source: Path) -> None:
@@ -176,7 +179,8 @@ def _check_place(folder: Path, layout: Layout, source: Path) -> None:
         raise ConfigError(f"--out: {folder} lies within {source}, among what is read. Choose a folder elsewhere.")
     if not folder.is_dir():
         return
-    ours = {WORK, COLUMNS, RECORD, DESCRIPTION, UNREADABLE, DUPLICATES, LOCK}
+    finished = {COLUMNS, DESCRIPTION} if (folder / RECORD).is_file() else set()
+    ours = {WORK, RECORD, UNREADABLE, DUPLICATES, LOCK, *finished}
     strange = sorted(path.name for path in folder.iterdir() if path.name not in ours and not path.name.startswith("."))
     if strange:
         raise RunError(
@@ -195,7 +199,21 @@ def _prepared_before(folder: Path, plan: Plan, on_error: OnError) -> Prepared | 
             f"{folder}: holds data that were prepared from another manifest or with other options. Choose another "
             "folder with --out, or remove this one."
         )
+    changed = _changed_since(folder / RECORD, plan.layout)
+    if changed:
+        raise RunError(
+            f"{folder}: holds data of files that were changed since: {list_places(changed)}. Choose another folder "
+            "with --out, or remove this one."
+        )
     return check(folder)
+
+
+def _changed_since(record: Path, layout: Layout) -> list[str]:
+    """Return the files that are newer than what was made of them."""
+    then = record.stat().st_mtime_ns
+    cells = (cell for each in layout.samples for cell in each.cells.values() if not isinstance(cell, str))
+    paths = {path_of(cell): cell for cell in cells}
+    return [layout.shown(cell) for path, cell in paths.items() if path.is_file() and path.stat().st_mtime_ns > then]
 
 
 def _prepare(plan: Plan, folder: Path, on_error: OnError, workers: int, reporter: Reporter) -> Prepared:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,8 +14,11 @@ from equimodal.errors import DataError
 from equimodal.files import file_checksum, write_text
 
 FILE = "prepared.json"
+WORK = ".preparing"
+"""The folder within the data folder where rows are decoded; it is removed at the end."""
 THEN = "start again: what was finished is kept"
 """What to do once the cause of a failed write is mended."""
+_UNFINISHED = "its preparation was not finished: start the same command again, which continues it"
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ def read_record(folder: Path) -> Prepared:
         DataError: there is none, or it is unreadable.
     """
     path = folder / FILE
+    if not path.is_file() and (folder / WORK).is_dir():
+        raise DataError(f"{folder}: {_UNFINISHED}.")
     if not path.is_file():
         raise DataError(
             f"{folder}: is no prepared folder (it has no {FILE}). Make one: equimodal prepare MANIFEST --out DIR."
@@ -73,7 +79,7 @@ def read_record(folder: Path) -> Prepared:
         files = {name: (int(size), str(digest)) for name, (size, digest) in content.pop("files").items()}
         return Prepared(**{**content, "notes": tuple(content["notes"])}, files=files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: is damaged ({error}). Prepare the folder again.") from error
+        raise DataError(f"{path}: is damaged ({error}). Remove the folder and prepare it again.") from error
 
 
 def state_of(path: Path) -> tuple[int, str]:
@@ -88,12 +94,12 @@ def check(folder: Path) -> Prepared:
         DataError: it is not; every file that is not right is named.
     """
     record = read_record(folder)
-    problems = []
     if not (folder / DESCRIPTION).is_file():
-        problems.append("its preparation was not finished: start the same command again")
+        raise DataError(f"{folder}: {_UNFINISHED}.")
+    problems = []
     for name, (size, digest) in record.files.items():
         path = folder / name
-        inside = path.resolve().is_relative_to(folder.resolve())
+        inside = Path(os.path.realpath(path)).is_relative_to(folder.resolve())
         if not inside or not path.is_file():
             problems.append(f"{name} is missing")
         elif path.stat().st_size != size:

@@ -15,7 +15,13 @@ from equimodal.data.coerce import is_missing
 from equimodal.errors import DataError
 from equimodal.extras import need
 
-_SHOWN = 5
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+"""What stands between the cells of a table that is no CSV, in words."""
+MANIFESTS: tuple[str, ...] = (".csv", ".jsonl", ".parquet")
+"""Endings of what is read."""
+SHOWN = 5
+"""Places in a list."""
+_MEDIA = ("bytes", "dict")
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,10 @@ def text_of(path: Path) -> str:
         DataError: it cannot be read, or is in another encoding.
     """
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
+        if "\0" in text:
+            raise DataError(f"{path}: not UTF-8 text (byte {text.index(chr(0))} is 0, as in UTF-16). Save it as UTF-8.")
+        return text
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}). Save it as UTF-8.") from error
     except OSError as error:
@@ -63,19 +72,22 @@ def read_table(path: Path, text: Callable[[Path], str] = text_of) -> Rows:
         DataError: it cannot be read, or is not of its form; all its mistakes are reported at once.
         ConfigError: a Parquet file where pyarrow is not installed.
     """
-    readers: dict[str, Callable[[], Rows]] = {
-        ".csv": lambda: _read_csv(path, text(path)),
-        ".jsonl": lambda: _read_json_lines(path, text(path)),
-        ".parquet": lambda: _read_parquet(path),
-    }
-    reader = readers.get(path.suffix.lower())
+    readers: tuple[Callable[[], Rows], ...] = (
+        lambda: _read_csv(path, text(path)),
+        lambda: _read_json_lines(path, text(path)),
+        lambda: _read_parquet(path),
+    )
+    reader = dict(zip(MANIFESTS, readers, strict=True)).get(path.suffix.lower())
     if reader is None:
-        raise DataError(f"{path}: cannot read '{path.suffix}'. Give a manifest as {', '.join(readers)}, or a folder.")
+        raise DataError(f"{path}: cannot read '{path.suffix}'. Give a manifest as {', '.join(MANIFESTS)}, or a folder.")
     rows = reader()
     twice = sorted({name for name in rows.columns if rows.columns.count(name) > 1})
     nameless = [number for number, name in enumerate(rows.columns, start=1) if not name]
     problems = [f"{path}: column '{name}' is there twice. Rename one of them." for name in twice]
-    problems += [f"{path}: column {number} has no name. Name it, or leave it out." for number in nameless]
+    problems += [
+        f"{path}: column {number} has no name. Name it, or save the table without it (pandas: index=False)."
+        for number in nameless
+    ]
     raise_problems(problems, str(path))
     if not rows.places:
         raise DataError(f"{path}: has no row. Give one line per sample.")
@@ -89,17 +101,19 @@ def list_places(places: list[str]) -> str:
         >>> list_places(["line 2", "line 7"]), list_places([f"line {n}" for n in range(9)])
         ('line 2, line 7', 'line 0, line 1, line 2, line 3, line 4, ... (9 in all)')
     """
-    more = f", ... ({len(places)} in all)" if len(places) > _SHOWN else ""
-    return ", ".join(places[:_SHOWN]) + more
+    more = f", ... ({len(places)} in all)" if len(places) > SHOWN else ""
+    return ", ".join(places[:SHOWN]) + more
 
 
 def _read_csv(path: Path, text: str) -> Rows:
     lines = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        header = [name.strip() for name in next(lines, [])]
-        if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
-            mark = "semicolons" if ";" in header[0] else "tabs"
-            raise DataError(f"{path}: its cells are separated by {mark}, expected commas. Save it with commas.")
+        header = [name.strip() for name in next(filter(None, lines), [])]
+        mark = next((mark for mark in _SEPARATORS if len(header) == 1 and mark in header[0]), None)
+        if mark is not None:
+            raise DataError(
+                f"{path}: its cells are separated by {_SEPARATORS[mark]}, expected commas. Save it with commas."
+            )
         found: list[tuple[str, list[str]]] = []
         wrong: list[str] = []
         for cells in lines:
@@ -111,9 +125,11 @@ def _read_csv(path: Path, text: str) -> Rows:
     except csv.Error as error:
         raise DataError(f"{path}: line {lines.line_num} is not CSV ({error}). Mend it, or save it again.") from error
     if wrong:
+        first = ",".join(header)
         raise DataError(
-            f"{path}: expected {len(header)} cells in each line, as in the first, but not so in {list_places(wrong)}. "
-            "A text that holds a comma or a line break goes into double quotes."
+            f"{path}: expected {len(header)} cells in each line, as in the first ('{first[:80]}'), but not so in "
+            f"{list_places(wrong)}. The first line names the columns; a text that holds a comma or a line break goes "
+            "into double quotes."
         )
     columns = {name: [cells[n].strip() or None for _, cells in found] for n, name in enumerate(header)}
     return Rows(tuple(header), columns, [place for place, _ in found])
@@ -122,26 +138,45 @@ def _read_csv(path: Path, text: str) -> Rows:
 def _read_json_lines(path: Path, text: str) -> Rows:
     problems: list[str] = []
     found: list[tuple[str, dict[str, Any]]] = []
+    twice: list[str] = []
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
+        place = f"line {number}"
         try:
-            content = json.loads(line)
-        except ValueError as error:
-            problems.append(f"{path}: line {number} is not JSON ({error}).")
+            content = json.loads(line, object_pairs_hook=lambda pairs, at=place: _once(pairs, at, twice))
+        except (ValueError, RecursionError) as error:
+            problems.append(f"{path}: {place} is not JSON ({error}).")
             continue
         if isinstance(content, dict):
-            found.append((f"line {number}", content))
+            found.append((place, content))
         else:
-            problems.append(f'{path}: line {number} is no object, expected {{"id": ..., "label": ...}}.')
+            problems.append(f'{path}: {place} is no object, expected {{"id": ..., "label": ...}}.')
+    if problems and _is_json(text):
+        raise DataError(
+            f"{path}: is JSON as a whole, expected one object in each line. Save it so (pandas: to_json(file, "
+            "orient='records', lines=True))."
+        )
+    if twice:
+        problems.append(f"{path}: a name twice in one object: {list_places(twice)}. Rename one of them.")
     names = tuple(dict.fromkeys(name for _, content in found for name in content))
-    columns = {
-        name: [_word(path, place, name, content.get(name), problems) for place, content in found] for name in names
-    }
-    many = problems[: 2 * _SHOWN]
-    more = [f"{len(problems) - len(many)} more of the kind."] if len(problems) > len(many) else []
-    raise_problems(many + more, str(path))
-    return Rows(names, columns, [place for place, _ in found])
+    places = [place for place, _ in found]
+    columns = {name: [content.get(name) for _, content in found] for name in names}
+    return _rows_of(path, names, columns, places, problems)
+
+
+def _once(pairs: list[tuple[str, Any]], place: str, twice: list[str]) -> dict[str, Any]:
+    """Return an object; a name that is there twice is noted: which of the two is meant, nobody can know."""
+    names = [name for name, _ in pairs]
+    twice += [f"{place} ('{name}')" for name in dict.fromkeys(names) if names.count(name) > 1]
+    return dict(pairs)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), (list, dict))
+    except (ValueError, RecursionError):
+        return False
 
 
 def _read_parquet(path: Path) -> Rows:
@@ -152,28 +187,49 @@ def _read_parquet(path: Path) -> Rows:
         frame = pandas.read_parquet(path, engine="pyarrow")
     except Exception as error:  # pyarrow's errors are of many classes
         raise DataError(f"{path}: cannot be read as Parquet ({error}).") from error
-    problems: list[str] = []
-    places = [f"row {number}" for number in range(len(frame))]
+    index = [name for name in frame.index.names if name is not None]
+    if index:  # a column that pandas had set apart
+        frame = frame.reset_index(index, allow_duplicates=True)
     names = tuple(str(name) for name in frame.columns)
-    columns = {
-        name: [_word(path, place, name, value, problems) for place, value in zip(places, frame.iloc[:, n], strict=True)]
-        for n, name in enumerate(names)
-    }
-    raise_problems(problems[: 2 * _SHOWN], str(path))
+    columns = {name: list(frame.iloc[:, n]) for n, name in enumerate(names)}
+    return _rows_of(path, names, columns, [f"row {number}" for number in range(len(frame))], [])
+
+
+def _rows_of(
+    path: Path, names: tuple[str, ...], values: dict[str, list[Any]], places: list[str], problems: list[str]
+) -> Rows:
+    """Return values of any kind as a table of text.
+
+    Raises:
+        DataError: some are neither texts nor numbers, or there are problems already.
+    """
+    wrong: dict[tuple[str, str], list[str]] = {}
+    columns = {name: [_word(value) for value in values[name]] for name in names}
+    for name in names:
+        for place, value in zip(places, values[name], strict=True):
+            if _is_many(value):
+                wrong.setdefault((name, type(value).__name__), []).append(place)
+    said = [
+        f"{path}: '{name}' holds {kind} in {list_places(rows)}, expected a text, a number or nothing."
+        + (" For media that lie in a table, give its folder (a data set of Hugging Face)." if kind in _MEDIA else "")
+        for (name, kind), rows in wrong.items()
+    ]
+    many = problems[: 2 * SHOWN]
+    more = [f"{len(problems) - len(many)} more of the kind."] if len(problems) > len(many) else []
+    raise_problems(many + more + said, str(path))
     return Rows(names, columns, places)
 
 
-def _word(path: Path, place: str, name: str, value: Any, problems: list[str]) -> str | None:
+def _is_many(value: Any) -> bool:
+    return isinstance(value, (list, dict, bytes)) or bool(getattr(value, "ndim", 0))
+
+
+def _word(value: Any) -> str | None:
     """Return a value as text; a whole float, which is how a table with empty cells holds integers, as an integer."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
         return value.strip() or None
-    if isinstance(value, (list, dict, bytes)) or getattr(value, "ndim", 0):
-        problems.append(
-            f"{path}: {place}: '{name}' holds {type(value).__name__}, expected a text, a number or nothing."
-        )
-        return None
-    if is_missing(value):
+    if _is_many(value) or is_missing(value):
         return None
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -11,13 +11,15 @@ from pathlib import Path
 
 from equimodal.errors import DataError
 from equimodal.preparation.record import FILE as PREPARED
+from equimodal.preparation.tables import list_places
+from equimodal.preparation.walking import unreadable
 
 _SHOWN = 6
 _POINTER_BYTES = 1024
 
 
 class Tree:
-    """A folder and all files below it, sorted; hidden ones are passed over, and links to folders are not followed.
+    """A folder and all files below it, sorted; hidden ones are passed over, as are links to folders and to nothing.
 
     Args:
         root: the folder.
@@ -37,14 +39,18 @@ class Tree:
 
     @cached_property
     def files(self) -> list[Path]:
-        """All files, sorted by their path."""
+        """All files, sorted by their path.
+
+        Raises:
+            DataError: a folder cannot be read.
+        """
         found: list[Path] = []
-        for folder, below, names in os.walk(self.root):
+        for folder, below, names in os.walk(self.root, onerror=_refuse):
             if PREPARED in names:  # what was made of a download may lie within it
                 below.clear()
                 continue
             below[:] = [name for name in below if not name.startswith(".") and name != "__MACOSX"]
-            found += [Path(folder, name) for name in names if not name.startswith(".")]
+            found += [path for name in names if not name.startswith(".") and (path := Path(folder, name)).is_file()]
         return sorted(found)
 
     def named(self, pattern: str) -> Iterator[tuple[re.Match[str], Path]]:
@@ -92,14 +98,21 @@ class Tree:
         """
         endings = Counter(path.suffix.lower() or "no ending" for path in self.files)
         listed = ", ".join(f"{count} {ending}" for ending, count in endings.most_common(_SHOWN)) or "none"
-        folders = sorted(path.name for path in self.root.iterdir() if path.is_dir())
+        folders = sorted(path.name for path in self.root.iterdir() if path.is_dir() and not path.is_symlink())
         shown = ", ".join(folders[:_SHOWN]) + (", ..." if len(folders) > _SHOWN else "") if folders else "none"
         zipped = any(ending in (".zip", ".tar", ".gz", ".tgz", ".rar", ".7z") for ending in endings)
+        links = sorted(path.name for path in self.root.rglob("*") if path.is_symlink() and not path.is_file())
+        followed = (
+            f" Links to folders, and to files that are not there, are not followed ({list_places(links)}): put the "
+            "content there."
+            if links
+            else ""
+        )
         unpack = " Unpack the archives first." if zipped else ""
         tree = "\n".join(f"    {line}" for line in self.expected.strip().splitlines())
         return DataError(
             f"{self.root}: {looked_for} not found. Files below it: {len(self.files)} ({listed}); folders: {shown}."
-            f"{unpack} {advice or 'Name the folder of the download with --root.'} Expected below it:\n{tree}"
+            f"{unpack}{followed} {advice or 'Name the folder of the download with --root.'} Expected below it:\n{tree}"
         )
 
     def check_content(self, paths: Iterable[Path]) -> None:
@@ -116,6 +129,10 @@ class Tree:
                 f"{self.root}: {len(pointers)} of {len(files)} files are pointers of Git LFS, and not the media (the "
                 f"first is {pointers[0].relative_to(self.root).as_posix()}). Run git lfs pull in the clone."
             )
+
+
+def _refuse(error: OSError) -> None:
+    raise unreadable(Path(error.filename), error)
 
 
 def count_notes(found: Mapping[str, int], published: Mapping[str, int]) -> list[str]:

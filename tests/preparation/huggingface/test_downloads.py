@@ -18,7 +18,7 @@ from equimodal.cli.main import main
 from equimodal.errors import ConfigError
 from equimodal.preparation.huggingface.choice import Choice
 from equimodal.preparation.huggingface.dataset import read_dataset
-from equimodal.preparation.huggingface.files import is_dataset
+from equimodal.preparation.huggingface.recognition import is_dataset
 from equimodal.preparation.prepare import prepare
 from preparation.huggingface.trees import SCHEMA, SPLITS, hub, saved, table
 from preparation.own_media import content
@@ -65,10 +65,35 @@ def test_a_snapshot_and_its_repository(tmp_path: Path, monkeypatch: pytest.Monke
         prepare(repository, repository / "out", workers=1)
 
 
-def test_a_cache_of_several_data_sets(tmp_path: Path, refused: Callable[[Path], str]) -> None:
-    cached(tmp_path / "cache")
-    shutil.rmtree(tmp_path / "cache/plain")
-    assert "expected one data set, got a cache of them. Give one: datasets--some--clips." in refused(tmp_path / "cache")
+def test_a_folder_of_several_data_sets(tmp_path: Path, refused: Callable[[Path], str]) -> None:
+    """Whatever they hold: none is read as a class, and no two as one data set."""
+    cached(tmp_path / "hub")
+    shutil.rmtree(tmp_path / "hub/plain")
+    found = "expected one data set of Hugging Face, got a folder that holds"
+    assert f"{found} one: datasets--some--clips. Give one of them" in refused(tmp_path / "hub")
+    (tmp_path / "hub/datasets--some--list/snapshots/0b").mkdir(parents=True)
+    (tmp_path / "hub/datasets--some--list/snapshots/0b/all.csv").write_text("a,b\n")
+    (tmp_path / "hub/models--some--encoder/snapshots").mkdir(parents=True)
+    (tmp_path / "hub/version.txt").write_text("1")
+    both = "2: datasets--some--clips, datasets--some--list. Give one"
+    assert f"{found} {both}" in refused(tmp_path / "hub")
+    assert f"{found} 2: hub/datasets--some--clips, hub/datasets" in refused(tmp_path)
+    shutil.rmtree(tmp_path / "hub/datasets--some--clips")
+    assert f"{found} one: datasets--some--list. Give one of them" in refused(tmp_path / "hub")
+
+    for name in ("a", "b"):
+        saved(tmp_path / "saved" / name, COLUMNS)
+        hub(tmp_path / "local" / name, COLUMNS)
+    assert f"{found} 2: a, b. Give one of them, for instance {tmp_path / 'saved/a'}" in refused(tmp_path / "saved")
+    assert f"{found} 2: a, b. Give one of them, for instance {tmp_path / 'local/a'}" in refused(tmp_path / "local")
+    (tmp_path / "saved/a/dataset_dict.json").unlink()
+    assert "holds splits (test, train, validation), but no dataset_dict.json" in refused(tmp_path / "saved/a")
+
+
+def test_arrow_files_of_no_known_layout(tmp_path: Path, refused: Callable[[Path], str]) -> None:
+    (tmp_path / "in/some___clips/default").mkdir(parents=True)
+    (tmp_path / "in/some___clips/default/clips-train.arrow").write_bytes(b"ARROW1")
+    assert "holds no .parquet. Expected a data set as it is downloaded" in refused(tmp_path / "in")
 
 
 def _main_names_another(snapshot: Path) -> None:

@@ -32,6 +32,15 @@ class Card:
     counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
+def has_card(folder: Path) -> bool:
+    """Return whether there is a file that begins as a card does."""
+    try:
+        with (folder / CARD).open("rb") as file:
+            return file.readline(8).strip() == b"---"
+    except OSError:
+        return False
+
+
 def read_card(folder: Path) -> Card:
     """Return what the card of a data set says; nothing where there is none.
 

@@ -9,13 +9,14 @@ from typing import Any
 
 from equimodal.data.checks import raise_problems
 from equimodal.media.forms import Medium
-from equimodal.preparation.division import hold_out
+from equimodal.preparation.division import completed, shared_groups
 from equimodal.preparation.embedded import Embedded, lengths_differ
 from equimodal.preparation.huggingface.choice import DRAWN, NO_LABEL, Choice
 from equimodal.preparation.huggingface.features import Column, shared_columns
 from equimodal.preparation.huggingface.files import Files, find_files
 from equimodal.preparation.huggingface.named import files_beside
 from equimodal.preparation.huggingface.parts import parts_of
+from equimodal.preparation.huggingface.recognition import check_single
 from equimodal.preparation.huggingface.roles import Roles, modality_of, roles_of
 from equimodal.preparation.huggingface.snapshot import root_of
 from equimodal.preparation.layout import Layout, Sample
@@ -23,7 +24,6 @@ from equimodal.preparation.shards import batches
 from equimodal.preparation.tables import list_places
 
 _ROWS = 4096
-_VALIDATION = 0.1
 _UNNAMED = -1
 """The number of a class that is not told, as in test splits of competitions."""
 
@@ -52,6 +52,7 @@ def read_dataset(folder: Path, choice: Choice | None = None) -> Layout:
         DataError: files are missing or damaged, or rows lack what is needed.
         ConfigError: pyarrow is not installed, or the choice does not fit the data set.
     """
+    check_single(folder)
     choice, root = choice or Choice(), root_of(folder)
     files = find_files(root, choice.config)
     parts = parts_of(files.splits, choice.splits, choice.label != NO_LABEL)
@@ -72,10 +73,8 @@ def read_dataset(folder: Path, choice: Choice | None = None) -> Layout:
         counts[split] = len(samples) - before
     raise_problems(_row_problems(faults, roles, samples), str(folder))
     notes = _notes(files, counts, parts)
-    if samples[0].split is not None and all(each.split != "validation" for each in samples):
-        samples = hold_out(samples, _VALIDATION)
-        held = sum(each.split == "validation" for each in samples)
-        notes.append(f"No split is validation: {held} samples of training are it.")
+    samples, more = completed(samples)
+    notes += more
     media: dict[str, Medium] = {modality_of(column): medium for column, medium in roles.media.items()}
     classes = roles.label.classes if roles.label else ()
     return Layout(media, samples, root, notes, classes or None)
@@ -169,10 +168,7 @@ def _row_problems(faults: _Faults, roles: Roles, samples: list[Sample]) -> list[
             f"Column 'id': the same id again in {list_places(faults.twice)}. Leave it out with --ignore id: rows are "
             "then numbered."
         )
-    parts: dict[str | None, set[str | None]] = {}
-    for each in samples:
-        parts.setdefault(each.group, set()).add(each.split)
-    shared = sorted(str(group) for group, found in parts.items() if group is not None and len(found) > 1)
+    shared = shared_groups(samples)
     if shared:
         problems.append(
             f"Column '{roles.group}': {list_places(shared)} are in several parts. Leave --group out, or draw "

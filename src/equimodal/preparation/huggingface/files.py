@@ -15,26 +15,20 @@ from equimodal.data.assignment import PARTS
 from equimodal.data.checks import raise_problems
 from equimodal.errors import ConfigError, DataError, did_you_mean
 from equimodal.preparation.huggingface.card import CARD, DEFAULT, Card, read_card
+from equimodal.preparation.huggingface.recognition import DICT, INFO, STATE, is_saved
 from equimodal.preparation.huggingface.snapshot import (
     check_file,
     check_finished,
-    is_repository,
+    check_links,
     leads_out,
     outside,
-    unfinished,
 )
+from equimodal.preparation.layout import WORDS
 from equimodal.preparation.shards import ENDINGS
 from equimodal.preparation.tables import list_places
 
 WHOLE = "all"
 """The split of a data set that has none."""
-WORDS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
-    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
-}
-"""Names of splits, and of files, as the hub understands them."""
-_DICT, _STATE, _INFO = "dataset_dict.json", "state.json", "dataset_info.json"
 _SHARD = re.compile(r"data/(?P<split>\w+(?:\.\w+)*)-\d{5}-of-\d{5}[^/]*\.parquet")
 _OF = re.compile(r"-(\d{5})-of-(\d{5})")
 _BETWEEN = re.compile(r"[-._ 0-9]+")
@@ -55,14 +49,6 @@ class Files:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-def is_dataset(folder: Path) -> bool:
-    """Return whether a folder is a data set of Hugging Face: what is left of one is for its reader to say."""
-    folder = folder.resolve()
-    if is_repository(folder) or unfinished(folder) or any((folder / name).is_file() for name in (_DICT, _STATE, _INFO)):
-        return True
-    return next(folder.glob("**/*.parquet"), None) is not None or bool(read_card(folder).files)
-
-
 def find_files(folder: Path, config: str | None = None) -> Files:
     """Return the shards of a data set, by split.
 
@@ -75,7 +61,8 @@ def find_files(folder: Path, config: str | None = None) -> Files:
         ConfigError: there is no such configuration, or there are several.
     """
     check_finished(folder)
-    saved = any((folder / name).is_file() for name in (_DICT, _STATE, _INFO))
+    check_links(folder)
+    saved = is_saved(folder)
     if saved and config is not None:
         raise ConfigError(f"--config: {folder} was made by save_to_disk and has no configurations. Leave it out.")
     files = _saved(folder, folder) if saved else _downloaded(folder, config)
@@ -107,18 +94,18 @@ def _problems(root: Path, split: str, paths: Sequence[Path]) -> list[str]:
 
 
 def _saved(folder: Path, root: Path) -> Files:
-    if (folder / _DICT).is_file():
-        splits = _json(folder / _DICT, root).get("splits")
+    if (folder / DICT).is_file():
+        splits = _json(folder / DICT, root).get("splits")
         if not isinstance(splits, list) or not splits or not all(_plain(name) for name in splits):
-            raise DataError(f"{folder / _DICT}: names no splits. Save the data set again.")
+            raise DataError(f"{folder / DICT}: names no splits. Save the data set again.")
         parts = {str(split): _saved(folder / split, root) for split in splits}
         features = next(iter(parts.values())).features
         return Files({name: part.splits[WHOLE] for name, part in parts.items()}, features)
-    state = _json(folder / _STATE, root)
+    state = _json(folder / STATE, root)
     names = [each.get("filename") for each in state.get("_data_files") or [] if isinstance(each, dict)]
     if not names or not all(_plain(name) for name in names):
-        raise DataError(f"{folder / _STATE}: names no shards. Save the data set again.")
-    info = _json(folder / _INFO, root) if (folder / _INFO).is_file() else {}
+        raise DataError(f"{folder / STATE}: names no shards. Save the data set again.")
+    info = _json(folder / INFO, root) if (folder / INFO).is_file() else {}
     features = info.get("features")
     return Files({WHOLE: [folder / str(name) for name in names]}, features if isinstance(features, dict) else {})
 

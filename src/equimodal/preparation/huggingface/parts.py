@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from equimodal.data.assignment import PARTS
 from equimodal.errors import ConfigError, did_you_mean
 from equimodal.preparation.huggingface.choice import DRAWN
-from equimodal.preparation.huggingface.files import WORDS
+from equimodal.preparation.layout import WORDS
 
 
 def parts_of(splits: Iterable[str], given: Sequence[str], labelled: bool) -> dict[str, str | None]:

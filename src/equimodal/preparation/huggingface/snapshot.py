@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from itertools import chain
 from pathlib import Path
 
+from equimodal.data.checks import raise_problems
 from equimodal.errors import DataError
 from equimodal.preparation.tables import list_places, text_of
+from equimodal.preparation.walking import Found, look_through
 
-_REPOSITORIES = ("datasets--", "models--")
+MODELS = "models--"
+_REPOSITORIES = ("datasets--", MODELS)
 """How the folders of the hub's cache begin: `datasets--ORG--NAME`."""
 _BLOBS, _REF, _SNAPSHOTS = "blobs", "refs/main", "snapshots"
 _UNFINISHED = "*.incomplete"
@@ -18,7 +22,7 @@ _LOCAL = ".cache/huggingface/download"
 
 def is_repository(folder: Path) -> bool:
     """Return whether a folder is one of the hub's cache, which holds snapshots of one data set."""
-    return folder.resolve().name.startswith(_REPOSITORIES) and any(
+    return Path(os.path.realpath(folder)).name.startswith(_REPOSITORIES) and any(
         (folder / name).is_dir() for name in (_SNAPSHOTS, _BLOBS, "refs")
     )
 
@@ -27,7 +31,7 @@ def root_of(folder: Path) -> Path:
     """Return the folder that the files of a data set are in: of a repository of the hub's cache, its newest snapshot.
 
     Raises:
-        DataError: `refs/main` names no snapshot that is there, or the folder is the cache as a whole.
+        DataError: `refs/main` names no snapshot that is there.
 
     Example:
         >>> import tempfile
@@ -43,9 +47,6 @@ def root_of(folder: Path) -> Path:
     if root.name == _SNAPSHOTS and is_repository(root.parent):  # several snapshots would be read as one data set
         root = root.parent
     if not is_repository(root):
-        several = sorted(path.name for path in root.iterdir() if is_repository(path))
-        if several:
-            raise DataError(f"{root}: expected one data set, got a cache of them. Give one: {list_places(several)}.")
         return root
     snapshots = root / _SNAPSHOTS
     known = sorted(path.name for path in snapshots.iterdir()) if snapshots.is_dir() else []
@@ -91,6 +92,16 @@ def check_file(root: Path, path: Path) -> None:
         raise DataError(outside(root, [name]))
     if path.is_symlink() and not path.exists():
         raise DataError(f"{root}: {name} is a link to a file that is not there. Start the download again.")
+
+
+def check_links(root: Path) -> None:
+    """Check that no link leads back to a folder above it, so that tables would be found again and again.
+
+    Raises:
+        DataError: some do, or a folder cannot be read.
+    """
+    found = look_through(root)
+    raise_problems(Found(loops=found.loops, closed=found.closed).problems(root), str(root))
 
 
 def outside(root: Path, names: list[str]) -> str:
