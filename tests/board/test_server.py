@@ -15,7 +15,7 @@ from equimodal.board import pages
 from equimodal.board.server import bind, make_app
 from equimodal.errors import ConfigError, RunError
 
-from .folders import write_comparison, write_run
+from .folders import age, write_comparison, write_run
 
 pytest.importorskip("starlette", reason="starlette comes with the extra 'board'")
 pytest.importorskip("httpx", reason="httpx, which starlette's TestClient needs, comes with the extra 'test'")
@@ -44,14 +44,35 @@ def root(tmp_path: Path) -> Path:
 def test_the_first_page_lists_everything(root: Path):
     page = visit(root).get("/")
     assert page.status_code == 200 and page.headers["cache-control"] == "no-store"
-    for place in ("mine", "deep/er/it%20trains", "both", "both/alternating/seed-0"):
+    for place in ("mine", "deep/er/it%20trains", "both"):
         assert f'href="/at/{place}"' in page.text
     assert "2 runs train now" in page.text and "3 of 60" in page.text and "1 of 9" in page.text
-    shown, folded = page.text.split("<details")
-    assert 'href="/at/both/joint/seed-0"' not in shown  # it has finished
-    assert 'href="/at/both/joint/seed-0"' in folded and "1 run of a comparison that does not train now" in folded
+    assert 'href="/at/both/' not in page.text  # the runs of a comparison are counted there
+    assert 'href="/at/both/alternating/seed-0"' in visit(root).get("/at/both").text
     assert 'href="/at/both/joint/seed-0"' in visit(root).get("/at/both").text
     assert 'href="/report/mine/report.html"' in page.text and "it%20trains/report.html" not in page.text
+
+
+def test_a_comparison_on_the_first_page_counts_its_runs_and_names_the_best(root: Path):
+    def cells() -> list[str]:
+        row = re.findall(r'<tr><th scope="row"><a href="/at/both">.*', visit(root).get("/").text)[0]
+        return re.findall("<td.*?>(.*?)</td>", row)[2:6]
+
+    assert cells() == ["1 of 9", "1", "0", "\u2013"]
+    write_run(root / "both" / "alternating" / "seed-0", method="alternating", finished=True, fused=0.7)
+    age(write_run(root / "both" / "joint" / "seed-1"))
+    assert cells() == ["2 of 9", "0", "1", "joint 0.750 (1 seed)"]
+    comparison = {"methods": [], "failures": [{"method": "joint", "seed": 1, "reason": "a loss became nan"}]}
+    (root / "both" / "comparison.json").write_text(json.dumps(comparison))
+    assert cells()[2] == "1 (1 diverged)"
+
+
+def test_without_runs_of_their_own_comparisons_stand_alone(tmp_path: Path):
+    write_comparison(tmp_path / "both")
+    page = visit(tmp_path).get("/").text
+    assert "<h2>Comparisons</h2>" in page and "runs</h2>" not in page and "no run here yet" not in page
+    write_run(tmp_path / "mine")
+    assert "<h2>Other runs</h2>" in visit(tmp_path).get("/").text
 
 
 def test_an_empty_folder_has_a_page(tmp_path: Path):

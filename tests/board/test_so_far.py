@@ -7,7 +7,7 @@ import pytest
 
 import equimodal as eq
 from equimodal.board.comparisons import collection_so_far, comparison_so_far, comparisons_among, members_of
-from equimodal.board.finding import find, look
+from equimodal.board.finding import Found, find, look
 from equimodal.board.runs import RunSoFar, reference_of, run_so_far
 from equimodal.locks import locked
 from synthetic import make_splits
@@ -109,6 +109,46 @@ def test_means_over_the_seeds_that_have_finished(tmp_path: Path):
     joint = by_label["joint"]
     assert (joint.finished, joint.planned, joint.accuracy) == (2, 3, pytest.approx(0.7))
     assert by_label["alternating"].accuracy is None
+
+
+def test_the_best_is_chosen_on_validation_over_seeds_that_all_have_finished(tmp_path: Path):
+    def best() -> tuple[str, float, int] | None:
+        found = comparison_at(tmp_path, "c").best
+        return None if found is None else (found.label, round(found.validation, 6), found.seeds)
+
+    folder = write_comparison(tmp_path / "c", ["joint", "alternating", "paper"])
+    write_run(folder / "unimodal_ensemble" / "seed-0", finished=True, fused=0.99)  # the reference alone, not compared
+    write_run(folder / "joint" / "seed-0", finished=True, fused=0.6)
+    assert best() is None  # there is no other to compare with
+    write_run(folder / "joint" / "seed-1", finished=True, fused=0.9)
+    write_run(folder / "alternating" / "seed-2", finished=True, fused=0.8)
+    assert best() is None  # no seed in common
+    write_run(folder / "alternating" / "seed-0", finished=True, fused=0.7)
+    assert best() == ("alternating", 0.7, 1)  # joint has the higher mean, of an easier seed
+    write_run(folder / "alternating" / "seed-1", finished=True, fused=0.7)
+    assert best() == ("joint", 0.75, 2)
+
+
+def test_runs_that_begin_stop_and_train_are_counted(tmp_path: Path):
+    folder = write_comparison(tmp_path / "c", seeds=4)
+    for seed in range(3):
+        write_run(folder / "joint" / f"seed-{seed}", finished=seed == 0, seed=seed)
+    write_run(folder / "left-over" / "seed-0")  # of a method that is no longer compared
+    age(tmp_path)
+    write_run(folder / "alternating" / "seed-0", method="alternating")
+    write_run(folder / "_tuning" / "joint" / "seed-3" / "1")
+    found = comparison_at(tmp_path, "c")
+    assert (found.finished, found.running, found.stopped, found.planned) == (1, 2, 2, 12)
+
+
+@pytest.mark.parametrize("place", ["", "a", "a b", "a/b"])
+def test_members_lie_in_the_folder_itself(tmp_path: Path, place: str):
+    for name in ("a", "a b", "a-b", "a/b", "a/b/c", "a0", "ab", "b"):
+        write_run(tmp_path / name)
+    found = find(tmp_path)[0]
+    top = next((one for one in found if one.place == place), Found("run", tmp_path, ""))
+    start = f"{place}/" if place else ""
+    assert members_of(top, found) == [one for one in found if one.place.startswith(start)]
 
 
 def test_an_analysis_adds_up_its_comparisons(tmp_path: Path):

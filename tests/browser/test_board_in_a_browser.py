@@ -99,16 +99,5 @@ def test_every_page_is_shown_whole_and_has_no_serious_fault(
 ) -> None:
     for place in PLACES:
         with watched(browser, board[1] + place, width=width, bypass_csp=True) as page:
-            page.locator("details").evaluate_all("all => all.forEach((fold) => (fold.open = true))")
             assert_shown_whole(page, width)
             assert serious_faults(page, axe) == [], place
-
-
-def test_a_fold_stays_open_where_the_page_changes(board: tuple[Path, str], page: Any) -> None:
-    root, address = board
-    page.goto(address + "/")
-    page.locator("#folded summary").click()
-    write_run(root / "mine", epochs=4)
-    page.get_by_text("4 of 60").wait_for(timeout=20_000)
-    assert page.locator("#folded").get_attribute("open") is not None
-    assert page.get_by_role("link", name="both/joint/seed-0").is_visible()

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.text import Text
 
 from equimodal.display.charts import (
     CurveChart,
@@ -25,6 +26,7 @@ from equimodal.display.charts import (
 )
 from equimodal.display.drawing import _runs, draw
 from equimodal.display.labels import cells, shorten, wrap
+from equimodal.display.matrix import matrix_figure
 
 SVG = "{http://www.w3.org/2000/svg}"
 COMMON: dict[str, Any] = {
@@ -187,6 +189,18 @@ def test_labels_of_a_matrix_are_never_cut(name):
     shown = "".join(texts(draw(matrix(labels=(name, "b")))))
     letters = "".join("".join(c if c.isprintable() else " " for c in name).split())
     assert letters in "".join(shown.split())
+
+
+@pytest.mark.parametrize("labels", [("a", "b"), ("word " * 12, "a" * 60), [str(place) for place in range(12)]])
+@pytest.mark.parametrize("axis", ["taken for class no.", "interaction; columns have the numbers of the rows"])
+def test_the_axis_of_a_matrix_is_inside_its_figure(labels, axis):
+    values = tuple((0.1,) * len(labels) for _ in labels)
+    figure = matrix_figure(matrix(labels=tuple(labels), values=values, axis=axis))
+    figure.draw_without_rendering()
+    (text,) = (text for text in figure.findobj(Text) if text.get_text() == axis)
+    box = text.get_window_extent()
+    assert figure.bbox.x0 <= box.x0 and box.x1 <= figure.bbox.x1
+    assert figure.axes[0].get_tightbbox().y1 <= box.y0 and box.y1 <= figure.bbox.y1  # above the numbers of the columns
 
 
 @given(st.text(max_size=80), st.integers(5, 30))

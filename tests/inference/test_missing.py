@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -108,6 +109,15 @@ def test_the_file_is_read_as_it_was_written(found, tmp_path):
     for text in ("", "kind,split\nrate,test\n"):
         (tmp_path / "bad.csv").write_text(text)
         with pytest.raises(RunError, match=r"bad\.csv: is missing or damaged"):
+            read_missing(tmp_path / "bad.csv")
+    lines = (tmp_path / "missing.csv").read_text().splitlines(keepends=True)
+    for place, cell in product((1, -1), ("nan", "inf", "17", "-0.5", "many")):
+        accuracy = lines[0].split(",").index("accuracy")
+        cells = lines[place].split(",")
+        changed = [*lines]
+        changed[place] = ",".join([*cells[:accuracy], cell, *cells[accuracy + 1 :]])
+        (tmp_path / "bad.csv").write_text("".join(changed))
+        with pytest.raises(RunError, match=rf"damaged \(expected a number from 0 to 1, got '{cell}'\)"):
             read_missing(tmp_path / "bad.csv")
 
 

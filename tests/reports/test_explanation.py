@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,12 @@ from equimodal.data.catalogue import load, load_configured
 from equimodal.errors import ConfigError, DataError
 from equimodal.inference.evaluation import Chosen, rows_to_measure
 from equimodal.inference.explanation.explain import Explanation, explain
+from equimodal.inference.explanation.misleading import LeftOut, Misleading
+from equimodal.inference.explanation.reliability import Calibration, Reliability
+from equimodal.inference.means import Mean
 from equimodal.reports.explanation import explain_run, write_explanation_page
 from equimodal.reports.explanation_figures import confusion_chart, interaction_chart
+from equimodal.reports.explanation_verdict import explanation_verdict
 from equimodal.training.fit import train
 from equimodal.training.predictions import read_predictions
 from equimodal.training.run import load as load_run
@@ -162,6 +167,41 @@ def test_many_modalities_and_classes(tmp_path: Path) -> None:
     assert groups[: groups.index("</table>")].count("<tr") == 12  # a head, all rows, and the ten largest groups
     assert page.count('<span class="interval">few</span>') >= 101  # every class has few rows
     assert "estimated from" in page
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "said"),
+    [
+        ((0, 0), (0, 9), "No modality misleads: no row is wrong"),
+        ((9, 163), (6, 8), "No modality misleads more than it helps: 6 rows are wrong with all modalities and right "),
+        ((2, 2), (0, 11), "No modality misleads more than it helps: 2 rows are wrong with all modalities and right "),
+        ((9, 1), (20, 30), "'a' misleads more than it helps: 9 rows are wrong with all modalities and right without "),
+        ((1, 0), (0, 0), "'a' misleads more than it helps: 1 row is wrong with all modalities and right without 'a', "),
+    ],
+)
+def test_a_modality_misleads_where_it_does_not_help_more(a: tuple[int, int], b: tuple[int, int], said: str) -> None:
+    counts = {"a": LeftOut(200, *a), "b": LeftOut(200, *b)}
+    found = replace(fitted(2, ["x", "y"], 60), misleading=Misleading(counts, ()))
+    assert explanation_verdict(found).details[0].startswith(said)
+
+
+def test_classes_that_are_all_the_same_are_not_set_apart() -> None:
+    found = fitted(2, ["x", "y"], 60)
+    same = tuple(replace(part, rows=50, accuracy=Mean(1.0)) for part in found.classes)
+    assert explanation_verdict(replace(found, classes=same)).headline.count(" from ") == 0
+    other = replace(same[0], accuracy=Mean(0.25))
+    headline = explanation_verdict(replace(found, classes=(other, *same[1:]))).headline
+    assert headline.endswith("from 0.250 on 'x' to 1.000 on 'y'.")
+
+
+def test_a_temperature_that_makes_things_worse_is_said_to() -> None:
+    found = fitted(2, ["x", "y"], 60)
+    for loss, confirmed in ((0.5, True), (0.7, False)):
+        before, after = Calibration(0.1, 0.6, ()), Calibration(0.2, loss, ())
+        said = explanation_verdict(replace(found, reliability=Reliability(before, 2.0, after))).details
+        (line,) = (line for line in said if line.startswith("ECE"))
+        assert "the model is too sure" in line
+        assert ("does not confirm" not in line) == confirmed
 
 
 def test_the_runs_data_are_loaded_once(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,15 @@ def test_a_modality_of_noise_knows_nothing_alone(tmp_path):
     assert "knows nothing alone" in page and ">minor<" not in page
 
 
+def test_what_the_model_itself_shows_is_not_called_noise():
+    weak = right_in(0.4, 5)
+    run = run_of([STRONG, weak, STRONG], [STRONG, right_in(0.0, 7), STRONG])  # the reference of b has learnt nothing
+    _, details = told(run)
+    assert "What b knows alone is open: a model trained on it alone has 0.2" in details
+    assert f"But in this model it has {run.test.alone['b']:.3f} alone" in details
+    assert "it is noise" not in details and "b knows nothing alone" not in details
+
+
 def test_a_copy_repeats_what_another_knows():
     run = run_of([STRONG, STRONG, STRONG], [STRONG, STRONG, STRONG])
     headline, details = told(run)

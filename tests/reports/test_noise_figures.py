@@ -53,6 +53,18 @@ def test_the_file_is_read_as_it_was_written(tmp_path):
     assert read_noise(tmp_path / "noise.csv") == REPORT
 
 
+@pytest.mark.parametrize("cell", ["nan", "inf", "17", "-2", "many"])
+def test_a_number_that_cannot_be_is_said(tmp_path, cell):
+    save_noise(REPORT, tmp_path / "noise.csv")
+    lines = (tmp_path / "noise.csv").read_text().splitlines()
+    for column in ("accuracy", "drop"):
+        cells = lines[2].split(",")
+        cells[lines[0].split(",").index(column)] = cell
+        (tmp_path / "noise.csv").write_text("\n".join([*lines[:2], ",".join(cells), *lines[3:]]))
+        with pytest.raises(RunError, match=rf"damaged \(expected a number from \S+ to 1, got '{cell}'\)"):
+            read_noise(tmp_path / "noise.csv")
+
+
 @pytest.mark.parametrize("text", ["", "kind,accuracy\nnoise,0.5\n", "kind,accuracy\nnone,\n"])
 def test_a_damaged_file_is_said(tmp_path, text):
     (tmp_path / "noise.csv").write_text(text)

@@ -1,6 +1,7 @@
 """Runs: their folders, what is refused, what comes back, and the reference of utilisation."""
 
 import json
+import re
 from itertools import product
 
 import numpy as np
@@ -164,8 +165,17 @@ def test_data_of_another_shape_than_the_model_was_made_for(tiny, tmp_path):
 
 
 def test_folders_that_hold_no_finished_run(tiny, tmp_path):
-    with pytest.raises(RunError, match=r"holds no finished run \(no run\)"):
+    with pytest.raises(RunError, match=r"holds no finished run \(there is no such folder\)"):
         load(tmp_path / "nothing")
+    with pytest.raises(RunError, match=r"holds no finished run \(no run\)"):
+        load(tmp_path)
+    fit_tiny(tiny, "joint", tmp_path / "both" / "joint" / "seed-0")
+    below = re.escape(str(tmp_path / "both" / "joint" / "seed-0"))
+    for place in ("both", "both/joint"):
+        with pytest.raises(RunError, match=rf"\(no run; there are some below it, for instance {below}\)"):
+            load(tmp_path / place)
+    with pytest.raises(RunError, match=r"\(it is a file\)"):
+        load(tmp_path / "both" / "joint" / "seed-0" / "config.yaml")
     with pytest.raises(RunError, match="not the folder of a run"):
         read_config(tmp_path)
     with at_batch(BATCHES + 1, press_ctrl_c), pytest.raises(Interrupted):
@@ -196,6 +206,29 @@ def test_a_damaged_file_of_a_run_is_named(tiny, tmp_path, name, damage):
     with pytest.raises(EquimodalError) as caught:
         load(tmp_path)
     assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('{"epoch"', '{"epochs"'),
+        ('"validation": {', '"validation": 3, "other": {'),
+        ('"accuracy"', '"precision"'),
+        ('"train": {', '"train": [], "other": {'),
+        ('"phase"', '"stage"'),
+        ('"best": true', '"best": false'),
+    ],
+)
+def test_a_history_of_another_form_is_one_message(tiny, tmp_path, before, after):
+    fit_tiny(tiny, "joint", tmp_path)
+    history = tmp_path / "history.jsonl"
+    text = history.read_text()
+    assert before in text
+    for changed in (text.replace(before, after), ""):
+        history.write_text(changed)
+        with pytest.raises(RunError, match=r"history\.jsonl: is damaged \(.*\)\. Train the run again") as caught:
+            load(tmp_path)
+        assert str(caught.value).count("\n") == 0
 
 
 # Encoders of one's own

@@ -20,9 +20,7 @@ def check_projections(names: Sequence[str]) -> None:
         ConfigError: there is none, one is unknown, or UMAP is asked for and not installed.
     """
     problems = [
-        f"--projections: there is no '{name}'.{did_you_mean(name, WORDS)} Known: {', '.join(WORDS)}."
-        for name in names
-        if name not in WORDS
+        f"--projections: there is no '{name}'.{did_you_mean(name, WORDS)}" for name in names if name not in WORDS
     ]
     if not names:
         problems.append(f"--projections: expected at least one of {', '.join(WORDS)}, got none.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, TypeVar
@@ -10,7 +11,6 @@ from typing import Any, TypeVar
 from equimodal.board.finding import Found
 from equimodal.board.reading import item, number_at, read_config_of, read_json, version
 from equimodal.board.runs import (
-    METRICS,
     Numbers,
     RunSoFar,
     State,
@@ -30,8 +30,6 @@ from equimodal.files import safe_name
 from equimodal.locks import is_held
 
 T = TypeVar("T")
-NOT_READ = Numbers(None, None, None)
-"""Stands for the numbers of a finished run whose file was not read."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +54,21 @@ class MethodSoFar:
 
 
 @dataclass(frozen=True)
+class Best:
+    """The method with the highest mean accuracy on validation, over seeds that are finished by every method compared.
+
+    Args:
+        label: of the method.
+        validation: its mean accuracy over those seeds.
+        seeds: number of those seeds.
+    """
+
+    label: str
+    validation: float
+    seeds: int
+
+
+@dataclass(frozen=True)
 class ComparisonSoFar:
     """What is known of a comparison.
 
@@ -64,7 +77,10 @@ class ComparisonSoFar:
         state: as of a run; "finished": its results are written.
         data: name of the data; None where the configuration cannot be read.
         methods: the unimodal ensemble too, which is always trained.
+        running: runs that train now, candidates of tuning among them.
+        stopped: runs that have begun, are not finished and do not train: interrupted, or diverged.
         diverged: runs without numbers; known once it is finished.
+        best: method so far; None before two methods have finished the same seed.
         runs: each run that has a folder, candidates of tuning left out.
         changed: when something was last written, in words.
         report: whether it has a page of its own, `report.html`.
@@ -74,7 +90,10 @@ class ComparisonSoFar:
     state: State
     data: str | None
     methods: tuple[MethodSoFar, ...]
+    running: int
+    stopped: int
     diverged: int
+    best: Best | None
     runs: tuple[RunSoFar, ...]
     changed: str
     report: bool
@@ -127,8 +146,7 @@ def comparison_so_far(found: Found, members: Sequence[Found], *, brief: bool = F
     Args:
         found: the comparison.
         members: what was found in its folder.
-        brief: no means, and of the runs only those that train: no file of the others is read, of which there may be
-            thousands.
+        brief: of the runs only those that train: there may be thousands of others.
     """
     folder = found.folder
     written = read_json(folder / COMPARISON)
@@ -141,20 +159,15 @@ def comparison_so_far(found: Found, members: Sequence[Found], *, brief: bool = F
     else:
         labels = listed = _list(written, "methods", str)
         seeds = _list(written, "seeds", int)
-    kept = _list(written, "results", dict)
-    results = {(str(each.get("method")), str(each.get("seed"))): _result(each) for each in kept}
-    methods = []
-    for label in labels:
-        place = folder / safe_name(label)
-        at = {seed: place / f"seed-{seed}" for seed in seeds}
-        if brief:
-            ends = [NOT_READ if version(at[s] / METRICS) else results.get((label, str(s))) for s in seeds]
-        else:
-            ends = [numbers_of(at[seed]) or results.get((label, str(seed))) for seed in seeds]
-        methods.append(_method(label, [end for end in ends if end is not None], len(seeds)))
     tried = f"{found.place}/{TRIALS}/".removeprefix("/")
-    inner = [one for one in members if one.kind == "run" and not one.place.startswith(tried)]
-    runs = tuple(run_so_far(one) for one in inner if not brief or is_active(one.folder))
+    every = [one for one in members if one.kind == "run"]
+    inner = [one for one in every if not one.place.startswith(tried)]
+    active = {one.folder for one in every if is_active(one.folder)}
+    runs = tuple(run_so_far(one) for one in inner if not brief or one.folder in active)
+    kept = _results(written)
+    at = {(label, seed): folder / safe_name(label) / f"seed-{seed}" for label in labels for seed in seeds}
+    ends = {run: end for run, place in at.items() if (end := kept.get(run) or numbers_of(place)) is not None}
+    begun = {one.folder for one in inner} - active
     state: State = "stopped"
     changed = last_change([folder / COMPARE, folder / COMPARISON])
     if is_held(folder):
@@ -167,8 +180,14 @@ def comparison_so_far(found: Found, members: Sequence[Found], *, brief: bool = F
         place=found.place,
         state=state,
         data=config.data.name if config is not None else item(written, "provenance", "data"),
-        methods=tuple(methods),
+        methods=tuple(
+            _method(label, [ends[label, seed] for seed in seeds if (label, seed) in ends], len(seeds))
+            for label in labels
+        ),
+        running=len(active),
+        stopped=sum(place in begun for run, place in at.items() if run not in ends),
         diverged=len(_list(written, "failures", dict)),
+        best=_best(ends, listed),
         runs=runs,
         changed=in_words(max([changed, *(changed_at(one.folder) for one in inner)])),
         report=version(folder / "report.html") is not None,
@@ -203,9 +222,16 @@ def comparisons_among(found: Sequence[Found]) -> dict[Found, ComparisonSoFar]:
 
 
 def members_of(found: Found, among: Sequence[Found]) -> list[Found]:
-    """Return those that lie in the folder of another."""
-    start = f"{found.place}/" if found.place else ""
-    return [one for one in among if one.place != found.place and one.place.startswith(start)]
+    """Return those that lie in the folder of another.
+
+    Args:
+        found: the other.
+        among: sorted by place, as `find` returns them.
+    """
+    if not found.place:
+        return [one for one in among if one.place]
+    start, end = (bisect_left(among, found.place + mark, key=lambda one: one.place) for mark in ("/", "0"))
+    return list(among[start:end])  # "0" comes next after "/"
 
 
 def _covers(written: Mapping[str, Any], methods: Sequence[str], seeds: Sequence[int]) -> bool:
@@ -224,12 +250,34 @@ def _method(label: str, ends: Sequence[Numbers], planned: int) -> MethodSoFar:
     )
 
 
-def _result(plain: Mapping[str, Any]) -> Numbers:
-    """Return the numbers of a run as `comparison.json` keeps them."""
-    test = item(plain, "test")
-    return Numbers(
-        number_at(test, "accuracy"), number_at(plain, "validation_accuracy"), number_at(test, "contribution", "edm")
-    )
+def _results(written: Mapping[str, Any] | None) -> dict[tuple[str, int], Numbers]:
+    """Return the numbers of each method and seed as `comparison.json` keeps them."""
+    return {
+        (str(each.get("method")), seed): Numbers(
+            number_at(each, "test", "accuracy"),
+            number_at(each, "validation_accuracy"),
+            number_at(each, "test", "contribution", "edm"),
+        )
+        for each in _list(written, "results", dict)
+        if isinstance(seed := each.get("seed"), int)
+    }
+
+
+def _best(ends: Mapping[tuple[str, int], Numbers], methods: Collection[str]) -> Best | None:
+    """Return the best of some methods so far; the first of several that are equal.
+
+    Methods are compared on the same seeds. One that has not finished any is left out: it may diverge in each.
+    """
+    known: dict[str, dict[int, float]] = {}
+    for (label, seed), end in ends.items():
+        if label in methods and end.validation is not None:
+            known.setdefault(label, {})[seed] = end.validation
+    shared = set.intersection(*map(set, known.values())) if len(known) > 1 else set()
+    if not shared:
+        return None
+    means = {label: fmean(values[seed] for seed in shared) for label, values in known.items()}
+    best = max(means, key=lambda label: means[label])
+    return Best(best, means[best], len(shared))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from equimodal.board.comparisons import collection_so_far, comparison_so_far, comparisons_among, members_of
 from equimodal.board.finding import find, look
 from equimodal.board.reading import Version, version
-from equimodal.board.runs import HISTORY, RunSoFar, is_active, reference_of, run_so_far
+from equimodal.board.runs import HISTORY, RunSoFar, reference_of, run_so_far
 from equimodal.display.charts import Chart
 from equimodal.display.html import render_page
 from equimodal.reports.history_figures import HistoryCharts
@@ -37,28 +37,22 @@ class Pages:
         self._kept: dict[str, tuple[tuple[Any, ...], str]] = {}
 
     def first(self) -> str:
-        """Return the page that lists everything; of the runs of a comparison that do not train their places alone."""
+        """Return the page that lists everything; the runs of a comparison are counted there, and listed on its page."""
         found, whole = find(self.root)
-        members = {one: members_of(one, found) for one in found if one.kind != "run"}
-        within = {one for kind, each in members.items() if kind.kind == "comparison" for one in each}
-        every = [one for one in found if one.kind == "run"]
-        folded = [one for one in every if one in within and not is_active(one.folder)]
-        quiet = {*folded}
-        runs = [run_so_far(one) for one in every if one not in quiet]
         briefs = comparisons_among(found)
+        within = {one for comparison in briefs for one in members_of(comparison, found)}
+        runs = [run_so_far(one) for one in found if one.kind == "run" and one not in within]
         return _page(
             "first",
             self.root.name or str(self.root),
             collections=[
-                collection_so_far(one, [briefs[member] for member in each if member in briefs])
-                for one, each in members.items()
+                collection_so_far(one, [briefs[member] for member in members_of(one, found) if member in briefs])
+                for one in found
                 if one.kind in _COLLECTIONS
             ],
             comparisons=list(briefs.values()),
-            running=sum(run.state == "running" for run in runs),
+            running=sum(run.state == "running" for run in runs) + sum(each.running for each in briefs.values()),
             whole=whole,
-            folded=folded[:MOST_RUNS],
-            unlisted=max(0, len(folded) - MOST_RUNS),
             **_table(runs),
         )
 

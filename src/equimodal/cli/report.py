@@ -20,14 +20,16 @@ def report(
     trust: Trust = None,
 ) -> None:
     """Write the report of a run, a comparison, a study or an analysis as one self-contained HTML page."""
+    from equimodal.board.finding import kind_of
     from equimodal.reports.write import FIGURES
     from equimodal.reports.write import report as write_report
 
-    if (folder / "analysis.json").is_file():
+    kind = kind_of({path.name for path in folder.iterdir()} if folder.is_dir() else set())
+    if kind == "analysis":
         from equimodal.analyses.findings import load_findings as load
-    elif (folder / "study.json").is_file():
+    elif kind == "study":
         from equimodal.comparison.study import load_study as load
-    elif (folder / "comparison.json").is_file():
+    elif kind == "comparison":
         from equimodal.comparison.comparison import load_comparison as load
     else:
         from functools import partial

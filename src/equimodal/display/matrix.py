@@ -48,7 +48,8 @@ def matrix_figure(chart: MatrixChart) -> Figure:
     axes.tick_params(length=0)
     for spine in axes.spines.values():
         spine.set_visible(False)
-    axes.set_title(chart.axis, loc="left", fontsize=9, color=MUTED, pad=8)
+    # Not above the axes: they may begin far to the right, beside long labels.
+    figure.text(_RIGHT / width, 1 - _LINE / height, chart.axis, va="center", fontsize=9, color=MUTED)
     return figure
 
 

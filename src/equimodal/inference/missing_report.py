@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from equimodal.contribution.missing import area_under
 from equimodal.errors import RunError
 from equimodal.files import write_text
-from equimodal.tables.csv import as_csv
+from equimodal.tables.csv import as_csv, read_number
 from equimodal.tables.table import Cell, Column, Table, table_of_records
 from equimodal.tables.text import as_text
 from equimodal.tables.words import interval, number
@@ -176,7 +177,7 @@ def read_missing(path: Path) -> MissingReport:
             lines = list(csv.DictReader(file))
         rates = [_read_rate(line) for line in lines if line["kind"] == "rate"]
         subsets = [
-            OfSubset(line["present"], float(line["accuracy"]), float(line["loss"]))
+            OfSubset(line["present"], read_number(line["accuracy"], 0, 1), read_number(line["loss"], 0))
             for line in lines
             if line["kind"] == "subset"
         ]
@@ -192,7 +193,7 @@ def read_missing(path: Path) -> MissingReport:
 
 def _read_rate(line: Mapping[str, str]) -> AtRate:
     accuracy, loss = (
-        Spread(float(line[name]), float(line[f"{name}_low"]), float(line[f"{name}_high"]))
-        for name in ("accuracy", "loss")
+        Spread(*(read_number(line[f"{name}{end}"], 0, most) for end in ("", "_low", "_high")))
+        for name, most in (("accuracy", 1), ("loss", math.inf))
     )
-    return AtRate(float(line["rate"]), accuracy, loss, float(line["edm"]) if line["edm"] else None)
+    return AtRate(read_number(line["rate"], 0, 1), accuracy, loss, read_number(line["edm"], 0) if line["edm"] else None)

@@ -10,7 +10,7 @@ from typing import Any
 
 from equimodal.errors import RunError
 from equimodal.files import write_text
-from equimodal.tables.csv import as_csv
+from equimodal.tables.csv import as_csv, read_number
 from equimodal.tables.table import Cell, Column, Table, table_of_records
 from equimodal.tables.text import as_text
 from equimodal.tables.words import interval, number
@@ -154,15 +154,15 @@ def read_noise(path: Path) -> NoiseReport:
                 line["modality"],
                 line["kind"],
                 line["unit"],
-                float(line["strength"]),
-                float(line["accuracy"]),
+                read_number(line["strength"]),
+                read_number(line["accuracy"], 0, 1),
                 _read_ends(line, "accuracy"),
-                float(line["drop"]),
+                read_number(line["drop"], -1, 1),
                 _read_ends(line, "drop"),
             )
             for line in lines
         )
-        accuracy = float(first["accuracy"])
+        accuracy = read_number(first["accuracy"], 0, 1)
         return NoiseReport(first["split"], int(first["samples"]), accuracy, _read_ends(first, "accuracy"), measured, {})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
@@ -172,4 +172,4 @@ def read_noise(path: Path) -> NoiseReport:
 
 def _read_ends(line: Mapping[str, str], name: str) -> tuple[float, float] | None:
     low, high = line[f"{name}_low"], line[f"{name}_high"]
-    return (float(low), float(high)) if low and high else None
+    return (read_number(low, -1, 1), read_number(high, -1, 1)) if low and high else None

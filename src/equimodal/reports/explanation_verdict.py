@@ -16,23 +16,14 @@ def explanation_verdict(found: Explanation) -> Verdict:
     accuracy = found.overall.accuracy
     known = [(part.accuracy.value, part) for part in found.classes if part.accuracy is not None and not part.few]
     headline = f"On {found.split} the accuracy is {number(accuracy.value if accuracy else None)}"
-    if len(known) > 1:
+    if len({value for value, _ in known}) > 1:
         (low, worst), (high, best) = min(known, key=lambda one: one[0]), max(known, key=lambda one: one[0])
         headline += f": from {number(low)} on '{worst.name}' to {number(high)} on '{best.name}'"
     return Verdict(f"{headline}.", tuple(_details(found)))
 
 
 def _details(found: Explanation) -> Iterator[str]:
-    counts = found.misleading.counts
-    name, most = max(counts.items(), key=lambda one: one[1].misled)
-    if most.misled:
-        yield (
-            f"'{name}' misleads most: {count(most.misled, 'row is', 'rows are')} wrong with all modalities and right "
-            f"without it, of {most.rows}. Without it, {count(most.helped, 'row', 'rows')} that "
-            f"{'is' if most.helped == 1 else 'are'} right would be wrong."
-        )
-    else:
-        yield "No modality misleads: no row is wrong with all modalities and right without one of them."
+    yield _misleading(found)
     pairs = found.measured.contribution.interactions or {}
     if pairs:
         pair, index = max(pairs.items(), key=lambda one: abs(one[1]))
@@ -45,6 +36,8 @@ def _details(found: Explanation) -> Iterator[str]:
         sure = "about as sure as it should be"
         if abs(math.log(trust.temperature)) > 0.05:
             sure = "too sure" if trust.temperature > 1 else "not sure enough"
+            if trust.after.loss > trust.before.loss:
+                sure += f", which {found.split} does not confirm (the loss rises)"
         yield (
             f"ECE {number(trust.before.ece)}; with the temperature {number(trust.temperature, 2)}, fitted on "
             f"validation, {number(trust.after.ece)}: judged by validation, the model is {sure}."
@@ -52,3 +45,19 @@ def _details(found: Explanation) -> Iterator[str]:
     else:
         yield f"ECE {number(trust.before.ece)}. {trust.note}".rstrip()
     yield from found.notes
+
+
+def _misleading(found: Explanation) -> str:
+    """Return which modality misleads most beside what it helps, and whether it misleads more than it helps."""
+    counts = {name: one for name, one in found.misleading.counts.items() if one.misled}
+    if not counts:
+        return "No modality misleads: no row is wrong with all modalities and right without one of them."
+    name, most = max(counts.items(), key=lambda one: (one[1].misled - one[1].helped, one[1].misled))
+    text = (
+        f"{count(most.misled, 'row is', 'rows are')} wrong with all modalities and right without '{name}', of "
+        f"{most.rows}; {count(most.helped, 'row', 'rows')} that {'is' if most.helped == 1 else 'are'} right would be "
+        "wrong without it."
+    )
+    if most.misled > most.helped:
+        return f"'{name}' misleads more than it helps: {text}"
+    return f"No modality misleads more than it helps: {text}"

@@ -41,11 +41,16 @@ def _nothing_alone(test: Measurement, name: str) -> str:
     measured = test.contribution
     one = knowledge(measured, name, knows=False)
     unit = VALUE_WORDS.get(measured.value, measured.value)
-    reached = "" if test.ability is None else number(test.ability[name])
-    text = (
-        f"{name} knows nothing alone: a model trained on it alone has {reached} {unit} on test, not above the label "
-        f"prior's {number(measured.value_empty)} by more than noise"
+    reached = (
+        f"a model trained on it alone has {'' if test.ability is None else number(test.ability[name])} {unit} on test, "
+        f"not above the label prior's {number(measured.value_empty)} by more than noise"
     )
+    if knowledge(measured, name).alone:
+        return (
+            f"What {name} knows alone is open: {reached}. But in this model it has "
+            f"{number(test.alone[name])} alone, which is above it: the other may have trained for too few epochs."
+        )
+    text = f"{name} knows nothing alone: {reached}"
     if one.last:
         with_whom = ""
         if one.partner is not None:

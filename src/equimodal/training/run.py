@@ -24,6 +24,8 @@ from equimodal.training.weights import MODEL, load_model
 
 REFERENCE = "unimodal_ensemble"
 """The method that the reference of a run is trained with."""
+METRICS = "metrics.json"
+AGAIN = "Train the run again into another folder: its config.yaml is a recipe."
 
 
 @dataclass
@@ -100,21 +102,51 @@ def load(folder: str | Path, encoders: Mapping[str, nn.Module] | None = None, *,
         True
     """
     folder = Path(folder)
-    if not (folder / "metrics.json").is_file():
-        state = "it was not finished: continue with --resume" if (folder / "checkpoint").exists() else "no run"
-        raise RunError(f"{folder}: holds no finished run ({state}).")
+    if not (folder / METRICS).is_file():
+        raise RunError(f"{folder}: holds no finished run ({_what_is_there(folder)}).")
     try:
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
         validation, test = (Measurement.from_dict(metrics[part]) for part in ("validation", "test"))
         reference = read_reference(metrics["reference"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{folder / 'metrics.json'}: is damaged ({error!r}).") from error
+        raise RunError(f"{folder / METRICS}: is damaged ({error!r}). {AGAIN}") from error
     return Run(
         model=load_model(folder / MODEL, encoders, trust),
         config=read_config(folder),
-        history=read_history(folder / "history.jsonl"),
+        history=_read_history(folder / "history.jsonl"),
         validation=validation,
         test=test,
         reference=reference,
         folder=folder,
     )
+
+
+def _what_is_there(folder: Path) -> str:
+    """Return in words what a folder holds in place of a finished run."""
+    if not folder.is_dir():
+        return "it is a file" if folder.exists() else "there is no such folder"
+    if (folder / "checkpoint").exists():
+        return "it was not finished: continue with --resume"
+    below = [path.parent for pattern in ("*", "*/*") for path in sorted(folder.glob(f"{pattern}/{METRICS}"))]
+    return f"no run; there are some below it, for instance {below[0]}" if below else "no run"
+
+
+def _read_history(path: Path) -> list[dict[str, Any]]:
+    """Return the lines of a finished run's history.
+
+    Raises:
+        RunError: it is missing, or holds something else.
+    """
+    lines = read_history(path)
+    try:
+        for line in lines:
+            Measurement.from_dict(line["validation"])
+            for part in ("train", "seconds", "updates"):
+                line[part].items()
+            if lacking := {"phase", "order"} - line.keys():
+                raise ValueError(f"a line lacks '{min(lacking)}'")
+        if not any(line["best"] and line["epoch"] and not line.get("trial", False) for line in lines):
+            raise ValueError("no epoch is marked as the one whose weights were kept")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"{path}: is damaged ({error!r}). {AGAIN}") from error
+    return lines

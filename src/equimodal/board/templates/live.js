@@ -15,7 +15,6 @@ async function refresh() {
     const main = fresh.querySelector("main");
     if (!main) throw new Error("no page");
     warning.textContent = "";
-    old.querySelectorAll("details[id]").forEach((fold) => main.querySelector(`#${fold.id}`)?.toggleAttribute("open", fold.open));
     if (main.innerHTML === old.innerHTML) return;
     const focused = document.activeElement.getAttribute("href");
     const scrolled = [...old.querySelectorAll(".scroll")].map((table) => table.scrollLeft);
