@@ -202,8 +202,8 @@ def _prepared_before(folder: Path, plan: Plan, on_error: OnError) -> Prepared | 
     changed = _changed_since(folder / RECORD, plan.layout)
     if changed:
         raise RunError(
-            f"{folder}: holds data of files that were changed since: {list_places(changed)}. Choose another folder "
-            "with --out, or remove this one."
+            f"{folder}: holds data of files that were changed, or copied anew, since: {list_places(changed)}. Choose "
+            "another folder with --out, or remove this one."
         )
     return check(folder)
 
