@@ -178,7 +178,7 @@ def test_a_file_that_changed_since(tmp_path: Path) -> None:
     prepare(manifest, tmp_path / "out")
     later = (tmp_path / "out/prepared.json").stat().st_mtime + 1
     os.utime(tmp_path / "in/touch2.npy", (later, later))
-    with pytest.raises(RunError, match=r"files that were changed, or copied anew, since: touch2\.npy\. Choose another folder"):
+    with pytest.raises(RunError, match=r"changed, or copied anew, since: touch2\.npy\. Choose another folder"):
         prepare(manifest, tmp_path / "out")
 
 
