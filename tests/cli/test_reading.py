@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -438,3 +439,12 @@ def test_a_fresh_run_repeats_its_rows(run: Command, own: Path, settings: list[st
     data = load(again.data.name, labels=again.data.labels, split_seed=again.data.split_seed)
     train(again, data, folder="again", quiet=True)
     assert Path("again/model.safetensors").read_bytes() == Path("out/model.safetensors").read_bytes()
+
+
+def test_titles_name_the_data_and_not_where_they_are(run: Command, trained: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(trained, tmp_path / "run")
+    assert run("explain", folder)[0] == 0
+    for page in ("report.html", "explain.html"):
+        assert "<h1>joint on own</h1>" in (folder / page).read_text()
+    assert run("report", folder, "--out", tmp_path / "page.html")[0] == 0
+    assert "<title>joint on own</title>" in (tmp_path / "page.html").read_text()

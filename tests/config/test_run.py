@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from equimodal.config.load import load_config as load_form
 from equimodal.config.load import merge_configs
 from equimodal.config.recipes import read_recipe, recipe_names
-from equimodal.config.run import RunConfig
+from equimodal.config.run import DataConfig, RunConfig
 from equimodal.config.run import build_config as build_form
 from equimodal.errors import ConfigError
 from equimodal.methods.base import METHODS
@@ -362,3 +362,18 @@ def test_wrong_sources(tmp_path):
     assert load_config(tmp_path / "empty.yaml") == resolve(RunConfig())
     with pytest.raises(ConfigError, match=r"Unknown recipe or method 'emojy'\. Did you mean 'emoji'\? Known: .*joint"):
         load_config("emojy")
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("emoji", "emoji"),
+        ("features.npz", "features"),
+        ("/home/me/hapt.yaml", "hapt"),
+        ("/home/me/clips/data.yaml", "clips"),
+        ("/home/me/my.features/", "my.features"),
+        ("data of mine, 2.0", "data of mine, 2.0"),
+    ],
+)
+def test_titles_name_data_without_their_path(name, title):
+    assert RunConfig(data=DataConfig(name=name)).data.title == title

@@ -130,7 +130,7 @@ def prepare(config: RunConfig, methods: Sequence[str] | None = METHODS) -> tuple
         passed_over.append("compare.tune.own")
         changes["tune"] = compare.tune.model_copy(update={"own": {}}) if compare.tune.grid else None
     if not compare.settings:
-        changes["settings"] = [Setting(label=Path(config.data.name).stem)]
+        changes["settings"] = [Setting(label=config.data.title)]
     return config.model_copy(update={"compare": compare.model_copy(update=changes)}), passed_over
 
 

@@ -179,7 +179,7 @@ def comparison_so_far(found: Found, members: Sequence[Found], *, brief: bool = F
     return ComparisonSoFar(
         place=found.place,
         state=state,
-        data=config.data.name if config is not None else item(written, "provenance", "data"),
+        data=config.data.title if config is not None else item(written, "provenance", "data"),
         methods=tuple(
             _method(label, [ends[label, seed] for seed in seeds if (label, seed) in ends], len(seeds))
             for label in labels

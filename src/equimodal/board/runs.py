@@ -95,7 +95,7 @@ def run_so_far(found: Found) -> RunSoFar:
         place=found.place,
         state="finished" if finished else "running" if is_held(folder) or is_fresh(changed) else "stopped",
         method=None if config is None else config.method.label,
-        data=None if config is None else config.data.name,
+        data=None if config is None else config.data.title,
         seed=None if config is None else config.seed,
         epochs=progress.epochs,
         planned=_planned(config, progress),

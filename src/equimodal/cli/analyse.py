@@ -234,7 +234,7 @@ def _analyse(
     from equimodal.reports.write import export
 
     config = configure_comparison(recipe, data, settings, methods, seeds)
-    name = Path(recipe).stem if recipe and config.compare.settings else Path(config.data.name).stem
+    name = Path(recipe).stem if recipe and config.compare.settings else config.data.title
     folder = out or Path("analyses") / safe_name(f"{kind}-{name}")
     command = typed_command()
     findings = run(config, out=folder, workers=parse_workers(workers), quiet=quiet, command=command)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
@@ -55,6 +55,19 @@ class DataConfig(Section):
     noise: Noise = {}
     distractors: Distractors = {}
     missing: Missing = Missing()
+
+    @property
+    def title(self) -> str:
+        """What pages call the data: a built-in set's name, or what the file or folder at a path is called.
+
+        Example:
+            >>> DataConfig(name="/home/me/hapt.yaml").title, DataConfig(name="/home/me/clips/data.yaml").title
+            ('hapt', 'clips')
+        """
+        path = Path(self.name)
+        if path.name == "data.yaml":  # describes its folder
+            path = path.resolve().parent
+        return path.stem if path.suffix in (".npz", ".yaml", ".yml") else path.name or self.name
 
 
 class ModelConfig(Section):

@@ -85,7 +85,7 @@ def explain_run(
     folder = Path(folder)
     run, chosen = chosen_rows(folder, data, split, None, trust, out)
     found, where = explain(run, chosen), out or folder
-    title = f"{run.config.method.label} on {run.config.data.name}"
+    title = f"{run.config.method.label} on {run.config.data.title}"
     files = [write_explanation_page(found, title, where / PAGE)]
     for name, lines in tables.records(found).items():
         if not lines:

@@ -53,7 +53,7 @@ def write_run_page(run: Run, path: Path) -> Path:
         path,
         __package__ or "",
         "run",
-        title=f"{run.config.method.label} on {run.config.data.name}",
+        title=f"{run.config.method.label} on {run.config.data.title}",
         run=run,
         test=run.test,
         contribution=run.test.contribution,

@@ -71,7 +71,7 @@ class Run:
         return max(line["epoch"] for line in self.history if line["best"])
 
     def __str__(self) -> str:
-        lines = [f"{self.config.method.label} on {self.config.data.name}", str(self.test)]
+        lines = [f"{self.config.method.label} on {self.config.data.title}", str(self.test)]
         if (trust := self.trust) is not None:
             each = ", ".join(f"{name} {weight:.2f}" for name, weight in trust.items())
             lines.append(f"weight in the fitted pool: {each} (mean 1)")
