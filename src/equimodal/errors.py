@@ -53,6 +53,24 @@ class Interrupted(RunError):
     """The run was asked to stop (Ctrl-C); it wrote a checkpoint from which it can be resumed."""
 
 
+MALFORMED = (OSError, ValueError, LookupError, TypeError, AttributeError)
+"""What reading a file raises that is not as this library wrote it: cut short, changed by hand, or another one."""
+
+
+def damage(error: Exception) -> str:
+    """Return in words what is wrong with a file that is not as this library wrote it, without Python's own words.
+
+    Example:
+        >>> damage(KeyError("test")), damage(TypeError("'int' object is not iterable")), damage(ValueError("no number"))
+        ("it lacks 'test'", 'its content is of another form', 'no number')
+    """
+    if isinstance(error, KeyError):
+        return f"it lacks {error}"
+    if isinstance(error, (LookupError, TypeError, AttributeError)):
+        return "its content is of another form"
+    return str(error)
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the part of an error message that suggests the nearest known name; empty where none is near.
 

@@ -448,3 +448,15 @@ def test_titles_name_the_data_and_not_where_they_are(run: Command, trained: Path
         assert "<h1>joint on own</h1>" in (folder / page).read_text()
     assert run("report", folder, "--out", tmp_path / "page.html")[0] == 0
     assert "<title>joint on own</title>" in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "3", "null", "{}", '{"test": {}}', '{"test": 1, "validation": [2]}'])
+def test_numbers_of_a_run_that_are_not_its_own_are_one_message(
+    run: Command, trained: Path, tmp_path: Path, content: str
+) -> None:
+    folder = shutil.copytree(trained, tmp_path / "run")
+    (folder / "metrics.json").write_text(content)
+    for command in ("report", "evaluate", "explain"):
+        result = run(command, folder)
+        refuses(result, "metrics.json: is damaged (", "Train the run again")
+        assert not any(word in result[2] for word in ("Error(", "object", "subscriptable", "indices"))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from equimodal.errors import RunError
+from equimodal.errors import MALFORMED, RunError, damage
 from equimodal.files import write_text
 
 T = TypeVar("T")
@@ -36,7 +36,8 @@ def read_record(path: Path, what: str, parse: Callable[[dict[str, Any]], T]) -> 
         )
     try:
         return parse(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except MALFORMED as error:
         raise RunError(
-            f"{path}: damaged ({error}). Delete it and give the command that wrote it again: finished runs are kept."
+            f"{path}: damaged ({damage(error)}). Delete it and give the command that wrote it again: finished runs are "
+            "kept."
         ) from error

@@ -12,7 +12,7 @@ import numpy as np
 
 from equimodal.config.yaml import read_yaml_file
 from equimodal.contribution.missing import area_missing, value_missing
-from equimodal.errors import RunError
+from equimodal.errors import MALFORMED, RunError, damage
 from equimodal.training.ability import plain_reference
 from equimodal.training.history import read_history
 from equimodal.training.memory import highest
@@ -113,9 +113,10 @@ class Result:
             config = read_yaml_file(folder / "config.yaml")
             history = read_history(folder / "history.jsonl")
             return cls._assemble(method, metrics, history, config["provenance"]["split"], tuned)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except MALFORMED as error:
             raise RunError(
-                f"{folder}: a file of the run is missing or damaged ({error}). Delete the folder to train it again."
+                f"{folder}: a file of the run is missing or damaged ({damage(error)}). Delete the folder to train it "
+                "again."
             ) from error
 
     @classmethod

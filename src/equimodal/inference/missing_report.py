@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from equimodal.contribution.missing import area_under
-from equimodal.errors import RunError
+from equimodal.errors import MALFORMED, RunError, damage
 from equimodal.files import write_text
 from equimodal.tables.csv import as_csv, read_number
 from equimodal.tables.table import Cell, Column, Table, table_of_records
@@ -185,9 +185,9 @@ def read_missing(path: Path) -> MissingReport:
         if len(rates) < 2 or not subsets:
             raise ValueError("it holds too few lines")
         return MissingReport(first["split"], int(first["samples"]), int(first["masks"]), tuple(rates), tuple(subsets))
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+    except MALFORMED as error:
         raise RunError(
-            f"{path}: is missing or damaged ({error}). 'equimodal evaluate RUN --missing' writes it again."
+            f"{path}: is missing or damaged ({damage(error)}). 'equimodal evaluate RUN --missing' writes it again."
         ) from error
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from equimodal.errors import RunError
+from equimodal.errors import MALFORMED, RunError, damage
 from equimodal.files import write_text
 from equimodal.tables.csv import as_csv, read_number
 from equimodal.tables.table import Cell, Column, Table, table_of_records
@@ -164,9 +164,9 @@ def read_noise(path: Path) -> NoiseReport:
         )
         accuracy = read_number(first["accuracy"], 0, 1)
         return NoiseReport(first["split"], int(first["samples"]), accuracy, _read_ends(first, "accuracy"), measured, {})
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except MALFORMED as error:
         raise RunError(
-            f"{path}: is missing or damaged ({error}). 'equimodal evaluate RUN --noise' writes it again."
+            f"{path}: is missing or damaged ({damage(error)}). 'equimodal evaluate RUN --noise' writes it again."
         ) from error
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from equimodal.data.description import DESCRIPTION
-from equimodal.errors import DataError
+from equimodal.errors import MALFORMED, DataError, damage
 from equimodal.files import file_checksum, write_text
 
 FILE = "prepared.json"
@@ -78,8 +78,8 @@ def read_record(folder: Path) -> Prepared:
         content = json.loads(path.read_text(encoding="utf-8"))
         files = {name: (int(size), str(digest)) for name, (size, digest) in content.pop("files").items()}
         return Prepared(**{**content, "notes": tuple(content["notes"])}, files=files)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: is damaged ({error}). Remove the folder and prepare it again.") from error
+    except MALFORMED as error:
+        raise DataError(f"{path}: is damaged ({damage(error)}). Remove the folder and prepare it again.") from error
 
 
 def state_of(path: Path) -> tuple[int, str]:

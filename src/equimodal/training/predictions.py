@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from equimodal.errors import RunError
+from equimodal.errors import MALFORMED, RunError, damage
 from equimodal.files import write_whole
 from equimodal.training.outputs import Outputs, label_log_probabilities
 
@@ -152,9 +152,9 @@ def read_predictions(path: str | Path) -> SamplePredictions:
         with path.open(newline="", encoding="utf-8") as file:
             header, *lines = csv.reader(file)
         return _parse(header, lines)
-    except (OSError, ValueError, IndexError) as error:
+    except MALFORMED as error:
         raise RunError(
-            f"{path}: is damaged ({error}). 'train --resume' on the run's folder writes it again."
+            f"{path}: is damaged ({damage(error)}). 'train --resume' on the run's folder writes it again."
         ) from error
 
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from equimodal.config.run import RunConfig
 from equimodal.data.dataset import Dataset
-from equimodal.errors import RunError
+from equimodal.errors import MALFORMED, RunError, damage
 from equimodal.features.cache import FeatureCache, open_cache
 from equimodal.models.classifier import Classifier
 from equimodal.models.predict import Predictions, predict
@@ -108,8 +108,8 @@ def load(folder: str | Path, encoders: Mapping[str, nn.Module] | None = None, *,
         metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
         validation, test = (Measurement.from_dict(metrics[part]) for part in ("validation", "test"))
         reference = read_reference(metrics["reference"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{folder / METRICS}: is damaged ({error!r}). {AGAIN}") from error
+    except MALFORMED as error:
+        raise RunError(f"{folder / METRICS}: is damaged ({damage(error)}). {AGAIN}") from error
     return Run(
         model=load_model(folder / MODEL, encoders, trust),
         config=read_config(folder),
@@ -147,6 +147,6 @@ def _read_history(path: Path) -> list[dict[str, Any]]:
                 raise ValueError(f"a line lacks '{min(lacking)}'")
         if not any(line["best"] and line["epoch"] and not line.get("trial", False) for line in lines):
             raise ValueError("no epoch is marked as the one whose weights were kept")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"{path}: is damaged ({error!r}). {AGAIN}") from error
+    except MALFORMED as error:
+        raise RunError(f"{path}: is damaged ({damage(error)}). {AGAIN}") from error
     return lines
