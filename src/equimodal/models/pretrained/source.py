@@ -95,7 +95,7 @@ def open_source(model: str | None, revision: str | None, config: Mapping[str, An
     if path.is_absolute() or model.startswith((".", "~")) or path.suffix in (".bin", ".safetensors", ".pt"):
         raise ConfigError(
             f"model: {path.absolute()}: no such folder. Name a folder with config.json and model.safetensors, a .gguf "
-            "file, or a model of the hub (owner/name)."
+            "file, or a model of the hub (owner/name); a trained run needs its model where it was: put it back there."
         )
     return _from_hub(model, revision)
 
