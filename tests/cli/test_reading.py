@@ -450,7 +450,9 @@ def test_titles_name_the_data_and_not_where_they_are(run: Command, trained: Path
     assert "<title>joint on own</title>" in (tmp_path / "page.html").read_text()
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "3", "null", "{}", '{"test": {}}', '{"test": 1, "validation": [2]}'])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "3", "null", "{}", '{"test": {}}', '{"test": 1, "validation": [2]}']
+)
 def test_numbers_of_a_run_that_are_not_its_own_are_one_message(
     run: Command, trained: Path, tmp_path: Path, content: str
 ) -> None:
