@@ -62,8 +62,8 @@ def refuses(result: tuple[int, str, str], *parts: str) -> None:
         (["train", "-s", "data.labels=3"], ["3"]),
         (["train", "-s", "training.accelerator=tpuu"], ["tpuu"]),
         (["list", "method"], ["'method'", "Did you mean 'methods'?"]),
-        (["report", "nowhere"], ["nowhere", "no run"]),
-        (["evaluate", "nowhere"], ["nowhere", "no run"]),
+        (["report", "nowhere"], ["nowhere", "no such folder"]),
+        (["evaluate", "nowhere"], ["nowhere", "no such folder"]),
         (["predict", "nowhere", "emoji", "-o", "p.xlsx"], [".csv or .jsonl", "p.xlsx"]),
     ],
 )

@@ -37,27 +37,39 @@ def outside(tmp_path: Path) -> Path:
     return tmp_path
 
 
+COMMANDS = """
+import sys
+from equimodal.cli.main import main
+for command in {commands}:
+    sys.argv = ["equimodal", *command]
+    try:
+        main()
+    except SystemExit as ended:
+        if ended.code:
+            raise
+"""
+
+
 def run(folder: Path, *arguments: str) -> str:
-    """Run a Python module in a folder that is also on the path; return what it printed."""
+    """Run Python in a folder that is also on the path; return what it printed."""
     environment = {**os.environ, "PYTHONPATH": str(folder)}
-    command = [sys.executable, "-m", *arguments]
+    command = [sys.executable, *arguments]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
 def test_a_method_from_outside_is_one_of_ours(outside: Path) -> None:
-    listed = run(outside, "equimodal.cli.main", "list", "methods")
-    assert re.search(r"^  late_only +Only the fused loss, with late fusion", listed, re.MULTILINE)
-
-    run(outside, "equimodal.cli.main", "train", "late_only", "-d", "own.npz", "-o", "run", *SHORT)
-    assert (outside / "run" / "metrics.json").is_file()
-
+    train = ["train", "late_only", "-d", "own.npz", "-o", "run", *SHORT]
     methods = ("-m", "joint", "-m", "late_only")
-    arguments = ("-d", "own.npz", *methods, "--seeds", "2", "--workers", "2", "-o", "compared", *SHORT)
-    shown = run(outside, "equimodal.cli.main", "compare", *arguments)
-    assert "late_only" in shown
+    compare = ["compare", "-d", "own.npz", *methods, "--seeds", "2", "--workers", "2", "-o", "compared", *SHORT]
+    shown = run(outside, "-c", COMMANDS.format(commands=[["list", "methods"], train, compare]))
+    assert re.search(r"^  late_only +Only the fused loss, with late fusion", shown, re.MULTILINE)
+    assert (outside / "run" / "metrics.json").is_file()
+    assert "method" in shown.partition("late_only on ")[2]
     assert len(list((outside / "compared").glob("late_only*/*/metrics.json"))) == 2
 
-    passed = re.search(r"(\d+) passed", run(outside, "pytest", "-q", "-p", "no:cacheprovider", "test_late_only.py"))
+    passed = re.search(
+        r"(\d+) passed", run(outside, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_late_only.py")
+    )
     assert passed is not None and int(passed[1]) >= 20
