@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
 
 from equimodal.analyses.arms import Arm, make_arm
-from equimodal.analyses.base import Analysis
+from equimodal.analyses.base import Analysis, name_problems
 from equimodal.analyses.charts import arm_differences_chart, epoch_chart
 from equimodal.analyses.result import SettingResult
 from equimodal.analyses.tables import SCORES, SMALLEST, TableRow, arm_rows, make_table, means, scores, scores_in_words
@@ -19,7 +18,7 @@ from equimodal.config.method import MethodSpec
 from equimodal.contribution.equilibrium import utilisation
 from equimodal.data.splits import Splits
 from equimodal.display.charts import Chart
-from equimodal.errors import ConfigError, did_you_mean
+from equimodal.errors import ConfigError
 from equimodal.tables.table import Table
 from equimodal.training.run import Run
 
@@ -66,10 +65,7 @@ class Ablation(Analysis):
     def __init__(self, recipes: Sequence[MethodSpec], parts: Sequence[str] | None = None) -> None:
         super().__init__(recipes)
         names = [*PARTS] if parts is None else parts
-        problems = [
-            f"--parts: unknown part '{name}'.{did_you_mean(name, PARTS)}" for name in names if name not in PARTS
-        ]
-        problems += [f"--parts: {one} is there twice." for one, two in pairwise(sorted(names)) if one == two]
+        problems = name_problems("--parts", "part", names, PARTS)
         if not names:
             problems.append(f"--parts: expected some of {', '.join(PARTS)}, separated by commas.")
         if parts is not None and not problems:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, ClassVar, cast
 
 from equimodal.analyses.arms import METHODS, Arm
@@ -12,7 +13,7 @@ from equimodal.analyses.tables import TableRow
 from equimodal.config.method import MethodSpec
 from equimodal.data.splits import Splits
 from equimodal.display.charts import Chart
-from equimodal.errors import ConfigError
+from equimodal.errors import ConfigError, did_you_mean
 from equimodal.models.fusions.chain import ChainFusion
 from equimodal.tables.table import Table
 from equimodal.training.run import Run
@@ -75,6 +76,18 @@ class Analysis(ABC):
     @abstractmethod
     def sentences(result: SettingResult) -> list[str]:
         """Return what the tables say, in plain words."""
+
+
+def name_problems(option: str, what: str, names: Sequence[str], known: Collection[str]) -> list[str]:
+    """Return what is wrong with the names that an option lists: unknown ones, and those that are there twice.
+
+    Example:
+        >>> name_problems("--parts", "part", ["order", "order"], ["memory", "order"])
+        ['--parts: order is there twice.']
+    """
+    unknown = [name for name in names if name not in known]
+    problems = [f"{option}: unknown {what} '{name}'.{did_you_mean(name, known)}" for name in unknown]
+    return problems + [f"{option}: {one} is there twice." for one, two in pairwise(sorted(names)) if one == two]
 
 
 def chain_fusion(run: Run) -> ChainFusion:

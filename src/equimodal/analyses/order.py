@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from itertools import pairwise, permutations
+from itertools import permutations
 from typing import Any, ClassVar
 
 from equimodal.analyses.arms import Arm, Group, make_arm
-from equimodal.analyses.base import Analysis, chain_fusion
+from equimodal.analyses.base import Analysis, chain_fusion, name_problems
 from equimodal.analyses.charts import LIMITS, SPREAD, estimate_mark, score_chart
 from equimodal.analyses.crossing import OFF, cross
 from equimodal.analyses.result import SettingResult
@@ -27,7 +27,7 @@ from equimodal.analyses.tables import (
 from equimodal.config.method import MethodSpec
 from equimodal.data.splits import Splits
 from equimodal.display.charts import Chart, Entry, Mark, Row, RowChart, Style, modality_styles
-from equimodal.errors import ConfigError, did_you_mean
+from equimodal.errors import ConfigError
 from equimodal.methods.schedule import STRATEGIES
 from equimodal.tables.estimates import difference_cell
 from equimodal.tables.table import Cell, Column, Table
@@ -80,12 +80,7 @@ class Order(Analysis):
         self, recipes: Sequence[MethodSpec], strategies: Sequence[str] = STRATEGIES, initial: str = "all"
     ) -> None:
         super().__init__(recipes)
-        problems = [
-            f"--strategies: unknown strategy '{name}'.{did_you_mean(name, STRATEGIES)}"
-            for name in strategies
-            if name not in STRATEGIES
-        ]
-        problems += [f"--strategies: {one} is there twice." for one, two in pairwise(sorted(strategies)) if one == two]
+        problems = name_problems("--strategies", "strategy", strategies, STRATEGIES)
         if not {*strategies} - {BASE} and not problems:
             problems.append(f"--strategies: expected some besides {BASE}, with which they are compared.")
         if initial not in INITIAL:

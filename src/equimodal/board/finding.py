@@ -14,6 +14,7 @@ from equimodal.comparison.study import FILE as STUDY
 from equimodal.comparison.study import RECIPE as STUDY_RECIPE
 from equimodal.locks import FILE as LOCK
 from equimodal.training.folder import FILE as CONFIG
+from equimodal.training.run import METRICS
 
 Kind = Literal["run", "comparison", "study", "analysis"]
 DEEPEST = 8
@@ -104,7 +105,7 @@ def kind_of(files: set[str]) -> Kind | None:
         return "study"
     if files & {COMPARISON, COMPARE}:
         return "comparison"
-    if CONFIG in files and files & {LOCK, "history.jsonl", "metrics.json"}:
+    if CONFIG in files and files & {LOCK, "history.jsonl", METRICS}:
         return "run"
     return None
 

@@ -19,12 +19,12 @@ from equimodal.files import safe_name
 from equimodal.locks import is_held
 from equimodal.training.ability import Ability
 from equimodal.training.folder import FILE as CONFIG
-from equimodal.training.run import REFERENCE
+from equimodal.training.run import METRICS, REFERENCE
 
 State = Literal["running", "stopped", "finished"]
 FRESH = 120.0
 """Seconds: a run that wrote something so shortly ago is running, also where its lock is not seen (another machine)."""
-HISTORY, METRICS = "history.jsonl", "metrics.json"
+HISTORY = "history.jsonl"
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from equimodal.training.fit import set_up, train
 from equimodal.training.given import GivenMethod
 from equimodal.training.loop import Trainer
 from equimodal.training.names import NAMES, RegisteredNames
-from equimodal.training.run import REFERENCE
+from equimodal.training.run import METRICS, REFERENCE
 
 ModelMaker = Callable[[int], Classifier]
 """From a seed to an untrained classifier."""
@@ -192,7 +192,7 @@ def _encoder(modality: str, given: nn.Module | EncoderMaker) -> nn.Module:
 
 def is_finished(folder: Path | None, config: RunConfig) -> bool:
     """Return whether the folder holds this run, finished; `Result.from_folder` reports damaged files."""
-    path = None if folder is None else folder / "metrics.json"
+    path = None if folder is None else folder / METRICS
     try:
         return (
             path is not None

@@ -16,7 +16,7 @@ from equimodal.errors import MALFORMED, RunError, damage
 from equimodal.training.ability import plain_reference
 from equimodal.training.history import read_history
 from equimodal.training.memory import highest
-from equimodal.training.run import Run
+from equimodal.training.run import METRICS, Run
 
 MISSING = (30, 50, 70)
 """Rates, in percent, at which entries are missing in the columns `missing_30` and so on."""
@@ -109,7 +109,7 @@ class Result:
             RunError: a file is missing or damaged.
         """
         try:
-            metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+            metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
             config = read_yaml_file(folder / "config.yaml")
             history = read_history(folder / "history.jsonl")
             return cls._assemble(method, metrics, history, config["provenance"]["split"], tuned)

@@ -21,6 +21,17 @@ def raise_problems(problems: Sequence[str], what: str = "the data") -> None:
         raise DataError(f"{len(problems)} problems in {what}:\n{lines}")
 
 
+def first_problems(problems: Sequence[str], shown: int = 5) -> list[str]:
+    """Return the first messages of one kind, and how many more there are.
+
+    Example:
+        >>> first_problems(["a", "b", "c"], 2)
+        ['a', 'b', '1 more of the kind.']
+    """
+    more = len(problems) - shown
+    return list(problems) if more <= 0 else [*problems[:shown], f"{more} more of the kind."]
+
+
 def list_rows(rows: np.ndarray, shown: int = 5) -> str:
     """Return row numbers for a message, the first few and how many there are.
 

@@ -10,11 +10,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from equimodal.config.yaml import read_yaml_file
 from equimodal.data.archive import npz_keys
-from equimodal.data.checks import raise_problems
+from equimodal.data.checks import first_problems, raise_problems
 from equimodal.data.columns.base import KINDS, Kind
 from equimodal.errors import ConfigError, DataError, did_you_mean
 
-_SHOWN = 5
 DESCRIPTION = "data.yaml"
 SUFFIXES = (".npy", ".npz", ".txt", ".csv")
 COLUMNS = ("labels", "split", "groups", "ids", "classes")
@@ -130,14 +129,8 @@ def _describe_folder(folder: Path) -> Description:
             problems.append(f"{file}: '{file.stem}' is also in {found[file.stem].file}. Keep one of the two.")
         else:
             found[file.stem] = Source(file=file.name)
-    raise_problems([*problems, *_few(folders), *_few(others)], str(folder))
+    raise_problems([*problems, *first_problems(folders), *first_problems(others)], str(folder))
     return _sort_out(found, folder)
-
-
-def _few(problems: list[str]) -> list[str]:
-    """Return the first problems of a kind, and how many more there are."""
-    more = len(problems) - _SHOWN
-    return problems if more <= 0 else [*problems[:_SHOWN], f"{more} more of the kind."]
 
 
 def _sort_out(found: dict[str, Source], path: Path) -> Description:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from equimodal.data.checks import raise_problems
+from equimodal.data.checks import first_problems, raise_problems
 from equimodal.data.coerce import is_missing
 from equimodal.errors import DataError
 from equimodal.extras import need
@@ -214,9 +214,7 @@ def _rows_of(
         + (" For media that lie in a table, give its folder (a data set of Hugging Face)." if kind in _MEDIA else "")
         for (name, kind), rows in wrong.items()
     ]
-    many = problems[: 2 * SHOWN]
-    more = [f"{len(problems) - len(many)} more of the kind."] if len(problems) > len(many) else []
-    raise_problems(many + more + said, str(path))
+    raise_problems([*first_problems(problems, 2 * SHOWN), *said], str(path))
     return Rows(names, columns, places)
 
 

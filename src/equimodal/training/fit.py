@@ -37,7 +37,7 @@ from equimodal.training.outputs import Outputs, outputs_of
 from equimodal.training.predictions import FILE as PREDICTIONS
 from equimodal.training.predictions import sample_predictions, save_predictions
 from equimodal.training.progress import make_reporter
-from equimodal.training.run import REFERENCE, Run
+from equimodal.training.run import METRICS, REFERENCE, Run
 from equimodal.training.weights import MODEL, save_model
 
 
@@ -323,7 +323,7 @@ def _finish(trainer: Trainer, reference: Reference | None) -> Run:
             "validation": run.validation.to_dict(),
             "test": run.test.to_dict(),
         }
-        write_text(trainer.folder / "metrics.json", json.dumps(metrics, indent=1, allow_nan=False) + "\n")
+        write_text(trainer.folder / METRICS, json.dumps(metrics, indent=1, allow_nan=False) + "\n")
     return run
 
 
