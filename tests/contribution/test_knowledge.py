@@ -6,7 +6,7 @@ import torch
 
 from equimodal.batch import Batch
 from equimodal.contribution import contribution, diagnose, plan
-from equimodal.contribution.knowledge import hints, knowledge
+from equimodal.contribution.knowledge import hints, knowledge, pairs_in_words
 
 CLASSES, SAMPLES = 4, 400
 LABELS = torch.arange(SAMPLES) % CLASSES
@@ -40,6 +40,7 @@ def test_gains_are_differences_paired_by_replicate():
         (c.intervals.alone["b"], one[2] - one[0]),
         (c.intervals.last["a"], one[3] - one[2]),
         (c.intervals.last["b"], one[3] - one[1]),
+        (c.intervals.interactions["a+b"], one[3] - one[1] - one[2] + one[0]),
     ):
         error = float(difference.std()) / SAMPLES**0.5
         assert found.low == pytest.approx(float(difference.mean()) - 1.96 * error, abs=0.3 * error)
@@ -81,6 +82,35 @@ def test_the_partner_is_the_one_with_the_largest_interaction():
     found = knowledge(c, "a")
     assert (found.alone, found.last, found.partner) == (False, True, "b")
     assert knowledge(c, "c").alone is True and "it counts together" in hints(c)["a"] and "c" not in hints(c)
+
+
+def test_interactions_of_three_have_intervals_of_their_own_differences():
+    """The index of a+b is the mean, without c and with it, of what both add beyond what each adds."""
+    said = [STRONG, WEAK, guesses(0.85, 3), CHANCE, STRONG, WEAK, guesses(0.9, 4)]
+    c = game(*said, names="abc", bootstrap=2000)
+    assert c.intervals is not None and c.interactions is not None
+    v = torch.stack([torch.zeros(SAMPLES, dtype=torch.long), *said]).eq(LABELS).double()
+    rows = ((v[3] - v[1] - v[2] + v[0]) + (v[7] - v[5] - v[6] + v[4])) / 2
+    found, error = c.intervals.interactions["a+b"], float(rows.std()) / SAMPLES**0.5
+    assert c.interactions["a+b"] == pytest.approx(float(rows.mean()))
+    assert found.low == pytest.approx(float(rows.mean()) - 1.96 * error, abs=0.3 * error)
+    assert found.high == pytest.approx(float(rows.mean()) + 1.96 * error, abs=0.3 * error)
+    assert list(c.intervals.interactions) == list(c.interactions) == ["a+b", "a+c", "b+c"]
+
+
+def test_pairs_are_named_only_beyond_noise():
+    both, little = guesses(0.9, 4), guesses(0.3, 6)
+    c = game(CHANCE, guesses(0.0, 5), both, little, little, little, both, names="abc")
+    assert pairs_in_words(c)["a+b"] == "know more together"
+    assert pairs_in_words(game(STRONG, STRONG, STRONG)) == {"a+b": "repeat each other"}
+    assert pairs_in_words(game(CHANCE, guesses(0.0, 5), guesses(0.04, 7))) == {"a+b": "within noise"}
+
+
+def test_interactions_of_guesses_are_seldom_taken_for_knowledge():
+    rng = np.random.default_rng(1)
+    drawn = (torch.from_numpy(rng.integers(CLASSES, size=(3, SAMPLES))) for _ in range(200))
+    words = [pairs_in_words(game(*said, seed=seed))["a+b"] for seed, said in enumerate(drawn)]
+    assert np.mean([word != "within noise" for word in words]) == pytest.approx(0.05, abs=0.045)
 
 
 def test_an_ordinary_minor_modality_stays_minor():

@@ -16,6 +16,8 @@ import equimodal as eq
 from data.own_data import write_own_data
 from equimodal.cli.main import main
 from equimodal.config.run import build_config
+from equimodal.contribution.bootstrap import Interval
+from equimodal.contribution.result import Intervals
 from equimodal.data.catalogue import load, load_configured
 from equimodal.errors import ConfigError, DataError
 from equimodal.inference.evaluation import Chosen, rows_to_measure
@@ -183,6 +185,27 @@ def test_a_modality_misleads_where_it_does_not_help_more(a: tuple[int, int], b: 
     counts = {"a": LeftOut(200, *a), "b": LeftOut(200, *b)}
     found = replace(fitted(2, ["x", "y"], 60), misleading=Misleading(counts, ()))
     assert explanation_verdict(found).details[0].startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("indices", "ends", "said"),
+    [
+        ({"a+b": 0.2, "a+c": -0.1}, {"a+b": (-0.1, 0.5), "a+c": (-0.2, -0.05)}, "a and c, \u22120.100 [\u22120.200, "),
+        (
+            {"a+b": 0.2, "a+c": -0.1},
+            {"a+b": (-0.1, 0.5), "a+c": (-0.2, 0.05)},
+            "No two modalities interact beyond noise.",
+        ),
+        ({"a+b": 0.2, "a+c": -0.3}, {}, "a and c, \u22120.300: they repeat each other."),
+    ],
+)
+def test_the_strongest_interaction_is_one_beyond_noise(indices: dict, ends: dict, said: str) -> None:
+    found = fitted(3, ["x", "y"], 60)
+    known = {pair: Interval(low, (low + high) / 2, high) for pair, (low, high) in ends.items()}
+    contribution = found.measured.contribution
+    contribution = replace(contribution, interactions=indices, intervals=Intervals({}, None, None, interactions=known))
+    details = explanation_verdict(replace(found, measured=replace(found.measured, contribution=contribution))).details
+    assert said in " ".join(details) and sum("nteract" in line for line in details) == 1
 
 
 def test_classes_that_are_all_the_same_are_not_set_apart() -> None:

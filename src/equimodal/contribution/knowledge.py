@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 from equimodal.contribution.result import Contribution, shown
 
+WITHIN_NOISE = "within noise"
+_LEAST = 0.0005
+"""What is shown as 0 is no interaction."""
+
 
 @dataclass(frozen=True)
 class Knowledge:
@@ -75,6 +79,27 @@ def interactions(measured: Contribution, name: str) -> dict[str, float]:
         if name in members:
             found[members[1 - members.index(name)]] = index
     return found
+
+
+def pairs_in_words(measured: Contribution) -> dict[str, str]:
+    """Return what the interaction of each pair says, by pair; empty if interactions are not known.
+
+    An interaction is "within noise" if its bootstrap interval includes 0. Without intervals any number but 0 is taken
+    as it is.
+
+    Example:
+        >>> import torch
+        >>> from equimodal.contribution import contribution, plan
+        >>> pairs_in_words(contribution(torch.tensor([0.0, 0.5, 0.5, 0.7]), plan(2), None, ["a", "b"]))
+        {'a+b': 'repeat each other'}
+    """
+    ends = measured.intervals.interactions if measured.intervals else {}
+    words = {}
+    for pair, index in (measured.interactions or {}).items():
+        low, high = (ends[pair].low, ends[pair].high) if pair in ends else (index, index)
+        within = max(low, -high) < _LEAST
+        words[pair] = WITHIN_NOISE if within else "know more together" if index > 0 else "repeat each other"
+    return words
 
 
 def hints(measured: Contribution) -> dict[str, str]:

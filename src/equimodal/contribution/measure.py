@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 from numbers import Integral
 
 import numpy as np
@@ -152,12 +153,16 @@ def contribution(
     def named(numbers: Tensor) -> dict[str, float]:
         return dict(zip(names, numbers.tolist(), strict=True))
 
+    pairs, together = _by_pair(values, names) if scheme.exact else ([], values)
     spread = defined and len(replicates) >= 2
     intervals = noise = errors = None
     if bootstrap and units is not None and units.enough:
         errors = _by_coalition(values[1:].std(0), scheme, names) if scheme.exact else None
         intervals = _intervals(phi[1:], replicates if spread else None, eta, names, confidence)
         intervals = replace(intervals, **_gain_intervals(values[1:], scheme, names, confidence))
+        if scheme.exact:
+            of_pairs = dict(zip(pairs, percentile_intervals(together[1:], confidence), strict=True))
+            intervals = replace(intervals, interactions=of_pairs)
         noise = float(noise_floor(replicates, psi[0])) if spread else None
     return Contribution(
         modalities=names,
@@ -172,7 +177,7 @@ def contribution(
         value_empty=float(whole[0]),
         value_all=float(whole[-1]),
         coalition_values=_by_coalition(whole, scheme, names) if scheme.exact else None,
-        interactions=_by_pair(interaction_index(whole), names) if scheme.exact else None,
+        interactions=dict(zip(pairs, together[0].tolist(), strict=True)) if scheme.exact else None,
         intervals=intervals,
         share_covariance=tuple(map(tuple, torch.cov(replicates.T).tolist())) if spread else None,
         noise_floor=noise,
@@ -278,13 +283,10 @@ def _by_coalition(values: Tensor, scheme: Plan, names: tuple[str, ...]) -> dict[
     return {coalition_name(row, names): value for row, value in zip(scheme.coalitions, values.tolist(), strict=True)}
 
 
-def _by_pair(index: Tensor, names: tuple[str, ...]) -> dict[str, float]:
-    return {
-        f"{first}+{second}": float(index[i, j])
-        for i, first in enumerate(names)
-        for j, second in enumerate(names)
-        if i < j
-    }
+def _by_pair(values: Tensor, names: tuple[str, ...]) -> tuple[list[str], Tensor]:
+    """Return the names of all pairs, and their interactions in each row of coalition values: (R, pairs)."""
+    first, second = torch.triu_indices(len(names), len(names), 1)
+    return ["+".join(pair) for pair in combinations(names, 2)], interaction_index(values)[..., first, second]
 
 
 def _intervals(phi: Tensor, psi: Tensor | None, eta: Tensor, names: tuple[str, ...], confidence: float) -> Intervals:

@@ -26,6 +26,7 @@ class Intervals:
         alone: of v({m}) - v(empty), what a modality adds to the prior; where coalitions were sampled, of the modalities
             whose coalition is among them.
         last: of v(all) - v(all without m), what a modality adds to all others; as `alone`.
+        interactions: of the pairwise Shapley interactions, by pair; empty where those are not known.
     """
 
     phi: dict[str, Interval]
@@ -33,6 +34,7 @@ class Intervals:
     edm: Interval | None
     alone: dict[str, Interval] = field(default_factory=dict)
     last: dict[str, Interval] = field(default_factory=dict)
+    interactions: dict[str, Interval] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -208,7 +210,10 @@ class Contribution:
         lines.append(f"v    none {self.value_empty:.3f}, all {self.value_all:.3f}")
         if self.interactions:
             strongest = sorted(self.interactions.items(), key=lambda pair: -abs(pair[1]))[:3]
-            lines.append("pairs " + ", ".join(f"{pair} {index:+.3f}" for pair, index in strongest))
+            ends = self.intervals.interactions if self.intervals else {}
+            lines.append(
+                "pairs " + ", ".join(f"{pair} {index:+.3f}{_ends(ends.get(pair))}" for pair, index in strongest)
+            )
         return "\n".join(lines + [f"note {note}" for note in self.notes])
 
     def _rows(self, knows: Mapping[str, bool | None]) -> list[list[str]]:
@@ -223,6 +228,10 @@ class Contribution:
             row[6] = self.standing(name, knows.get(name))
             rows.append(row)
         return rows
+
+
+def _ends(interval: Interval | None) -> str:
+    return "" if interval is None else f" [{interval.low:+.3f}, {interval.high:+.3f}]"
 
 
 def shown(intervals: Mapping[str, Interval] | None, name: str) -> bool | None:

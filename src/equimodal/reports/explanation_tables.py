@@ -187,7 +187,8 @@ def records(found: Explanation) -> dict[str, list[dict[str, Any]]]:
     """Return the records of each file, by its name; there may be none of groups, misled rows and interactions."""
     scores = found.confusion.scores()
     said, trust = found.predictions, found.reliability
-    pairs = found.measured.contribution.interactions or {}
+    contribution = found.measured.contribution
+    ends = contribution.intervals.interactions if contribution.intervals else {}
     return {
         "explain_classes.csv": [
             {"class": part.name, **_of_part(part), **asdict(scores[part.name])} for part in found.classes
@@ -195,7 +196,10 @@ def records(found: Explanation) -> dict[str, list[dict[str, Any]]]:
         "explain_groups.csv": [{"group": part.name, **_of_part(part)} for part in found.groups],
         "explain_modalities.csv": [{"modality": name, **asdict(one)} for name, one in found.misleading.counts.items()],
         "explain_misled.csv": [_of_misled(found, one) for one in found.misleading.rows],
-        "explain_interactions.csv": [{"pair": pair, "interaction": value} for pair, value in pairs.items()],
+        "explain_interactions.csv": [
+            {"pair": pair, "interaction": value, **(ends[pair]._asdict() if pair in ends else {})}
+            for pair, value in (contribution.interactions or {}).items()
+        ],
         "explain_reliability.csv": [
             {"probabilities": what, "temperature": temperature, "ece": one.ece, **asdict(each)}
             for what, temperature, one in (("before", 1.0, trust.before), ("after", trust.temperature, trust.after))

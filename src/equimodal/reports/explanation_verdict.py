@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from equimodal.contribution.knowledge import WITHIN_NOISE, pairs_in_words
+from equimodal.contribution.result import Contribution
 from equimodal.display.html import count
 from equimodal.inference.explanation.explain import Explanation
 from equimodal.reports.verdict import Verdict
-from equimodal.tables.words import number
+from equimodal.tables.words import interval, number
 
 
 def explanation_verdict(found: Explanation) -> Verdict:
@@ -24,13 +26,7 @@ def explanation_verdict(found: Explanation) -> Verdict:
 
 def _details(found: Explanation) -> Iterator[str]:
     yield _misleading(found)
-    pairs = found.measured.contribution.interactions or {}
-    if pairs:
-        pair, index = max(pairs.items(), key=lambda one: abs(one[1]))
-        what = "know more together" if index > 0 else "repeat each other"
-        if abs(index) > 0.0005:
-            names = pair.replace("+", " and ")
-            yield f"The strongest interaction is that of {names}, {number(index, sign=True)}: they {what}."
+    yield from _interaction(found.measured.contribution)
     trust = found.reliability
     if trust.after is not None and trust.temperature is not None:
         sure = "about as sure as it should be"
@@ -45,6 +41,20 @@ def _details(found: Explanation) -> Iterator[str]:
     else:
         yield f"ECE {number(trust.before.ece)}. {trust.note}".rstrip()
     yield from found.notes
+
+
+def _interaction(measured: Contribution) -> Iterator[str]:
+    """Yield which pair interacts most of those whose interaction is not within noise."""
+    words, pairs = pairs_in_words(measured), measured.interactions or {}
+    beyond = [pair for pair in pairs if words[pair] != WITHIN_NOISE]
+    if beyond:
+        pair = max(beyond, key=lambda pair: abs(pairs[pair]))
+        ends = measured.intervals.interactions.get(pair) if measured.intervals else None
+        sure = "" if ends is None else f" {interval(ends.low, ends.high, sign=True)}"
+        index = number(pairs[pair], sign=True)
+        yield f"The strongest interaction is that of {pair.replace('+', ' and ')}, {index}{sure}: they {words[pair]}."
+    elif words:
+        yield "No two modalities interact beyond noise."
 
 
 def _misleading(found: Explanation) -> str:

@@ -13,6 +13,7 @@ from equimodal.comparison.reading import notes
 from equimodal.comparison.result import MISSING
 from equimodal.comparison.study import Study
 from equimodal.config.yaml import read_yaml_file
+from equimodal.contribution.knowledge import pairs_in_words
 from equimodal.display.charts import Chart
 from equimodal.display.html import as_yaml, count, write_page
 from equimodal.files import safe_name
@@ -57,6 +58,7 @@ def write_run_page(run: Run, path: Path) -> Path:
         run=run,
         test=run.test,
         contribution=run.test.contribution,
+        pairs=pairs_in_words(run.test.contribution),
         verdict=run_verdict(run),
         styles=charts.styles,
         value=charts.value,
