@@ -38,6 +38,7 @@ def write_comparison(
     """The folder of a comparison that has just begun."""
     config = build_config({"data": {"name": "made-up"}, "compare": {"methods": list(methods), "seeds": seeds}})
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".lock").touch()
     (folder / "compare.yaml").write_text(write_yaml(config.for_compare() | {"provenance": {"data": "made-up"}}))
     return folder
 

@@ -20,11 +20,12 @@ def test_what_is_nested_is_found_by_what_it_is(tmp_path: Path):
     write_run(tmp_path / "mine" / "reference")
     write_comparison(tmp_path / "study" / "few labels")
     write_run(tmp_path / "study" / "few labels" / "joint" / "seed-0")
-    (tmp_path / "study" / "study.yaml").write_text("")
     (tmp_path / "tau").mkdir()
-    (tmp_path / "tau" / "tau-analysis.yaml").write_text("")
+    for place in ("study/study.yaml", "study/.lock", "tau/tau-analysis.yaml", "tau/.lock"):
+        (tmp_path / place).write_text("")
     (tmp_path / "project").mkdir()
-    (tmp_path / "project" / "config.yaml").write_text("a: 1")  # nothing of ours
+    for recipe in ("config.yaml", "compare.yaml", "study.yaml", "my-analysis.yaml"):
+        (tmp_path / "project" / recipe).write_text("a: 1")  # nothing of ours
     write_run(tmp_path / ".hidden")
     assert places(tmp_path) == {
         "mine": "run",

@@ -121,6 +121,7 @@ def test_a_comparisons_page_has_the_means_so_far(root: Path):
     (root / "study").mkdir()
     (root / "both").rename(root / "study" / "both")
     (root / "study" / "study.yaml").write_text("")
+    (root / "study" / ".lock").write_text("")
     assert 'href="/at/study/both"' in visit(root).get("/at/study").text
 
 

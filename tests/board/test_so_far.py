@@ -155,7 +155,8 @@ def test_an_analysis_adds_up_its_comparisons(tmp_path: Path):
     for name in ("one", "two"):
         write_comparison(tmp_path / "tau" / name, seeds=2)
         write_run(tmp_path / "tau" / name / "joint" / "seed-0", finished=True)
-    (tmp_path / "tau" / "tau-analysis.yaml").write_text("")
+    for name in ("tau-analysis.yaml", ".lock"):
+        (tmp_path / "tau" / name).write_text("")
     found = comparison_at(tmp_path, "tau")
     assert (found.kind, found.state, found.finished, found.planned) == ("analysis", "running", 2, 12)
     age(tmp_path)

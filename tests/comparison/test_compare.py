@@ -264,6 +264,11 @@ def test_foreign_folders_and_files_are_refused(data, tmp_path):
     with pytest.raises(RunError, match="is a file"):
         eq.compare(data, ["joint"], seeds=1, out=tmp_path / "thesis.tex", **QUICK)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "compare.yaml").write_text("# mine\nseed: 3\n")
+    with pytest.raises(RunError, match="not empty, and not the folder of a comparison"):
+        eq.compare(data, ["joint"], seeds=1, out=tmp_path / "mine", **QUICK)
+    assert (tmp_path / "mine" / "compare.yaml").read_text() == "# mine\nseed: 3\n"
 
 
 def test_damaged_run_is_named(data, finished, tmp_path):

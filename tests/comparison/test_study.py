@@ -159,6 +159,16 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_a_recipe_of_the_users_is_not_replaced(tmp_path):
+    """The folder that `--out` names may be the one where the recipe lies, by the name that a study gives its own."""
+    written = "# mine\n" + yaml.safe_dump(CONTENT)
+    (tmp_path / "study.yaml").write_text(written)
+    with pytest.raises(RunError, match="not empty, and not the folder of a study"):
+        run_study(build_config(CONTENT), out=tmp_path, quiet=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["study.yaml"]
+    assert (tmp_path / "study.yaml").read_text() == written
+
+
 def test_its_recipe_is_kept(finished):
     assert load_config(finished[1] / "study.yaml", names=NAMES) == build_config(CONTENT, NAMES)
 

@@ -25,6 +25,19 @@ def test_a_folder_of_something_else_is_left_alone(tiny, tmp_path, resume):
         fit_tiny(tiny, "joint", tmp_path / "thesis" / "thesis.tex", resume=resume)
 
 
+def test_a_recipe_of_the_users_is_not_the_folder_of_a_run(tiny, tmp_path):
+    (tmp_path / "config.yaml").write_text("# mine\nseed: 3\n")
+    with pytest.raises(RunError, match="not empty, and not the folder of a run"):
+        fit_tiny(tiny, "joint", tmp_path, resume=True)
+    assert names_in(tmp_path) == ["config.yaml"]
+
+
+def test_a_copy_without_the_lock_file_is_resumed(tiny, tmp_path):
+    fit_tiny(tiny, "joint", tmp_path / "run")
+    (tmp_path / "run" / ".lock").unlink()
+    fit_tiny(tiny, "joint", tmp_path / "run", resume=True)
+
+
 def test_the_folder_tells_the_model_and_other_encoders_do_not_go_on(tiny, tmp_path):
     fit_tiny(tiny, "joint", tmp_path / "run")
     told = read_provenance(tmp_path / "run")["model"]

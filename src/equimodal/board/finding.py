@@ -94,18 +94,19 @@ def kind_of(files: set[str]) -> Kind | None:
     """Return what a folder is, from the names of its files.
 
     Example:
-        >>> kind_of({"config.yaml", ".lock"}), kind_of({"compare.yaml"}), kind_of({"config.yaml", "main.py"})
-        ('run', 'comparison', None)
-        >>> kind_of({"compare.yaml", "error_analysis.json"})
-        'comparison'
+        >>> kind_of({"config.yaml", ".lock"}), kind_of({"config.yaml", "main.py"})
+        ('run', None)
+        >>> kind_of({"compare.yaml", ".lock", "error_analysis.json"}), kind_of({"compare.yaml", "main.py"})
+        ('comparison', None)
     """
-    if _ANALYSIS in files or any(name.endswith(_ANALYSIS_RECIPE) for name in files):
+    started = LOCK in files  # a recipe without it may be the user's own
+    if _ANALYSIS in files or (started and any(name.endswith(_ANALYSIS_RECIPE) for name in files)):
         return "analysis"
-    if files & {STUDY, STUDY_RECIPE}:
+    if STUDY in files or (started and STUDY_RECIPE in files):
         return "study"
-    if files & {COMPARISON, COMPARE}:
+    if COMPARISON in files or (started and COMPARE in files):
         return "comparison"
-    if CONFIG in files and files & {LOCK, "history.jsonl", METRICS}:
+    if CONFIG in files and (started or files & {"history.jsonl", METRICS}):
         return "run"
     return None
 

@@ -69,8 +69,7 @@ def opened(folder: Path | None, config: RunConfig, data: Splits, resume: bool) -
     if folder is None:
         yield
         return
-    if not (folder / FILE).exists():
-        refuse_foreign(folder, "a comparison")
+    refuse_foreign(folder, "a comparison", FILE)
     with locked(folder, "a comparison"):
         _open(folder, config, data, resume)
         yield

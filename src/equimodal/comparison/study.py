@@ -251,8 +251,7 @@ def run_settings(
     if problems:
         raise ConfigError(problems)
     what = f"{'an' if recipe[0] in 'aeiou' else 'a'} {Path(recipe).stem}"
-    if not (out / recipe).exists():
-        refuse_foreign(out, what)
+    refuse_foreign(out, what, recipe)
     comparisons: dict[str, Comparison] = {}
     with locked(out, what):
         write_text(out / recipe, write_yaml(config.for_compare()), then="give the same command again")

@@ -14,6 +14,7 @@ from equimodal.config.yaml import read_yaml_file, write_yaml
 from equimodal.data.splits import Splits
 from equimodal.errors import RunError
 from equimodal.files import write_text
+from equimodal.locks import FILE as LOCK
 from equimodal.locks import locked
 
 FILE = "config.yaml"
@@ -54,8 +55,7 @@ def hold_folder(
     if folder is None:
         yield
         return
-    if not (folder / FILE).exists():
-        refuse_foreign(folder, "a run")  # before anything is written there
+    refuse_foreign(folder, "a run", FILE)  # before anything is written there
     with locked(folder, "a run"):
         open_folder(folder, config, data, specification, resume=resume)
         yield
@@ -84,8 +84,8 @@ def open_folder(
         "model": json.loads(json.dumps(specification)),
     }
     path = folder / FILE
+    refuse_foreign(folder, "a run", FILE)
     if not path.exists():
-        refuse_foreign(folder, "a run")
         content = config.to_dict() | {"provenance": provenance}
         write_text(path, write_yaml(content))
         return
@@ -106,12 +106,22 @@ def open_folder(
         )
 
 
-def refuse_foreign(folder: Path, what: str) -> None:
-    """Raise an error if `folder`, which holds none of our files, is not new or empty.
+def refuse_foreign(folder: Path, what: str, recipe: str) -> None:
+    """Raise an error if `folder` is neither new nor empty nor one of ours.
+
+    A file named `recipe` alone does not make it ours: the user's own may have that name, and must not be replaced. Ours
+    has a lock file beside it, or, in a copy that left that out, provenance in it.
+
+    Args:
+        folder: to write into.
+        what: a run, a comparison ..., for messages.
+        recipe: name of the file with the configuration of `what`.
 
     Raises:
         RunError: it is a file, or holds something other than `what`.
     """
+    if (folder / recipe).is_file() and ((folder / LOCK).exists() or "provenance" in read_yaml_file(folder / recipe)):
+        return
     if folder.is_dir() and any(not entry.name.startswith(".") for entry in folder.iterdir()):
         raise RunError(f"{folder}: is not empty, and not the folder of {what}. Choose another with --out.")
     if folder.exists() and not folder.is_dir():
