@@ -168,6 +168,20 @@ def test_without_network_the_message_says_what_to_get_and_where_to_put_it(monkey
     assert "hf download nobody/nothing --local-dir FOLDER" in said
 
 
+@pytest.mark.parametrize("offline", [True, False])
+def test_a_wait_for_the_hub_is_announced(monkeypatch, caplog, offline):
+    """Where there is no network the hub's client tries for half a minute: the user is told before."""
+    import huggingface_hub.constants
+
+    def unreachable(*_, **__):
+        raise OSError(f"no network, after {[record.message for record in caplog.records]}")
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", offline)
+    monkeypatch.setattr(transformers.AutoConfig, "from_pretrained", unreachable)
+    told = "'nobody/nothing' is not in this machine's cache: asking the hub, which can take half a minute."
+    assert (told in message(kind="image", model="nobody/nothing")) is not offline
+
+
 def test_a_revision_belongs_to_the_hub(folder):
     assert "known by its checksum" in message(**local(folder, revision="main"))
     assert "a config has none" in message(**options("image", "vit", revision="main"))

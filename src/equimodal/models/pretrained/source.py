@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from equimodal.models.pretrained.families import ARCHITECTURES
 from equimodal.models.pretrained.folder import CONFIG, check_folder
 from equimodal.models.pretrained.gguf import converted
 from equimodal.models.pretrained.quiet import quiet
+
+LOG = logging.getLogger("equimodal.models")
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,12 @@ def _local(model: str, folder: Path, revision: str | None) -> Source:
 
 def _from_hub(model: str, revision: str | None) -> Source:
     transformers = need("transformers")
+    import huggingface_hub  # which transformers needs
+
     with hub_errors(model, revision), quiet():
+        cached = huggingface_hub.try_to_load_from_cache(model, CONFIG, revision=revision)
+        if cached is None and not huggingface_hub.constants.HF_HUB_OFFLINE:
+            LOG.warning("'%s' is not in this machine's cache: asking the hub, which can take half a minute.", model)
         config = transformers.AutoConfig.from_pretrained(model, **_reading(revision))
     return Source(model, model, revision, config)
 
@@ -156,7 +164,7 @@ def hub_errors(model: str, revision: str | None) -> Iterator[None]:
             [each.name for each in path.parent.iterdir() if (each / CONFIG).is_file()] if path.parent.is_dir() else ()
         )
         raise ConfigError(
-            f"model: '{model}'{at} is no folder here, and cannot be had from the hub "
+            f"model: '{model}'{at} is no folder here, and could not be loaded from the hub "
             f"({reason_of(error) or type(error).__name__}).{nearest(path.name, beside)} Where there is no "
             "network, get its files (config.json, model.safetensors, and those of its tokenizer or processor) on "
             f"another machine: 'hf download {model} --local-dir FOLDER'. Then say model: FOLDER."
