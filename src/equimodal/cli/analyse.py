@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from equimodal.cli.options import Data, Methods, Out, Quiet, Recipe, Seeds, Settings, WorkerCount
+from equimodal.cli.shared import Runs, of_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,17 +74,11 @@ Projections = Annotated[
 
 
 @analyse.command()
+@of_runs
 def order(
-    recipe: Recipe = None,
-    data: Data = None,
-    method: Methods = None,
+    runs: Runs,
     strategies: Strategies = None,
     initial: Initial = "all",
-    seeds: Seeds = None,
-    settings: Settings = None,
-    out: Out = None,
-    workers: WorkerCount = "1",
-    quiet: Quiet = False,
 ) -> None:
     """Strategies from initial sequences; and each run read in other orders and without its memory.
 
@@ -97,20 +92,14 @@ def order(
 
     names = STRATEGIES if strategies is None else tuple(_items(strategies))
     make = partial(Order, strategies=names, initial=initial)
-    _analyse("order", partial(run_analysis, make), recipe, data, method, seeds, settings, out, workers, quiet)
+    _analyse("order", partial(run_analysis, make), runs)
 
 
 @analyse.command()
+@of_runs
 def tau(
-    recipe: Recipe = None,
-    data: Data = None,
-    method: Methods = None,
+    runs: Runs,
     values: Values = None,
-    seeds: Seeds = None,
-    settings: Settings = None,
-    out: Out = None,
-    workers: WorkerCount = "1",
-    quiet: Quiet = False,
 ) -> None:
     """The threshold of the sample-level mapping at several values, and what it keeps.
 
@@ -128,20 +117,14 @@ def tau(
     except ValueError as error:
         raise ConfigError(f"--values: expected numbers separated by commas, got '{values}'.") from error
     make = partial(Tau, values=numbers)
-    _analyse("tau", partial(run_analysis, make), recipe, data, method, seeds, settings, out, workers, quiet)
+    _analyse("tau", partial(run_analysis, make), runs)
 
 
 @analyse.command()
+@of_runs
 def ablation(
-    recipe: Recipe = None,
-    data: Data = None,
-    method: Methods = None,
+    runs: Runs,
     parts: Parts = None,
-    seeds: Seeds = None,
-    settings: Settings = None,
-    out: Out = None,
-    workers: WorkerCount = "1",
-    quiet: Quiet = False,
 ) -> None:
     """The full method, and one row for each part that is switched off (or on, where the recipe lacks it).
 
@@ -155,19 +138,13 @@ def ablation(
 
     names = None if parts is None else [name for item in parts.split(",") if (name := item.strip())]
     make = partial(Ablation, parts=names)
-    _analyse("ablation", partial(run_analysis, make), recipe, data, method, seeds, settings, out, workers, quiet)
+    _analyse("ablation", partial(run_analysis, make), runs)
 
 
 @analyse.command()
+@of_runs
 def encoders(
-    recipe: Recipe = None,
-    data: Data = None,
-    method: Methods = None,
-    seeds: Seeds = None,
-    settings: Settings = None,
-    out: Out = None,
-    workers: WorkerCount = "1",
-    quiet: Quiet = False,
+    runs: Runs,
 ) -> None:
     """Any method with each set of encoders of compare.encoders: accuracy, EDM, shares, and who is minor.
 
@@ -176,21 +153,15 @@ def encoders(
     """
     from equimodal.analyses.encoder_runs import run_encoders
 
-    _analyse("encoders", run_encoders, recipe, data, method, seeds, settings, out, workers, quiet)
+    _analyse("encoders", run_encoders, runs)
 
 
 @analyse.command()
+@of_runs
 def features(
-    recipe: Recipe = None,
-    data: Data = None,
-    method: Methods = None,
+    runs: Runs,
     epochs: Epochs = None,
     projections: Projections = "pca,tsne",
-    seeds: Seeds = None,
-    settings: Settings = None,
-    out: Out = None,
-    workers: WorkerCount = "1",
-    quiet: Quiet = False,
 ) -> None:
     """Encodings of each modality and fused at some epochs: PCA, t-SNE, how far classes and modalities lie apart.
 
@@ -205,9 +176,10 @@ def features(
     if epochs is not None:
         if not all(item.isascii() and item.isdigit() for item in _items(epochs)) or not _items(epochs):
             raise ConfigError(f"--epochs: expected whole numbers from 0, separated by commas, got '{epochs}'.")
-        settings = [*(settings or []), f"measure.encodings.epochs=[{', '.join(_items(epochs))}]"]
+        kept = f"measure.encodings.epochs=[{', '.join(_items(epochs))}]"
+        runs = replace(runs, settings=[*(runs.settings or []), kept])
     run = partial(run_features, projections=_items(projections))
-    _analyse("features", run, recipe, data, method, seeds, settings, out, workers, quiet)
+    _analyse("features", run, runs)
 
 
 def _items(text: str) -> list[str]:
@@ -215,29 +187,18 @@ def _items(text: str) -> list[str]:
     return text.replace(",", " ").split()
 
 
-def _analyse(
-    kind: str,
-    run: Callable[..., Findings],
-    recipe: str | None,
-    data: str | None,
-    methods: list[str] | None,
-    seeds: int | None,
-    settings: list[str] | None,
-    out: Path | None,
-    workers: str,
-    quiet: bool,
-) -> None:
+def _analyse(kind: str, run: Callable[..., Findings], runs: Runs) -> None:
     from equimodal.cli.outcome import end_with
     from equimodal.cli.setup import configure_comparison, typed_command
     from equimodal.comparison.jobs import parse_workers
     from equimodal.files import safe_name
     from equimodal.reports.write import export
 
-    config = configure_comparison(recipe, data, settings, methods, seeds)
-    name = Path(recipe).stem if recipe and config.compare.settings else config.data.title
-    folder = out or Path("analyses") / safe_name(f"{kind}-{name}")
+    config = configure_comparison(runs)
+    name = Path(runs.recipe).stem if runs.recipe and config.compare.settings else config.data.title
+    folder = runs.out or Path("analyses") / safe_name(f"{kind}-{name}")
     command = typed_command()
-    findings = run(config, out=folder, workers=parse_workers(workers), quiet=quiet, command=command)
+    findings = run(config, out=folder, workers=parse_workers(runs.workers), quiet=runs.quiet, command=command)
     page, *files = export(findings, folder)
     print(findings)
     beside = ", ".join(path.name for path in files if path.parent == folder)

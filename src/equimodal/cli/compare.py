@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from equimodal.cli.options import Data, Methods, Out, Quiet, Recipe, Seeds, Settings, WorkerCount
+from equimodal.cli.shared import Runs, of_runs
 
 
-def compare(
-    recipe: Recipe = None,
-    data: Data = None,
-    method: Methods = None,
-    seeds: Seeds = None,
-    settings: Settings = None,
-    out: Out = None,
-    workers: WorkerCount = "1",
-    quiet: Quiet = False,
-) -> None:
+@of_runs
+def compare(runs: Runs) -> None:
     """Compare methods over seeds: means, intervals, paired differences, and a report.
 
     A YAML may name several settings (compare.settings): each is compared, then all are summed up. Finished runs in the
@@ -32,16 +24,16 @@ def compare(
     from equimodal.files import safe_name
     from equimodal.reports.write import export
 
-    config = configure_comparison(recipe, data, settings, method, seeds)
-    found = parse_workers(workers)
+    config = configure_comparison(runs)
+    workers = parse_workers(runs.workers)
     command = typed_command()
     if config.compare.settings:
-        folder = out or Path("comparisons") / safe_name(Path(recipe or "study").stem)
-        comparison = run_study(config, out=folder, workers=found, quiet=quiet, command=command)
+        folder = runs.out or Path("comparisons") / safe_name(Path(runs.recipe or "study").stem)
+        comparison = run_study(config, out=folder, workers=workers, quiet=runs.quiet, command=command)
     else:
         splits = load_unreduced(config.data)
-        folder = out or Path("comparisons") / safe_name(splits.name)
-        comparison = run_comparison(config, splits, out=folder, workers=found, quiet=quiet, command=command)
+        folder = runs.out or Path("comparisons") / safe_name(splits.name)
+        comparison = run_comparison(config, splits, out=folder, workers=workers, quiet=runs.quiet, command=command)
     page, *tables = export(comparison, folder)
     print(comparison)
     print(

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from equimodal.cli.shared import Runs
 from equimodal.config.load import load_config
 from equimodal.config.run import RunConfig
 from equimodal.errors import ConfigError
@@ -40,26 +41,13 @@ def configure(
     return config
 
 
-def configure_comparison(
-    recipe: str | None,
-    data: str | None,
-    settings: Sequence[str] | None,
-    methods: Sequence[str] | None,
-    seeds: int | None = None,
-) -> RunConfig:
+def configure_comparison(runs: Runs) -> RunConfig:
     """Return the configuration of a comparison; what is said about a method that is not compared is an error.
-
-    Args:
-        recipe: name or path; None: the defaults.
-        data: name or path; None: the recipe's.
-        settings: `key=value`.
-        methods: methods to compare; None: the recipe's.
-        seeds: number of seeds; None: the recipe's.
 
     Raises:
         ConfigError: the options or the recipe describe a method that is not compared.
     """
-    settings = [*(settings or []), *([] if seeds is None else [f"compare.seeds={seeds}"])]
+    settings = [*(runs.settings or []), *([] if runs.seeds is None else [f"compare.seeds={runs.seeds}"])]
     lost = [item for item in settings if item.partition("=")[0].partition(".")[0].strip() == "method"]
     if lost:
         key, _, value = lost[0].partition("=")
@@ -68,11 +56,12 @@ def configure_comparison(
             f"{key}: 'method' is what train trains; compare trains the methods of compare.methods or -m. "
             f"Say it there, for instance -m {wanted}."
         )
-    config = configure(recipe, data, settings, {"compare": {"methods": list(methods)}} if methods else None)
+    methods = {"compare": {"methods": list(runs.method)}} if runs.method else None
+    config = configure(runs.recipe, runs.data, settings, methods)
     listed = [(method.name, method.options) for method in config.compare.methods]
     if (
         listed
-        and not methods
+        and methods is None
         and "method" in config.model_fields_set
         and (config.method.name, config.method.options) not in listed
     ):
