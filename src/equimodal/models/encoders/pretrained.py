@@ -158,9 +158,9 @@ class Transformers(Encoder):
         try:
             with torch.no_grad(), evaluating(self.base):
                 tokens_of(self.base, self.architecture, self._collated([_EXAMPLES[self.sense]]))
-        except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            if isinstance(error, ConfigError):
-                raise
+        except ConfigError:
+            raise
+        except Exception as error:  # sizes that do not fit each other end in errors of any class
             raise ConfigError(
                 f"{self.source} cannot encode a row ({type(error).__name__}: {' '.join(str(error).split())[:300]}). "
                 "Its sizes do not fit each other, or those of its processor."

@@ -125,7 +125,7 @@ def _made(source: Source, architecture: Architecture) -> nn.Module:
     cls = getattr(need("transformers"), architecture.cls)
     try:
         return _kept(cls(section_of(source, architecture), **_without_pooler(cls)), architecture)
-    except (ValueError, TypeError, RuntimeError, AttributeError, KeyError) as error:
+    except Exception as error:  # sizes that do not fit each other end in errors of any class
         where = "config" if source.place is None else f"model: {source.name}: config.json"
         raise ConfigError(f"{where}: {architecture.cls} cannot be made: {' '.join(str(error).split())}") from error
 

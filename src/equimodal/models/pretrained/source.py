@@ -18,6 +18,8 @@ from equimodal.models.pretrained.gguf import converted
 from equimodal.models.pretrained.quiet import quiet
 
 LOG = logging.getLogger("equimodal.models")
+_SIZES = ("size", "dim", "heads", "stride", "channels")
+"""How the names of settings end that are sizes: they divide, so that 0 is none."""
 
 
 @dataclass(frozen=True)
@@ -210,9 +212,23 @@ def make_config(given: Mapping[str, Any]) -> Any:
         for key in settings
         if key not in known and not key.endswith("_token_id")  # every model may have special tokens
     ]
+    problems += _impossible_sizes(settings, default.to_dict())
     if problems:
         raise ConfigError(problems)
     try:
         return transformers.AutoConfig.for_model(model_type, **settings)
     except Exception as error:  # transformers checks with errors of its own and of huggingface_hub
         raise ConfigError(f"config: {model_type} cannot be made: {' '.join(str(error).split())}") from error
+
+
+def _impossible_sizes(settings: Mapping[str, Any], default: Mapping[str, Any]) -> list[str]:
+    """Return a message for each size below 1, and each count below 0: torch's own words for them say little."""
+    found = []
+    for key, value in settings.items():
+        usual = default.get(key)
+        if type(value) is not int or type(usual) is not int or usual < 1:
+            continue
+        least = 1 if key.endswith(_SIZES) else 0
+        if value < least:
+            found.append(f"config.{key}: expected a whole number of at least {least} (usual: {usual}), got {value}.")
+    return found
