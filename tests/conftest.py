@@ -13,9 +13,8 @@ from equimodal.data.splits import Splits
 from synthetic import make_splits
 
 torch.set_num_threads(1)
-os.environ["OMP_NUM_THREADS"] = (
-    "1"  # in the programs that tests start: threads that wait for one another on busy cores take many times as long
-)
+# In the programs that tests start, too: threads that wait for one another on busy cores take many times as long.
+os.environ["OMP_NUM_THREADS"] = "1"
 hypothesis.settings.register_profile("equimodal", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("equimodal")
 

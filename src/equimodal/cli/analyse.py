@@ -75,11 +75,7 @@ Projections = Annotated[
 
 @analyse.command()
 @of_runs
-def order(
-    runs: Runs,
-    strategies: Strategies = None,
-    initial: Initial = "all",
-) -> None:
+def order(runs: Runs, strategies: Strategies = None, initial: Initial = "all") -> None:
     """Strategies from initial sequences; and each run read in other orders and without its memory.
 
     Takes the same YAML as compare; the recipes are those that -m or compare.methods names. The folder (default:
@@ -97,10 +93,7 @@ def order(
 
 @analyse.command()
 @of_runs
-def tau(
-    runs: Runs,
-    values: Values = None,
-) -> None:
+def tau(runs: Runs, values: Values = None) -> None:
     """The threshold of the sample-level mapping at several values, and what it keeps.
 
     Takes the same YAML as compare; the recipes are those that -m or compare.methods names. The folder (default:
@@ -122,10 +115,7 @@ def tau(
 
 @analyse.command()
 @of_runs
-def ablation(
-    runs: Runs,
-    parts: Parts = None,
-) -> None:
+def ablation(runs: Runs, parts: Parts = None) -> None:
     """The full method, and one row for each part that is switched off (or on, where the recipe lacks it).
 
     Takes the same YAML as compare; the recipes are those that -m or compare.methods names. The folder (default:
@@ -143,9 +133,7 @@ def ablation(
 
 @analyse.command()
 @of_runs
-def encoders(
-    runs: Runs,
-) -> None:
+def encoders(runs: Runs) -> None:
     """Any method with each set of encoders of compare.encoders: accuracy, EDM, shares, and who is minor.
 
     Takes the same YAML as compare; the methods are those that -m or compare.methods names. The folder (default:
@@ -158,11 +146,7 @@ def encoders(
 
 @analyse.command()
 @of_runs
-def features(
-    runs: Runs,
-    epochs: Epochs = None,
-    projections: Projections = "pca,tsne",
-) -> None:
+def features(runs: Runs, epochs: Epochs = None, projections: Projections = "pca,tsne") -> None:
     """Encodings of each modality and fused at some epochs: PCA, t-SNE, how far classes and modalities lie apart.
 
     Takes the same YAML as compare; the methods are those that -m or compare.methods names. The folder (default:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from equimodal.contribution.result import Contribution, shown
+from equimodal.contribution.result import Contribution, ends_in_words, shown
 
 WITHIN_NOISE = "within noise"
 _LEAST = 0.0005
@@ -140,7 +140,7 @@ def added(measured: Contribution, name: str) -> str:
         amount = ends.median
     else:
         return "an unknown amount"
-    return f"{amount:+.3f}" + ("" if ends is None else f" [{ends.low:+.3f}, {ends.high:+.3f}]")
+    return f"{amount:+.3f}{ends_in_words(ends)}"
 
 
 def _together(measured: Contribution, one: Knowledge) -> str:

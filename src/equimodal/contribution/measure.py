@@ -153,16 +153,15 @@ def contribution(
     def named(numbers: Tensor) -> dict[str, float]:
         return dict(zip(names, numbers.tolist(), strict=True))
 
-    pairs, together = _by_pair(values, names) if scheme.exact else ([], values)
+    pairs = _by_pair(values, names) if scheme.exact else {}
     spread = defined and len(replicates) >= 2
     intervals = noise = errors = None
     if bootstrap and units is not None and units.enough:
         errors = _by_coalition(values[1:].std(0), scheme, names) if scheme.exact else None
         intervals = _intervals(phi[1:], replicates if spread else None, eta, names, confidence)
         intervals = replace(intervals, **_gain_intervals(values[1:], scheme, names, confidence))
-        if scheme.exact:
-            of_pairs = dict(zip(pairs, percentile_intervals(together[1:], confidence), strict=True))
-            intervals = replace(intervals, interactions=of_pairs)
+        of_pairs = {pair: percentile_intervals(index[1:].unsqueeze(-1), confidence)[0] for pair, index in pairs.items()}
+        intervals = replace(intervals, interactions=of_pairs)
         noise = float(noise_floor(replicates, psi[0])) if spread else None
     return Contribution(
         modalities=names,
@@ -177,7 +176,7 @@ def contribution(
         value_empty=float(whole[0]),
         value_all=float(whole[-1]),
         coalition_values=_by_coalition(whole, scheme, names) if scheme.exact else None,
-        interactions=dict(zip(pairs, together[0].tolist(), strict=True)) if scheme.exact else None,
+        interactions={pair: float(index[0]) for pair, index in pairs.items()} if scheme.exact else None,
         intervals=intervals,
         share_covariance=tuple(map(tuple, torch.cov(replicates.T).tolist())) if spread else None,
         noise_floor=noise,
@@ -283,10 +282,10 @@ def _by_coalition(values: Tensor, scheme: Plan, names: tuple[str, ...]) -> dict[
     return {coalition_name(row, names): value for row, value in zip(scheme.coalitions, values.tolist(), strict=True)}
 
 
-def _by_pair(values: Tensor, names: tuple[str, ...]) -> tuple[list[str], Tensor]:
-    """Return the names of all pairs, and their interactions in each row of coalition values: (R, pairs)."""
-    first, second = torch.triu_indices(len(names), len(names), 1)
-    return ["+".join(pair) for pair in combinations(names, 2)], interaction_index(values)[..., first, second]
+def _by_pair(values: Tensor, names: tuple[str, ...]) -> dict[str, Tensor]:
+    """Return the interaction of each pair in each row of coalition values, (R,)."""
+    index = interaction_index(values)
+    return {f"{names[i]}+{names[j]}": index[:, i, j] for i, j in combinations(range(len(names)), 2)}
 
 
 def _intervals(phi: Tensor, psi: Tensor | None, eta: Tensor, names: tuple[str, ...], confidence: float) -> Intervals:

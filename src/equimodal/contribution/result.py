@@ -212,7 +212,7 @@ class Contribution:
             strongest = sorted(self.interactions.items(), key=lambda pair: -abs(pair[1]))[:3]
             ends = self.intervals.interactions if self.intervals else {}
             lines.append(
-                "pairs " + ", ".join(f"{pair} {index:+.3f}{_ends(ends.get(pair))}" for pair, index in strongest)
+                "pairs " + ", ".join(f"{pair} {index:+.3f}{ends_in_words(ends.get(pair))}" for pair, index in strongest)
             )
         return "\n".join(lines + [f"note {note}" for note in self.notes])
 
@@ -230,7 +230,8 @@ class Contribution:
         return rows
 
 
-def _ends(interval: Interval | None) -> str:
+def ends_in_words(interval: Interval | None) -> str:
+    """Return an interval as it follows a number that has a sign; nothing without interval."""
     return "" if interval is None else f" [{interval.low:+.3f}, {interval.high:+.3f}]"
 
 

@@ -206,13 +206,14 @@ def make_config(given: Mapping[str, Any]) -> Any:
     if model_type not in ARCHITECTURES:
         raise ConfigError(f"config.model_type: unknown '{model_type}'.{did_you_mean(str(model_type), ARCHITECTURES)}")
     default = transformers.AutoConfig.for_model(model_type)
-    known = {*default.to_dict(), *getattr(default, "attribute_map", {})} - {"transformers_version", "architectures"}
+    usual = default.to_dict()
+    known = {*usual, *getattr(default, "attribute_map", {})} - {"transformers_version", "architectures"}
     problems = [
         f"config.{key}: {model_type} has no such setting.{did_you_mean(key, known)}"
         for key in settings
         if key not in known and not key.endswith("_token_id")  # every model may have special tokens
     ]
-    problems += _impossible_sizes(settings, default.to_dict())
+    problems += _impossible_sizes(settings, usual)
     if problems:
         raise ConfigError(problems)
     try:
@@ -221,11 +222,11 @@ def make_config(given: Mapping[str, Any]) -> Any:
         raise ConfigError(f"config: {model_type} cannot be made: {' '.join(str(error).split())}") from error
 
 
-def _impossible_sizes(settings: Mapping[str, Any], default: Mapping[str, Any]) -> list[str]:
+def _impossible_sizes(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[str]:
     """Return a message for each size below 1, and each count below 0: torch's own words for them say little."""
     found = []
     for key, value in settings.items():
-        usual = default.get(key)
+        usual = defaults.get(key)
         if type(value) is not int or type(usual) is not int or usual < 1:
             continue
         least = 1 if key.endswith(_SIZES) else 0
