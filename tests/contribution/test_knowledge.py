@@ -106,6 +106,13 @@ def test_pairs_are_named_only_beyond_noise():
     assert pairs_in_words(game(CHANCE, guesses(0.0, 5), guesses(0.04, 7))) == {"a+b": "within noise"}
 
 
+def test_a_partner_within_noise_is_not_named():
+    c = game(CHANCE, guesses(0.0, 5), guesses(0.08, 10))
+    assert c.interactions is not None and c.interactions["a+b"] > 0
+    assert knowledge(c, "a").partner is None
+    assert knowledge(game(CHANCE, guesses(0.0, 5), guesses(0.08, 10), bootstrap=0), "a").partner == "b"  # not known
+
+
 def test_interactions_of_guesses_are_seldom_taken_for_knowledge():
     rng = np.random.default_rng(1)
     drawn = (torch.from_numpy(rng.integers(CLASSES, size=(3, SAMPLES))) for _ in range(200))

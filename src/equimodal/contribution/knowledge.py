@@ -20,7 +20,7 @@ class Knowledge:
         alone: whether it is better than the prior alone, by more than noise; None: not known.
         last: whether it adds something to all others together, by more than noise; None: not known.
         partner: the modality with which it knows most together beyond what each knows apart (the largest interaction,
-            above 0); None: there is none, or interactions are not known.
+            above 0 by more than noise); None: there is none, or interactions are not known.
         twin: the modality that it repeats most (the lowest interaction, below 0); None as above.
     """
 
@@ -60,13 +60,13 @@ def knowledge(measured: Contribution, name: str, knows: bool | None = None) -> K
     last = shown(intervals and intervals.last, name)
     alone = shown(intervals and intervals.alone, name) if knows is None else knows
     pairs = interactions(measured, name)
-    partner = max(pairs, key=lambda other: pairs[other], default=None)
+    clear = {other: index for other, index in pairs.items() if index > 0 and not _within_noise(measured, name, other)}
     twin = min(pairs, key=lambda other: pairs[other], default=None)
     return Knowledge(
         name,
         alone,
         last,
-        partner if partner is not None and pairs[partner] > 0 else None,
+        max(clear, key=lambda other: clear[other], default=None),
         twin if twin is not None and pairs[twin] < 0 else None,
     )
 
@@ -100,6 +100,11 @@ def pairs_in_words(measured: Contribution) -> dict[str, str]:
         within = max(low, -high) < _LEAST
         words[pair] = WITHIN_NOISE if within else "know more together" if index > 0 else "repeat each other"
     return words
+
+
+def _within_noise(measured: Contribution, name: str, other: str) -> bool:
+    words = pairs_in_words(measured)
+    return words.get(f"{name}+{other}", words.get(f"{other}+{name}")) == WITHIN_NOISE
 
 
 def hints(measured: Contribution) -> dict[str, str]:
